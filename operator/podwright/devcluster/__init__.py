@@ -1,0 +1,1 @@
+"""A Kubernetes cluster for development, the demo and the tests."""

@@ -1,0 +1,96 @@
+"""The cache directory outside the checkout: locks between starters, and publishing that is all or nothing.
+
+Used by `toolchain` and `build`. An entry's name contains a digest of everything that shaped it, so an entry is
+never changed once it is there, and removing the whole directory only costs time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from podwright.devcluster.errors import BuildError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+CACHE_VARIABLE = "PODWRIGHT_CACHE"
+_LOCK_POLL_SECONDS = 0.1
+
+
+def cache_directory() -> Path:
+    """The cache's root: `$PODWRIGHT_CACHE`, else `$XDG_CACHE_HOME/podwright`, else `~/.cache/podwright`."""
+    if named := os.environ.get(CACHE_VARIABLE):
+        return Path(named).expanduser().absolute()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "podwright"
+
+
+def make_directory(path: Path) -> Path:
+    """Create `path` and its parents, or say why that is impossible."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BuildError(
+            f"The directory {path} cannot be created: {error.strerror}.",
+            remedy=f"Make it writable, or name another cache directory in {CACHE_VARIABLE}.",
+        ) from error
+    return path
+
+
+def digest(*parts: str | bytes) -> str:
+    """A short content address of `parts`, in which the borders between the parts count."""
+    state = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        state.update(len(data).to_bytes(8, "big") + data)
+    return state.hexdigest()[:20]
+
+
+@contextlib.contextmanager
+def exclusive(name: str, *, while_waiting: Callable[[float], None]) -> Iterator[None]:
+    """Hold the cache's lock `name`, across processes; the kernel frees it if the holder dies.
+
+    `while_waiting` is called with the seconds waited so far, until another holder is done.
+    """
+    path = make_directory(cache_directory() / "locks") / f"{name}.lock"
+    with path.open("a") as lock:
+        began = time.monotonic()
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                while_waiting(time.monotonic() - began)
+                time.sleep(_LOCK_POLL_SECONDS)
+        yield
+
+
+@contextlib.contextmanager
+def workspace() -> Iterator[Path]:
+    """A temporary directory on the cache's own file system, so that a result can be renamed into place."""
+    parent = make_directory(cache_directory() / "work")
+    try:
+        path = Path(tempfile.mkdtemp(dir=parent))
+    except OSError as error:
+        raise BuildError(
+            f"No temporary directory can be made in {parent}: {error.strerror}.",
+            remedy=f"Free some space or make it writable, or name another cache directory in {CACHE_VARIABLE}.",
+        ) from error
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def publish(source: Path, target: Path) -> None:
+    """Move a finished file or directory to its final name in one step. Call it under the entry's lock."""
+    make_directory(target.parent)
+    source.rename(target)
