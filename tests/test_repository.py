@@ -1,0 +1,133 @@
+"""What must hold for the repository as a whole, where no single module could check it."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import podwright
+
+ROOT = Path(__file__).parent.parent
+TOP_LEVEL = {
+    ".ci", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "charts", "crds", "docs",
+    "manifests", "operator", "pyproject.toml", "requirements.lock", "tests",
+}  # fmt: skip
+
+
+def tracked(*, below: str = "") -> list[Path]:
+    """Files that git knows of, relative to the root and without those deleted in the working tree."""
+    try:
+        listing = subprocess.run(
+            ["git", "ls-files", "-z", "--", below or "."], cwd=ROOT, check=True, capture_output=True
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"not a git checkout, so there is no list of the files that belong to it: {error}")
+    paths = [Path(name.decode()) for name in listing.stdout.split(b"\0") if name]
+    return [path for path in paths if (ROOT / path).exists()]
+
+
+def pyproject() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def test_operator_directory_is_no_package() -> None:
+    assert not (ROOT / "operator" / "__init__.py").exists(), (
+        "it would shadow the operator module of the standard library"
+    )
+
+
+def test_top_level_holds_only_what_is_customary() -> None:
+    assert {path.parts[0] for path in tracked()} <= TOP_LEVEL
+
+
+def test_version_is_stated_once_more_only_where_it_can_be_read_without_installing() -> None:
+    assert podwright.__version__ == pyproject()["project"]["version"]
+
+
+def test_lock_file_is_in_step_with_pyproject() -> None:
+    project = pyproject()
+    wanted = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    for extra in project["project"]["optional-dependencies"].values():
+        wanted += extra
+    for group in project["dependency-groups"].values():
+        wanted += group
+    locked = dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
+    for requirement in map(Requirement, wanted):
+        name = canonicalize_name(requirement.name)
+        assert name in locked, f"{requirement} isn't locked; run `make lock`"
+        assert requirement.specifier.contains(locked[name]), (
+            f"{name}=={locked[name]} isn't {requirement}; run `make lock`"
+        )
+
+
+def test_lock_file_has_a_hash_for_everything_and_names_no_host() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    assert "://" not in lock
+    entries = re.split(r"^(?=[A-Za-z0-9])", lock, flags=re.MULTILINE)[1:]
+    assert len(entries) > 50
+    for entry in entries:
+        assert "--hash=sha256:" in entry, entry.splitlines()[0]
+
+
+def test_core_imports_only_the_standard_library_and_msgspec() -> None:
+    allowed = {*sys.stdlib_module_names, "msgspec"}
+    for path in (ROOT / "operator" / "podwright" / "core").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            modules = []
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                modules = [node.module]
+            for module in modules:
+                ours = module == "podwright.core" or module.startswith("podwright.core.")
+                assert ours or module.partition(".")[0] in allowed, f"{path.relative_to(ROOT)} imports {module}"
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    for path in (ROOT / "operator" / "podwright").rglob("*.py"):
+        assert ast.get_docstring(ast.parse(path.read_text())), f"{path.relative_to(ROOT)} has no docstring"
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    pages = {path for path in tracked() if path.suffix == ".md" and path.parts[0] in {"docs", "README.md"}}
+    reached: set[Path] = set()
+    to_read = [Path("README.md")]
+    while to_read:
+        page = to_read.pop()
+        reached.add(page)
+        to_read += [target for target in links_of(page) if target.suffix == ".md" and target not in reached]
+    assert pages <= reached, f"no link leads to {sorted(map(str, pages - reached))}"
+
+
+def test_links_between_files_lead_somewhere() -> None:
+    for page in tracked():
+        if page.suffix == ".md":
+            for target in links_of(page):
+                assert (ROOT / target).exists(), f"{page} links to {target}, which doesn't exist"
+
+
+def links_of(page: Path) -> list[Path]:
+    """Files that a page links to, relative to the root. Links to the web and within the page aren't among them."""
+    found = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", (ROOT / page).read_text()):
+        target = link.partition("#")[0]
+        if target and "://" not in target:
+            found.append((ROOT / page.parent / target).resolve().relative_to(ROOT))
+    return found
+
+
+@pytest.mark.parametrize("directory", ["operator", "crds", "manifests", "charts", "tests", "docs"])
+def test_files_end_with_a_newline_and_hold_no_tabs_in_yaml(directory: str) -> None:
+    for path in tracked(below=directory):
+        if path.suffix in {".py", ".yaml", ".md"} and (content := (ROOT / path).read_bytes()):
+            assert content.endswith(b"\n"), f"{path} doesn't end with a newline"
+            assert path.suffix != ".yaml" or b"\t" not in content, f"{path} holds a tab"
