@@ -1,12 +1,21 @@
-"""Writing files so that a reader, or a crash, never sees half of one."""
+"""Files: writing them so that a reader, or a crash, never sees half of one; and pairs of certificate and key."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """A certificate (or a public key) and its private key, as PEM files."""
+
+    certificate: Path
+    key: Path
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int = 0o644) -> None:
