@@ -1,0 +1,207 @@
+"""`podwright dev`: a cluster for development, over `podwright.devcluster`.
+
+Only reads arguments and prints; what a cluster is and how it starts is devcluster's business. Its modules are imported
+inside the commands, to keep `--help` fast.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import os
+import shlex
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from podwright.cli.errors import CommandError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+    from podwright.devcluster.cluster import DevCluster
+
+DATA_VARIABLE = "PODWRIGHT_DATA"
+
+app = typer.Typer(
+    help="A Kubernetes cluster of your own, for development, the demo and tests. Never touches any other cluster.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+class Nodes(enum.StrEnum):
+    """What `--nodes` takes."""
+
+    AUTO = "auto"
+    REAL = "real"
+    FAKE = "fake"
+
+
+class Cluster(enum.StrEnum):
+    """What `--cluster` takes."""
+
+    AUTO = "auto"
+    KIND = "kind"
+    EMBEDDED = "embedded"
+
+
+def default_data_directory() -> Path:
+    """Where the cluster lies if nobody names a place: `podwright/cluster` below the user's state directory."""
+    state = os.environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path.home() / ".local" / "state") / "podwright" / "cluster"
+
+
+DataOption = Annotated[
+    Path,
+    typer.Option(
+        "--data",
+        envvar=DATA_VARIABLE,
+        default_factory=default_data_directory,
+        show_default="~/.local/state/podwright/cluster",
+        file_okay=False,
+        resolve_path=True,
+        metavar="DIR",
+        help="Where everything of the cluster lies. Another directory is another cluster, side by side.",
+    ),
+]
+
+
+@app.command()
+def up(
+    data: DataOption,
+    nodes: Annotated[
+        Nodes,
+        typer.Option(
+            help="real: containers run on this machine (Linux, root). fake: pods are simulated. auto: real where possible."
+        ),
+    ] = Nodes.AUTO,
+    cluster: Annotated[
+        Cluster,
+        typer.Option(help="kind: in a container engine. embedded: as processes here. auto: kind if an engine answers."),
+    ] = Cluster.AUTO,
+    fake_nodes: Annotated[
+        int, typer.Option(min=0, max=10_000, metavar="N", help="Simulated nodes, beside any real ones. Embedded only.")
+    ] = 0,
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, resolve_path=True, help="Use this cluster instead of starting one."),
+    ] = None,
+) -> None:
+    """Start a cluster, or find the one that is there, and say how to use it.
+
+    The first time its programs are built, which takes some minutes; after that a start takes seconds.
+    """
+    from podwright.cli.progress import show_progress
+    from podwright.devcluster.spec import ClusterKind, ClusterSpec, NodeKind
+    from podwright.devcluster.up import up as bring_up
+
+    spec = ClusterSpec(
+        data_directory=data,
+        nodes=None if nodes is Nodes.AUTO else NodeKind(nodes.value),
+        fake_node_count=fake_nodes,
+    )
+    kind = None if cluster is Cluster.AUTO else ClusterKind(cluster.value)
+    with errors_for_the_user(), ending_in_order(), show_progress() as reporter:
+        running = bring_up(spec, kubeconfig=kubeconfig, cluster=kind, reporter=reporter)
+        version = running.kubernetes_version()
+    print(f"Kubernetes {version} is up at {running.server}. {what_pods_are(running)}".rstrip())
+    print("\nTo use it in this shell:\n")
+    print("\n".join(f"  {line}" for line in shell_lines(running)))
+    if kubeconfig is None:
+        print(f"\nTo remove it: podwright dev down{data_argument(data)}")
+
+
+@app.command()
+def down(data: DataOption) -> None:
+    """End the cluster and remove everything that belongs to it. It is no error if there is none."""
+    from podwright.devcluster.teardown import down as take_down
+
+    with errors_for_the_user():
+        found = take_down(data)
+    print(f"The cluster in {data} is gone." if found else f"There is no cluster in {data}.")
+
+
+@app.command()
+def status(data: DataOption) -> None:
+    """Show the cluster, its processes and its nodes. Exits with 1 if it isn't there or something has ended."""
+    from podwright.devcluster.embedded import EmbeddedCluster
+    from podwright.devcluster.up import open_cluster
+
+    with errors_for_the_user():
+        cluster = open_cluster(data)
+        if cluster is None:
+            raise CommandError(
+                f"There is no cluster in {data}.", remedy=f"Start one: podwright dev up{data_argument(data)}"
+            )
+        processes = cluster.status() if isinstance(cluster, EmbeddedCluster) else {}
+        print(f"{cluster.kind} cluster at {cluster.server}. {what_pods_are(cluster)}".rstrip())
+        for name, running in processes.items():
+            print(f"  {name:<24} {'running' if running else 'ENDED'}")
+        if not all(processes.values()):
+            raise CommandError(
+                "Some of its processes have ended; the last lines of their logs tell why:"
+                f" {', '.join(str(data / 'logs' / name) + '*' for name, running in processes.items() if not running)}",
+                remedy=f"Start them again, with the same data: podwright dev up{data_argument(data)}",
+            )
+        print(cluster.kubectl("get", "nodes", timeout=20), end="")
+    print("\n".join(shell_lines(cluster)))
+
+
+def what_pods_are(cluster: DevCluster) -> str:
+    """A sentence on what happens to pods there; empty if only its owner knows."""
+    from podwright.devcluster.choose import SIMULATED
+    from podwright.devcluster.spec import NodeKind
+
+    if cluster.nodes is NodeKind.FAKE:
+        return SIMULATED
+    return "Pods run as real containers on this machine." if cluster.nodes is NodeKind.REAL else ""
+
+
+def shell_lines(cluster: DevCluster) -> list[str]:
+    """What to type so that kubectl talks to the cluster, with the right kubectl."""
+    lines = [f"export KUBECONFIG={shlex.quote(str(cluster.kubeconfig))}"]
+    found = shutil.which("kubectl")
+    if found is None or Path(found).resolve() != cluster.kubectl_path.resolve():
+        lines.append(f"export PATH={shlex.quote(str(cluster.kubectl_path.parent))}:$PATH")
+    return [*lines, "kubectl get nodes"]
+
+
+def data_argument(data: Path) -> str:
+    """The argument that names the same data directory again, with a leading space; empty for the default one."""
+    return "" if data == default_data_directory().resolve() else f" --data {shlex.quote(str(data))}"
+
+
+@contextlib.contextmanager
+def errors_for_the_user() -> Iterator[None]:
+    """Turn devcluster's errors into the command line's."""
+    from podwright.devcluster.errors import DevClusterError
+
+    try:
+        yield
+    except DevClusterError as error:
+        raise CommandError(error.problem, remedy=error.remedy) from error
+
+
+@contextlib.contextmanager
+def ending_in_order() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP unwind the block like Ctrl-C does, so that what it started is ended too."""
+
+    def unwind(number: int, frame: FrameType | None) -> None:
+        del frame
+        raise SystemExit(128 + number)
+
+    former = {number: signal.signal(number, unwind) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("Interrupted. What was started has been ended.", file=sys.stderr)
+        raise typer.Exit(128 + signal.SIGINT) from None
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

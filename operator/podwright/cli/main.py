@@ -1,0 +1,54 @@
+"""Entry point of `podwright` and `kubectl-podwright`: puts the commands together and prints their errors.
+
+A new group of commands is a module of this package with a `typer.Typer` named `app`, added here. Such a module imports
+nothing slow at its top, since all of them are loaded for every call, even for `--help`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import podwright
+from podwright.cli import dev
+from podwright.cli.errors import CommandError
+
+app = typer.Typer(
+    help="Podwright: jobs, workflows and queues as Kubernetes resources.",
+    no_args_is_help=True,
+    # Rich would double the time that --help takes, and a traceback in colours is still a traceback.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(dev.app, name="dev")
+
+
+def main() -> None:
+    """Run the command that `sys.argv` names. Exits with 0, with 1 and one message, or with 2 if misused."""
+    name = "kubectl podwright" if Path(sys.argv[0]).name == "kubectl-podwright" else "podwright"
+    try:
+        app(prog_name=name)
+    except CommandError as error:
+        print(f"{name}: {error.problem}", file=sys.stderr)
+        if error.remedy:
+            print(error.remedy, file=sys.stderr)
+        sys.exit(1)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"podwright {podwright.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    # The callback of the option does it all; this function only declares it.
+    del version
