@@ -1,0 +1,138 @@
+"""BatchJob: the spec, and the kind as a whole."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from podwright.api.batchjob_status import BatchJobStatus
+from podwright.api.kind import Column, Kind
+from podwright.api.model import ApiModel, Rule, immutable, validated_by
+from podwright.api.pod.template import PodTemplate
+from podwright.api.scalars import Count, Delay, Int32, Timeout, valid_duration
+from podwright.core import names
+
+_ANEW = "delete the job, or create another one under a new name"
+
+
+class RetryPolicy(ApiModel):
+    """When a failed attempt is followed by another."""
+
+    model_config = validated_by(
+        Rule(
+            rule=f"!{valid_duration('self.initial')} || !{valid_duration('self.max')}"
+            " || duration(self.initial) <= duration(self.max)",
+            message="initial is greater than max: it must be at most max",
+            field_path=".initial",
+        )
+    )
+
+    limit: Annotated[Int32, Field(ge=0, le=100)] = Field(
+        3, description="Most attempts after the first. 0 means no retry. Default: 3."
+    )
+    initial: Delay = Field(
+        "10s",
+        description="Upper bound of the delay before the first retry, a duration. The delay itself is drawn at random "
+        "between 0 and the bound (full jitter). Default: 10s.",
+    )
+    factor: Annotated[Int32, Field(ge=1, le=10)] = Field(
+        2, description="What the bound is multiplied by for each further retry. 1 keeps it constant. Default: 2."
+    )
+    max: Delay = Field("6m", description="What the bound never exceeds, a duration. Default: 6m.")
+
+
+class Timeouts(ApiModel):
+    """Limits of time."""
+
+    model_config = validated_by(
+        Rule(
+            rule="!has(self.attempt) || !has(self.total)"
+            f" || !{valid_duration('self.attempt')} || !{valid_duration('self.total')}"
+            " || duration(self.attempt) <= duration(self.total)",
+            message="attempt is greater than total: it must be at most total",
+            field_path=".attempt",
+        )
+    )
+
+    attempt: Timeout | None = Field(
+        None,
+        description="How long one attempt may run from the start of its pod, a duration of at least 1s. It then counts as "
+        "failed and is retried. Example: 30m. Default: no limit.",
+    )
+    total: Timeout | None = Field(
+        None,
+        description="How long all attempts and the delays between them may take, a duration of at least 1s, counted from "
+        "the job's creation or its last resumption. The job then fails. Example: 2h. Default: no limit.",
+    )
+
+
+class BatchJobSpec(ApiModel):
+    """What is wanted."""
+
+    model_config = validated_by(
+        Rule(
+            rule="!has(oldSelf.cancel) || (has(self.cancel)"
+            " && (self.cancel == oldSelf.cancel || self.cancel == 'Immediate'))",
+            message="a cancellation can't be taken back: only Graceful may become Immediate",
+            field_path=".cancel",
+        )
+    )
+
+    template: Annotated[PodTemplate, immutable(remedy=_ANEW)] = Field(
+        description="The pod that runs the job. Each attempt gets a new one. Immutable."
+    )
+    priority: Annotated[Int32, Field(ge=-1_000_000, le=1_000_000)] = Field(
+        0,
+        description="Order among jobs: when Podwright has more to start than it can at once, pods of a higher number are "
+        "created first. It doesn't stop running jobs. From -1000000 to 1000000. Default: 0.",
+    )
+    retry: Annotated[RetryPolicy, immutable(remedy=_ANEW)] = Field(
+        RetryPolicy(),
+        description="When a failed attempt is followed by another. Immutable.",
+    )
+    timeouts: Timeouts | None = Field(None, description="Limits of time. May be changed while the job runs.")
+    suspend: bool = Field(
+        False,
+        description="true stops the running pod and starts no other until it is false again; that counts as no failure. "
+        "Default: false.",
+    )
+    cancel: Literal["Graceful", "Immediate"] | None = Field(
+        None,
+        description="Ends the job for good. Graceful gives the running pod its termination grace period, Immediate 1 "
+        "second. Can't be taken back; Graceful may become Immediate. Default: not cancelled.",
+    )
+    ttl_seconds_after_finished: Count | None = Field(
+        None,
+        description="Seconds after the end until the job and its pods are deleted. 0 deletes at once. Default: never.",
+    )
+
+
+class BatchJob(ApiModel):
+    """A job: a pod that is run to completion, and run again if it fails."""
+
+    spec: BatchJobSpec = Field(description="What is wanted. Written by people and tools, never by the operator.")
+    status: BatchJobStatus = Field(
+        BatchJobStatus(),
+        description="What is. Written by the operator only.",
+    )
+
+
+BATCH_JOB = Kind(
+    model=BatchJob,
+    kind=names.JOB_KIND,
+    plural=names.JOB_PLURAL,
+    short_names=("bj",),
+    columns=(
+        Column(name="Phase", path=".status.phase", description="Summary of the job's state."),
+        Column(name="Progress", path=".status.progress", description="Tasks that succeeded, of all."),
+        Column(name="Attempts", path=".status.attemptCount", type="integer", description="Attempts so far."),
+        Column(name="Start", path=".status.startTime", type="date", description="When the total time began to count."),
+        Column(name="Age", path=".metadata.creationTimestamp", type="date", description="Time since the creation."),
+        Column(name="Reason", path=".status.reason", description="Why the job is in its phase.", wide=True),
+        Column(name="Priority", path=".spec.priority", type="integer", description="Order among jobs.", wide=True),
+        Column(name="Node", path=".status.attempts[-1:].node", description="Node of the last attempt.", wide=True),
+        Column(name="Finished", path=".status.finishTime", type="date", description="When the job ended.", wide=True),
+    ),
+    selectable_fields=(".status.phase",),
+    # Pods carry the name in a label, whose value can't be longer.
+    name_limit=63,
+)
