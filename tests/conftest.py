@@ -1,4 +1,4 @@
-"""What every test shares: Hypothesis profiles, a cache and a home of its own, and markers that explain themselves."""
+"""What every test shares: Hypothesis profiles, which tests run by default, and distance from the user's own cluster."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave benchmarks out, unless they are asked for by marker or by path."""
+    """Leave benchmarks out, unless they are asked for with `-m bench`."""
     if "bench" in config.getoption("markexpr"):
         return
     left_out = [item for item in items if item.get_closest_marker("bench")]

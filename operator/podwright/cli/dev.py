@@ -143,11 +143,10 @@ def status(data: DataOption) -> None:
         print(f"{cluster.kind} cluster at {cluster.server}. {what_pods_are(cluster)}".rstrip())
         for name, running in processes.items():
             print(f"  {name:<24} {'running' if running else 'ENDED'}")
-        if not all(processes.values()):
+        if ended := [name for name, running in processes.items() if not running]:
             raise CommandError(
-                "Some of its processes have ended; the last lines of their logs tell why:"
-                f" {', '.join(str(data / 'logs' / name) + '*' for name, running in processes.items() if not running)}",
-                remedy=f"Start them again, with the same data: podwright dev up{data_argument(data)}",
+                f"{', '.join(ended)} ended; the logs in {data / 'logs'} tell why.",
+                remedy=f"Start what has ended again, with the same data: podwright dev up{data_argument(data)}",
             )
         print(cluster.kubectl("get", "nodes", timeout=20), end="")
     print("\n".join(shell_lines(cluster)))

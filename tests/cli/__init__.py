@@ -1,0 +1,1 @@
+"""The command line, as its users meet it: most tests run the real program in a process of its own."""
