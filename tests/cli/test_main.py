@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,7 +11,6 @@ import podwright
 from podwright.cli import main
 from podwright.cli.errors import CommandError
 from tests.cli.program import PODWRIGHT, run
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
