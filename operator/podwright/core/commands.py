@@ -1,0 +1,82 @@
+"""What a decision asks to be written, as data. The engine turns each into one API request.
+
+All commands of one decision are independent of each other and may run in any order: what must come later is only
+decided once the earlier write is seen in the state. Every command is safe to repeat, and carries the precondition
+(deterministic name, uid or resourceVersion) that makes it harmless when its picture of the world is old.
+"""
+
+import msgspec
+
+from podwright.core.view import JobStatus
+
+
+class CreatePod(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Create the pod of an attempt; the name is the lock."""
+
+    job_uid: str
+    namespace: str
+    job_name: str
+    task_index: int
+    attempt: int
+    pod_name: str
+
+
+class WriteStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Replace the job's status if its `resourceVersion` is still the one that was decided on.
+
+    `deferrable` marks a write that only informs people; it is left out while more important writes wait.
+    """
+
+    job_uid: str
+    namespace: str
+    job_name: str
+    resource_version: int
+    status: JobStatus
+    deferrable: bool = False
+
+
+class DeletePod(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Delete exactly this pod (uid precondition). `grace` in seconds; None leaves the pod's own."""
+
+    job_uid: str
+    namespace: str
+    pod_name: str
+    pod_uid: str
+    grace: int | None = None
+
+
+class ReleasePod(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Take our finalizer off exactly this pod; only allowed once its end is recorded or its job is gone."""
+
+    job_uid: str
+    namespace: str
+    pod_name: str
+    pod_uid: str
+
+
+class DeleteJob(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Delete a finished job whose time to live is over (uid and resourceVersion precondition)."""
+
+    job_uid: str
+    namespace: str
+    job_name: str
+    resource_version: int
+
+
+class ConfirmPod(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Ask the API server itself for a pod that status knows and the cache does not: an absence in a cache proves nothing."""
+
+    job_uid: str
+    namespace: str
+    pod_name: str
+    pod_uid: str
+
+
+Command = CreatePod | WriteStatus | DeletePod | ReleasePod | DeleteJob | ConfirmPod
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The result of looking at one object: what to write now, and when to look again without an event (Unix seconds)."""
+
+    commands: tuple[Command, ...] = ()
+    requeue_at: float | None = None

@@ -1,0 +1,119 @@
+"""One BatchJob, looked at as a whole: which writes its recorded state and its pods call for now.
+
+Called by the engine whenever the job, one of its pods, or the clock asks for it. Level-triggered: it looks at the state,
+never at what changed. It must not assume that a former decision was carried out; what must happen in order is ordered by
+the state: a verdict is recorded, then its pod is released, then the next attempt may be created.
+"""
+
+from collections.abc import Sequence
+
+from podwright.core.commands import Command, ConfirmPod, CreatePod, Decision, DeleteJob, DeletePod, ReleasePod
+from podwright.core.job import ended, unfinished, unstarted
+from podwright.core.job.attempt import current_number, recorded_end
+from podwright.core.job.deadline import total_deadline
+from podwright.core.job.retention import expires_at
+from podwright.core.job.stop import wanted_stop
+from podwright.core.names import pod_name
+from podwright.core.view import JobView, PodView, Refusal
+
+
+def decide_job(
+    *, job: JobView, pods: Sequence[PodView], refusal: Refusal | None, now: float, keep_until: float = 0.0
+) -> Decision:
+    """Decide on one job.
+
+    Args:
+        job: the job.
+        pods: all pods that it controls, those that vanished unrecorded included.
+        refusal: the API server's last refusal of a pod of this job, if any.
+        now: Unix seconds.
+        keep_until: the job must not be deleted before, as a creation of unknown outcome may still be on its way.
+    """
+    if job.deleting:
+        return Decision(commands=release_all(pods))
+    if job.status.phase is not None and job.status.phase.terminal:
+        return _after_the_end(job=job, pods=pods, now=now, keep_until=keep_until)
+    # A pod numbered beyond the record was permitted by a status that we do not see (yet): it is the current one.
+    number = max([current_number(job.status), *(pod.attempt for pod in pods)])
+    former = tuple(pod for pod in pods if pod.attempt < number)
+    settle = tuple(command for pod in former for command in _settle(job=job, pod=pod))
+    if any(not pod.finished and not recorded_end(status=job.status, pod=pod) for pod in former):
+        return Decision(commands=settle)  # no next attempt while a pod of a former one may run
+    current = next((pod for pod in pods if pod.attempt == number), None)
+    decision = _on_current(job=job, number=number, pod=current, refusal=refusal, now=now)
+    deadline = total_deadline(job)
+    return Decision(
+        commands=(*settle, *decision.commands),
+        # A deadline that has passed was acted upon; to wait for it again would be a hot loop.
+        requeue_at=_earliest(decision.requeue_at, deadline if deadline is not None and deadline > now else None),
+    )
+
+
+def release_all(pods: Sequence[PodView]) -> tuple[Command, ...]:
+    """Let go of all pods of a job that is gone or going: nothing is left to record their ends in."""
+    return tuple(_release(pod) for pod in pods if pod.held and not pod.gone)
+
+
+def _on_current(*, job: JobView, number: int, pod: PodView | None, refusal: Refusal | None, now: float) -> Decision:
+    stop = wanted_stop(job=job, now=now)
+    if pod is not None and pod.finished:
+        return ended.decide(job=job, pod=pod, stop=stop, now=now)
+    if pod is not None:
+        return unfinished.decide(job=job, pod=pod, stop=stop, now=now)
+    last = job.status.attempts[-1] if job.status.attempts else None
+    if last is not None and last.outcome is None:
+        confirm = ConfirmPod(job_uid=job.uid, namespace=job.namespace, pod_name=last.pod_name, pod_uid=last.pod_uid)
+        return Decision(commands=(confirm,))
+    create = CreatePod(
+        job_uid=job.uid,
+        namespace=job.namespace,
+        job_name=job.name,
+        task_index=0,
+        attempt=number,
+        pod_name=pod_name(job_name=job.name, job_uid=job.uid, task_index=0, attempt=number),
+    )
+    known = refusal if refusal is not None and refusal.attempt == number else None
+    return unstarted.decide(job=job, create=create, refusal=known, stop=stop, now=now)
+
+
+def _settle(*, job: JobView, pod: PodView) -> tuple[Command, ...]:
+    """Let go of a pod of a former attempt. One that its attempt's record does not name was never permitted: end it."""
+    if not pod.held or pod.gone:
+        return ()
+    if pod.finished or recorded_end(status=job.status, pod=pod):
+        return (_release(pod),)
+    return () if pod.deletion_requested is not None else (_delete(pod),)
+
+
+def _after_the_end(*, job: JobView, pods: Sequence[PodView], now: float, keep_until: float) -> Decision:
+    held = [pod for pod in pods if pod.held and not pod.gone]
+    if held:
+        return Decision(commands=tuple(_let_go(job=job, pod=pod) for pod in held))
+    expires = expires_at(job)
+    if expires is None:
+        return Decision()
+    if now < max(expires, keep_until):
+        return Decision(requeue_at=max(expires, keep_until))
+    delete = DeleteJob(
+        job_uid=job.uid, namespace=job.namespace, job_name=job.name, resource_version=job.resource_version
+    )
+    return Decision(commands=(delete,))
+
+
+def _let_go(*, job: JobView, pod: PodView) -> Command:
+    if pod.finished or pod.deletion_requested is not None or recorded_end(status=job.status, pod=pod):
+        return _release(pod)
+    # No attempt of a finished job may run: such a pod was never permitted by the record.
+    return _delete(pod)
+
+
+def _release(pod: PodView) -> ReleasePod:
+    return ReleasePod(job_uid=pod.job_uid, namespace=pod.namespace, pod_name=pod.name, pod_uid=pod.uid)
+
+
+def _delete(pod: PodView) -> DeletePod:
+    return DeletePod(job_uid=pod.job_uid, namespace=pod.namespace, pod_name=pod.name, pod_uid=pod.uid)
+
+
+def _earliest(*times: float | None) -> float | None:
+    return min((time for time in times if time is not None), default=None)

@@ -1,0 +1,89 @@
+"""Building the next status of a BatchJob: the only place where one is made, so the only place that checks transitions."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from podwright.core.conditions import run_conditions
+from podwright.core.job.phase import Phase, require_transition
+from podwright.core.view import Attempt, JobStatus, JobView, Outcome
+
+ATTEMPTS_KEPT: Final = 10
+_MESSAGE_LIMIT: Final = 1024
+
+
+def next_status(
+    *,
+    job: JobView,
+    phase: Phase,
+    reason: str,
+    message: str,
+    now: float,
+    attempt: Attempt | None = None,
+    started: float | None = None,
+    next_attempt: float | None = None,
+) -> JobStatus:
+    """Give the status that follows the job's present one.
+
+    Args:
+        job: the job as the decision sees it.
+        phase: the new phase.
+        reason: CamelCase word that says why the job is in this phase.
+        message: one sentence for people.
+        now: Unix seconds.
+        attempt: an attempt to add, or to replace the record of the same number.
+        started: when the total clock starts; None keeps the present start, or the job's creation at first.
+        next_attempt: the earliest time of the next attempt.
+
+    Raises:
+        IllegalTransitionError: the phase table forbids the step.
+    """
+    before = job.status
+    require_transition(current=before.phase, target=phase)
+    message = message[:_MESSAGE_LIMIT]
+    attempts = _with(before.attempts, attempt)
+    failed = attempt is not None and attempt.outcome in (Outcome.FAILED, Outcome.LOST)
+    return JobStatus(
+        observed_generation=job.generation,
+        phase=phase,
+        reason=reason,
+        message=message,
+        started=_start(job=job, phase=phase, started=started),
+        finished=now if phase.terminal else None,
+        next_attempt=next_attempt,
+        attempt_count=attempts[-1].number + 1 if attempts else 0,
+        failed_count=before.failed_count + (1 if failed else 0),
+        progress="1/1" if phase is Phase.SUCCEEDED else "0/1",
+        attempts=attempts,
+        conditions=run_conditions(
+            previous=before.conditions,
+            phase=phase,
+            reason=reason,
+            message=message,
+            generation=job.generation,
+            now=now,
+        ),
+    )
+
+
+def with_problem(*, job: JobView, message: str) -> JobStatus:
+    """Give the present status with an internal error noted on it; nothing that decisions are made on is changed."""
+    # While a job is stopping, its reason is the recorded intent.
+    reason = job.status.reason if job.status.phase is Phase.STOPPING else "InternalError"
+    return msgspec.structs.replace(job.status, reason=reason, message=message[:_MESSAGE_LIMIT])
+
+
+def _start(*, job: JobView, phase: Phase, started: float | None) -> float | None:
+    if phase is Phase.SUSPENDED:
+        return None  # no clock runs; the resume sets it anew
+    if started is not None:
+        return started
+    return job.created if job.status.started is None else job.status.started
+
+
+def _with(attempts: Iterable[Attempt], attempt: Attempt | None) -> tuple[Attempt, ...]:
+    if attempt is None:
+        return tuple(attempts)
+    kept = [known for known in attempts if known.number != attempt.number]
+    return (*kept, attempt)[-ATTEMPTS_KEPT:]

@@ -1,0 +1,75 @@
+"""The current attempt's pod exists and has not ended: stop it if need be, else keep people informed and watch the clock."""
+
+from typing import Final
+
+from podwright.core.commands import Command, Decision, DeletePod
+from podwright.core.job import ended
+from podwright.core.job.attempt import ongoing
+from podwright.core.job.deadline import attempt_deadline
+from podwright.core.job.phase import Phase
+from podwright.core.job.status import next_status
+from podwright.core.job.stop import Stop, recorded_stop, stop_grace
+from podwright.core.job.write import write_status
+from podwright.core.view import JobView, PodPhase, PodView
+
+SETTLE: Final = 2.0
+"""Seconds that a pod must have been pending or running before status says so: most short jobs end first, a write less."""
+
+_SAME_REASON: Final = {"ErrImagePull": "ImagePullBackOff", "ErrImageNeverPull": "ImagePullBackOff"}
+
+
+def decide(*, job: JobView, pod: PodView, stop: Stop | None, now: float) -> Decision:
+    """Decide on a job whose current pod is pending or running."""
+    # A stop that is on record is carried out even if it is no longer wanted: its pod may already be dying.
+    stop = stop or recorded_stop(job)
+    if stop is not None:
+        return _stop(job=job, pod=pod, stop=stop, now=now)
+    deadline = attempt_deadline(job=job, pod=pod)
+    if deadline is not None and now >= deadline:
+        return Decision(commands=_delete(pod=pod, grace=None))
+    commands, visible_at = _report(job=job, pod=pod, now=now)
+    times = [time for time in (deadline, visible_at) if time is not None]
+    return Decision(commands=commands, requeue_at=min(times, default=None))
+
+
+def _stop(*, job: JobView, pod: PodView, stop: Stop, now: float) -> Decision:
+    if recorded_stop(job) is not stop:
+        status = next_status(
+            job=job,
+            phase=Phase.STOPPING,
+            reason=str(stop),
+            message=ended.explain(job=job, stop=stop),
+            now=now,
+            attempt=ongoing(pod),
+        )
+        return Decision(commands=(write_status(job=job, status=status),))
+    return Decision(commands=_delete(pod=pod, grace=stop_grace(job=job, stop=stop)))
+
+
+def _delete(*, pod: PodView, grace: int | None) -> tuple[Command, ...]:
+    shortens = grace is not None and (pod.deletion_grace or 0.0) > grace
+    if pod.deletion_requested is not None and not shortens:
+        return ()
+    delete = DeletePod(job_uid=pod.job_uid, namespace=pod.namespace, pod_name=pod.name, pod_uid=pod.uid, grace=grace)
+    return (delete,)
+
+
+def _report(*, job: JobView, pod: PodView, now: float) -> tuple[tuple[Command, ...], float | None]:
+    running = pod.phase is not PodPhase.PENDING
+    phase = Phase.RUNNING if running else Phase.PENDING
+    reason = "PodRunning" if running else _SAME_REASON.get(pod.waiting_reason, pod.waiting_reason) or "PodPending"
+    if job.status.phase is phase and job.status.reason == reason and _shown(job=job, pod=pod):
+        return (), None
+    if job.status.phase is Phase.RUNNING and not running:
+        return (), None
+    visible_at = (pod.created if pod.started is None else pod.started) + SETTLE
+    if now < visible_at:
+        return (), visible_at
+    where = f" on node {pod.node}" if pod.node else ""
+    message = f"pod {pod.name} runs{where}" if running else pod.waiting_message or f"pod {pod.name} has not started yet"
+    status = next_status(job=job, phase=phase, reason=reason, message=message, now=now, attempt=ongoing(pod))
+    return (write_status(job=job, status=status, deferrable=True),), None
+
+
+def _shown(*, job: JobView, pod: PodView) -> bool:
+    return bool(job.status.attempts) and job.status.attempts[-1].pod_uid == pod.uid

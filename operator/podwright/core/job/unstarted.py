@@ -1,0 +1,75 @@
+"""The next attempt has no pod yet: create it, wait for its time, or end the job instead."""
+
+from podwright.core.commands import CreatePod, Decision, WriteStatus
+from podwright.core.job import ended
+from podwright.core.job.attempt import collided
+from podwright.core.job.phase import Phase
+from podwright.core.job.refusal import ask_again_at
+from podwright.core.job.status import next_status
+from podwright.core.job.stop import Stop
+from podwright.core.job.write import write_status
+from podwright.core.view import JobView, Refusal, RefusalKind
+
+
+def decide(*, job: JobView, create: CreatePod, refusal: Refusal | None, stop: Stop | None, now: float) -> Decision:
+    """Decide on a job whose current attempt has no pod and, as far as status knows, never had one."""
+    if stop is not None:
+        return _stopped(job=job, stop=stop, now=now)
+    if job.status.phase in (Phase.SUSPENDED, Phase.STOPPING):
+        # The new start of the total clock must be on record before anything runs.
+        return Decision(
+            commands=(
+                write_status(
+                    job=job,
+                    status=next_status(
+                        job=job,
+                        phase=Phase.PENDING,
+                        reason="Resumed",
+                        message="the job was resumed",
+                        now=now,
+                        started=now,
+                    ),
+                ),
+            )
+        )
+    if job.status.next_attempt is not None and now < job.status.next_attempt:
+        return Decision(requeue_at=job.status.next_attempt)
+    if refusal is not None:
+        return _refused(job=job, create=create, refusal=refusal, now=now)
+    return Decision(commands=(create,))
+
+
+def _stopped(*, job: JobView, stop: Stop, now: float) -> Decision:
+    phase = ended.phase_after(stop)
+    if job.status.phase is phase:
+        return Decision()
+    status = next_status(job=job, phase=phase, reason=str(stop), message=ended.explain(job=job, stop=stop), now=now)
+    return Decision(commands=(write_status(job=job, status=status),))
+
+
+def _refused(*, job: JobView, create: CreatePod, refusal: Refusal, now: float) -> Decision:
+    if refusal.kind is RefusalKind.PERMANENT:
+        status = next_status(job=job, phase=Phase.FAILED, reason=refusal.reason, message=refusal.message, now=now)
+        return Decision(commands=(write_status(job=job, status=status),))
+    if refusal.kind is RefusalKind.COLLISION:
+        attempt = collided(number=create.attempt, pod_name=create.pod_name, message=refusal.message, now=now)
+        return ended.record(job=job, attempt=attempt, stop=None, now=now)
+    again = ask_again_at(refusal=refusal, job_uid=job.uid)
+    if now >= again:
+        return Decision(commands=(create,))
+    return Decision(commands=_explanation(job=job, refusal=refusal, now=now), requeue_at=again)
+
+
+def _explanation(*, job: JobView, refusal: Refusal, now: float) -> tuple[WriteStatus, ...]:
+    if job.status.reason == refusal.reason:
+        return ()  # the server's words hold changing numbers; rewriting them at each try would be a hot loop
+    phase = Phase.PENDING if job.status.phase is None else job.status.phase
+    status = next_status(
+        job=job,
+        phase=phase,
+        reason=refusal.reason,
+        message=refusal.message,
+        now=now,
+        next_attempt=job.status.next_attempt,
+    )
+    return (write_status(job=job, status=status, deferrable=True),)

@@ -1,0 +1,49 @@
+"""Names on the wire: group, labels, annotations, finalizer, environment, and the deterministic names of pods.
+
+Used by every layer. A pod's name is a lock (the API server lets one pod have it), so `pod_name` must give the same
+name for the same job, task and attempt for ever: changing it would run an attempt twice across an upgrade.
+"""
+
+import hashlib
+from typing import Final
+
+GROUP: Final = "podwright.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+
+JOB_KIND: Final = "BatchJob"
+JOB_PLURAL: Final = "batchjobs"
+
+LABEL_JOB: Final = f"{GROUP}/job"
+LABEL_JOB_UID: Final = f"{GROUP}/job-uid"
+LABEL_ATTEMPT: Final = f"{GROUP}/attempt"
+LABEL_SHARD: Final = f"{GROUP}/shard"
+ANNOTATION_EPOCH: Final = f"{GROUP}/epoch"
+FINALIZER: Final = f"{GROUP}/accounting"
+
+ENV_JOB_NAME: Final = "PODWRIGHT_JOB_NAME"
+ENV_JOB_UID: Final = "PODWRIGHT_JOB_UID"
+ENV_TASK_INDEX: Final = "PODWRIGHT_TASK_INDEX"
+ENV_ATTEMPT: Final = "PODWRIGHT_ATTEMPT"
+ENV_IDEMPOTENCY_KEY: Final = "PODWRIGHT_IDEMPOTENCY_KEY"
+ENV_FENCING_TOKEN: Final = "PODWRIGHT_FENCING_TOKEN"  # noqa: S105 - the name of a variable, no secret
+
+_NAME_LIMIT: Final = 63  # a pod's host name is cut at a DNS label's length; equal prefixes would then collide
+_HASH_LENGTH: Final = 10
+
+
+def pod_name(*, job_name: str, job_uid: str, task_index: int, attempt: int) -> str:
+    """Name the pod of one attempt of one task: `<job name>-<hash of job uid and task>-<attempt>`, at most 63 characters."""
+    digest = hashlib.sha256(f"{job_uid}/{task_index}".encode()).hexdigest()[:_HASH_LENGTH]
+    suffix = f"-{digest}-{attempt}"
+    return job_name[: _NAME_LIMIT - len(suffix)].rstrip("-.") + suffix
+
+
+def lease_name(shard: int) -> str:
+    """Name the Lease whose holder may act on a shard; its `leaseTransitions` is the shard's epoch."""
+    return f"podwright-shard-{shard}"
+
+
+def idempotency_key(*, job_uid: str, task_index: int) -> str:
+    """Give the key that is equal for all attempts of one task, so that an outside system can drop repeats."""
+    return f"{job_uid}/{task_index}"

@@ -1,0 +1,139 @@
+"""The engine's picture of jobs and their pods, kept by the reflectors' events and by the answers to our own writes.
+
+No IO and no decisions. Two rules make it safe to decide on:
+- an object only ever moves forward in resourceVersion, so a late event or an old list cannot undo what we wrote
+  (KEP-5504: versions of one resource are comparable);
+- what was deleted stays known as deleted for a while, so that neither can bring it back.
+"""
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from podwright.core.job.attempt import recorded_end
+from podwright.core.view import JobView, PodView
+from podwright.store.tombstones import Tombstones
+
+
+class JobStore:
+    """Jobs by uid, and the pods of each. `on_change` is told the uid of each job that must be looked at again."""
+
+    def __init__(self, *, on_change: Callable[[str], None]) -> None:
+        self._on_change = on_change
+        self._jobs: dict[str, JobView] = {}
+        self._pods: dict[str, dict[str, PodView]] = {}
+        self._deleted = Tombstones()
+
+    # What decisions read.
+
+    def job(self, uid: str) -> JobView | None:
+        """Give the job of that uid, or None if it is not (or no longer) known."""
+        return self._jobs.get(uid)
+
+    def pods(self, job_uid: str) -> tuple[PodView, ...]:
+        """Give all pods that the job controls, vanished ones whose end is unrecorded included."""
+        pods = self._pods.get(job_uid)
+        return tuple(pods.values()) if pods else ()
+
+    def job_was_deleted(self, uid: str) -> bool:
+        """Tell whether the job is known to be deleted, rather than just not known."""
+        return uid in self._deleted
+
+    def uids(self) -> set[str]:
+        """Give the uids of all jobs that exist or still have pods."""
+        return self._jobs.keys() | self._pods.keys()
+
+    def counts(self) -> tuple[int, int]:
+        """Give how many jobs and how many pods are kept."""
+        return len(self._jobs), sum(len(pods) for pods in self._pods.values())
+
+    # What the job reflector and our own writes feed.
+
+    def put_job(self, job: JobView) -> None:
+        """Take in a job unless a newer picture of it, or its deletion, is known."""
+        known = self._jobs.get(job.uid)
+        if (known is not None and known.resource_version >= job.resource_version) or job.uid in self._deleted:
+            return
+        self._jobs[job.uid] = job
+        self._drop_recorded(job)
+        self._on_change(job.uid)
+
+    def remove_job(self, uid: str) -> None:
+        """Take note that a job is gone; its pods stay until they are gone as well."""
+        self._jobs.pop(uid, None)
+        self._deleted.add(uid)
+        pods = self._pods.get(uid)
+        if pods:
+            self._keep(uid, {pod.uid: pod for pod in pods.values() if not pod.gone})
+        self._on_change(uid)
+
+    def replace_jobs(self, jobs: Iterable[JobView], *, list_version: int) -> None:
+        """Take in a full list: what it lacks is gone, unless it is newer than the list."""
+        listed = set()
+        for job in jobs:
+            listed.add(job.uid)
+            self.put_job(job)
+        for uid, job in list(self._jobs.items()):
+            if uid not in listed and job.resource_version <= list_version:
+                self.remove_job(uid)
+
+    # What the pod reflector and our own writes feed.
+
+    def put_pod(self, pod: PodView) -> None:
+        """Take in a pod of one of our jobs unless a newer picture of it, or its deletion, is known."""
+        if not pod.job_uid or pod.uid in self._deleted:
+            return
+        pods = self._pods.setdefault(pod.job_uid, {})
+        known = pods.get(pod.uid)
+        if known is not None and known.resource_version >= pod.resource_version:
+            return
+        pods[pod.uid] = pod
+        self._on_change(pod.job_uid)
+
+    def remove_pod(self, pod: PodView) -> None:
+        """Take note that a pod is gone. If its end is not on record yet, keep it as gone until it is."""
+        self._deleted.add(pod.uid)
+        pods = dict(self._pods.get(pod.job_uid, {}))
+        last = pods.pop(pod.uid, None)
+        if last is not None and pod.resource_version < last.resource_version:
+            pod = last
+        job = self._jobs.get(pod.job_uid)
+        if job is not None and not _over(job) and not recorded_end(status=job.status, pod=pod):
+            pods[pod.uid] = msgspec.structs.replace(pod, gone=True)
+        self._keep(pod.job_uid, pods)
+        self._on_change(pod.job_uid)
+
+    def replace_pods(self, pods: Iterable[PodView], *, list_version: int) -> None:
+        """Take in a full list: what it lacks is gone, unless it is newer than the list."""
+        listed = set()
+        for pod in pods:
+            listed.add(pod.uid)
+            self.put_pod(pod)
+        vanished = [
+            pod
+            for known in self._pods.values()
+            for pod in known.values()
+            if pod.uid not in listed and not pod.gone and pod.resource_version <= list_version
+        ]
+        for pod in vanished:
+            self.remove_pod(pod)
+
+    def _keep(self, job_uid: str, pods: dict[str, PodView]) -> None:
+        if pods:
+            self._pods[job_uid] = pods
+        else:
+            self._pods.pop(job_uid, None)
+
+    def _drop_recorded(self, job: JobView) -> None:
+        pods = self._pods.get(job.uid)
+        if pods and any(pod.gone for pod in pods.values()):
+            kept = {
+                uid: pod
+                for uid, pod in pods.items()
+                if not (pod.gone and (_over(job) or recorded_end(status=job.status, pod=pod)))
+            }
+            self._keep(job.uid, kept)
+
+
+def _over(job: JobView) -> bool:
+    return job.deleting or (job.status.phase is not None and job.status.phase.terminal)

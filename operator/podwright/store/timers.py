@@ -1,0 +1,42 @@
+"""When which job wants to be looked at without an event. Timers are data: one heap, no task or callback per job."""
+
+import heapq
+
+
+class Timers:
+    """At most one wake-up time per key. Replaced times stay in the heap until they surface, and are then ignored."""
+
+    def __init__(self) -> None:
+        self._due: dict[str, float] = {}
+        self._heap: list[tuple[float, str]] = []
+
+    def set(self, key: str, when: float | None) -> None:
+        """Set the key's time, or clear it with None."""
+        if when is None:
+            self._due.pop(key, None)
+        elif self._due.get(key) != when:
+            self._due[key] = when
+            heapq.heappush(self._heap, (when, key))
+        if len(self._heap) > 2 * len(self._due) + 64:
+            self._heap = [(due, key) for key, due in self._due.items()]
+            heapq.heapify(self._heap)
+
+    def pop_due(self, now: float) -> list[str]:
+        """Take all keys whose time has come."""
+        due: list[str] = []
+        while self._heap and self._heap[0][0] <= now:
+            when, key = heapq.heappop(self._heap)
+            if self._due.get(key) == when:
+                del self._due[key]
+                due.append(key)
+        return due
+
+    def next_at(self) -> float | None:
+        """Give the next time at which a key is due, or None."""
+        while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def __len__(self) -> int:
+        """Give how many keys have a time set."""
+        return len(self._due)

@@ -1,0 +1,253 @@
+"""One job under everything that can happen to it in any order, on a virtual clock.
+
+The world is a tiny API server for one job: names are unique, status writes are compared and swapped, finalizers hold pods.
+The operator sees pods through a cache that lags behind the kubelet and the user (never behind its own writes, as the store
+guarantees), is killed between or after writes, and forgets all it held in memory. The invariants are those of the fault
+battery: I1, I2, I4, I5, I7, I12, and that every job ends.
+"""
+
+import itertools
+
+import msgspec
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from podwright.core.commands import (
+    Command,
+    ConfirmPod,
+    CreatePod,
+    Decision,
+    DeleteJob,
+    DeletePod,
+    ReleasePod,
+    WriteStatus,
+)
+from podwright.core.job.decide import decide_job
+from podwright.core.job.phase import require_transition
+from podwright.core.view import CancelMode, JobView, Outcome, PodPhase, PodView, RetryPolicy
+from tests.builders import CREATED, finished, make_job, make_pod, running
+
+CODES = st.sampled_from([0, 0, 1, 137])
+
+
+class OneJob(RuleBasedStateMachine):
+    """The job, its pods, the clock, and an operator that may die at any write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = CREATED
+        self.versions = itertools.count(10)
+        self.uids = itertools.count()
+        self.job: JobView = make_job()
+        self.pods: dict[str, PodView] = {}
+        self.cache: dict[str, PodView] = {}
+        self.starts: dict[int, int] = {}
+        self.failures: set[str] = set()
+
+    @initialize(
+        limit=st.integers(0, 3), total=st.sampled_from([None, 30.0, 300.0]), attempt=st.sampled_from([None, 20.0])
+    )
+    def submit(self, limit: int, total: float | None, attempt: float | None) -> None:
+        """A user creates the job."""
+        self.job = make_job(retry=RetryPolicy(limit=limit), total_timeout=total, attempt_timeout=attempt)
+
+    # The cluster.
+
+    @rule(code=CODES, data=st.data())
+    @precondition(lambda self: any(not pod.finished for pod in self.pods.values()))
+    def kubelet(self, code: int, data: st.DataObject) -> None:
+        """A kubelet takes some pod one step further: to a start, or to an end."""
+        pod = data.draw(st.sampled_from([pod for pod in self.pods.values() if not pod.finished]))
+        if pod.phase is PodPhase.PENDING and pod.deletion_requested is None:
+            self.starts[pod.attempt] = self.starts.get(pod.attempt, 0) + 1
+            self._store(running(pod, at=self.now))
+        else:
+            self._store(finished(pod, at=self.now, exit_code=143 if pod.deletion_requested is not None else code))
+
+    @rule(data=st.data())
+    @precondition(lambda self: bool(self.pods))
+    def somebody_deletes_a_pod(self, data: st.DataObject) -> None:
+        """A user, an eviction or a drain deletes a pod; its finalizer holds it."""
+        self._delete(data.draw(st.sampled_from(list(self.pods.values()))), grace=30)
+
+    @rule()
+    @precondition(lambda self: self._recorded_and_running() is not None)
+    def somebody_strips_the_finalizer_and_forces_the_deletion(self) -> None:
+        """A pod that status calls ongoing vanishes without a trace."""
+        pod = self._recorded_and_running()
+        assert pod is not None
+        del self.pods[pod.name]
+        self.failures.add(pod.uid)
+
+    @rule(seconds=st.sampled_from([0.5, 3.0, 40.0, 400.0]))
+    def time_passes(self, seconds: float) -> None:
+        """The clock goes on."""
+        self.now += seconds
+
+    @rule()
+    def watch_delivers(self) -> None:
+        """The operator's cache catches up with the cluster."""
+        for name, pod in list(self.cache.items()):
+            if name not in self.pods and not pod.gone:
+                self.cache[name] = msgspec.structs.replace(pod, gone=True)
+        self.cache.update(self.pods)
+        if self.job.status.phase is not None and self.job.status.phase.terminal:
+            self.cache = {name: pod for name, pod in self.cache.items() if not pod.gone}
+
+    # The user.
+
+    @rule(suspend=st.booleans())
+    def user_suspends_or_resumes(self, suspend: bool) -> None:
+        """The user sets spec.suspend."""
+        self._edit(suspend=suspend)
+
+    @rule(mode=st.sampled_from(CancelMode), often=st.integers(0, 9))
+    def user_cancels(self, mode: CancelMode, often: int) -> None:
+        """The user sets spec.cancel, now and then; it cannot be unset."""
+        if often == 0:
+            self._edit(cancel=mode)
+
+    # The operator.
+
+    @rule(survives=st.integers(0, 3))
+    def operator_looks(self, survives: int) -> None:
+        """The operator decides, and carries out as many of the commands as it lives for."""
+        decision = self._decide()
+        assert decision.requeue_at is None or decision.requeue_at > self.now, "I12: a hot loop"
+        for command in decision.commands[:survives]:
+            self._carry_out(command)
+
+    @rule()
+    def operator_is_killed(self) -> None:
+        """A new process lists everything anew; what the former one held in memory is lost."""
+        self.cache = dict(self.pods)
+
+    # What must hold.
+
+    @invariant()
+    def every_attempt_starts_at_most_once(self) -> None:
+        """I1."""
+        assert all(count == 1 for count in self.starts.values()), self.starts
+
+    @invariant()
+    def at_most_one_pod_may_run(self) -> None:
+        """I2."""
+        assert sum(not pod.finished for pod in self.pods.values()) <= 1
+
+    @invariant()
+    def failures_stay_within_the_limit(self) -> None:
+        """I5."""
+        status = self.job.status
+        assert status.failed_count <= min(self.job.retry.limit + 1, len(self.failures))
+        ended = [attempt for attempt in status.attempts if attempt.outcome in (Outcome.FAILED, Outcome.LOST)]
+        assert len(ended) <= status.failed_count
+        assert {attempt.pod_uid for attempt in ended} <= self.failures
+
+    def teardown(self) -> None:
+        """Let the faults stop: the job must end, let go of its pods, and then be left alone (I3, I7, I12)."""
+        self._edit(suspend=False)
+        for _ in range(200):
+            self.watch_delivers()
+            decision = self._decide()
+            for command in decision.commands:
+                self._carry_out(command)
+            idle = not decision.commands and all(pod.finished for pod in self.pods.values())
+            for pod in list(self.pods.values()):
+                if not pod.finished:
+                    if pod.phase is PodPhase.PENDING:
+                        self.starts[pod.attempt] = self.starts.get(pod.attempt, 0) + 1
+                    self._store(finished(pod, at=self.now, exit_code=0))
+            if idle and decision.requeue_at is None:
+                break
+            if idle and decision.requeue_at is not None:
+                self.now = max(self.now, decision.requeue_at)
+        phase = self.job.status.phase
+        assert phase is not None, "the job never got a status"
+        assert phase.terminal, f"the job hangs in {phase}"
+        assert not any(pod.held for pod in self.pods.values())
+        self.watch_delivers()
+        assert self._decide().commands == ()
+        self.every_attempt_starts_at_most_once()
+
+    # The tiny API server.
+
+    def _decide(self) -> Decision:
+        return decide_job(job=self.job, pods=tuple(self.cache.values()), refusal=None, now=self.now)
+
+    def _carry_out(self, command: Command) -> None:
+        match command:
+            case CreatePod():
+                if command.pod_name not in self.pods:
+                    pod = make_pod(self.job, attempt=command.attempt, uid=f"pod-{next(self.uids)}", created=self.now)
+                    self._store(pod)
+                self.cache[command.pod_name] = self.pods[command.pod_name]  # created, or adopted after a 409
+            case WriteStatus():
+                if command.resource_version == self.job.resource_version:
+                    self._write(command)
+            case DeletePod():
+                pod = self.pods.get(command.pod_name)
+                if pod is not None and pod.uid == command.pod_uid:
+                    self._delete(pod, grace=command.grace or 30)
+            case ReleasePod():
+                pod = self.pods.get(command.pod_name)
+                if pod is not None and pod.uid == command.pod_uid:
+                    self._release(pod)
+            case ConfirmPod():
+                self._confirm(command)
+            case DeleteJob():
+                raise AssertionError("this job has no time to live")
+
+    def _write(self, command: WriteStatus) -> None:
+        before = self.job.status
+        require_transition(current=before.phase, target=command.status.phase)  # type: ignore[arg-type]  # never None here
+        assert before.phase is None or not before.phase.terminal, "I4: a terminal status was written again"
+        self.job = msgspec.structs.replace(self.job, status=command.status, resource_version=next(self.versions))
+
+    def _confirm(self, command: ConfirmPod) -> None:
+        if command.pod_name in self.pods:
+            self.cache[command.pod_name] = self.pods[command.pod_name]
+        else:
+            self.cache[command.pod_name] = make_pod(
+                self.job, attempt=self.job.status.attempts[-1].number, uid=command.pod_uid, gone=True, held=False
+            )
+
+    def _recorded_and_running(self) -> PodView | None:
+        for attempt in self.job.status.attempts:
+            pod = self.pods.get(attempt.pod_name)
+            if attempt.outcome is None and pod is not None and not pod.finished:
+                return pod
+        return None
+
+    def _store(self, pod: PodView) -> None:
+        if pod.finished and pod.phase is not PodPhase.SUCCEEDED:
+            self.failures.add(pod.uid)
+        self.pods[pod.name] = msgspec.structs.replace(pod, resource_version=next(self.versions))
+
+    def _delete(self, pod: PodView, *, grace: float) -> None:
+        if pod.deletion_requested is None:
+            self._store(msgspec.structs.replace(pod, deletion_requested=self.now, deletion_grace=grace))
+        self._collect(pod.name)
+
+    def _release(self, pod: PodView) -> None:
+        released = msgspec.structs.replace(pod, held=False)
+        self._store(released)
+        if pod.name in self.cache:
+            self.cache[pod.name] = msgspec.structs.replace(self.cache[pod.name], held=False)
+        self._collect(pod.name)
+
+    def _collect(self, name: str) -> None:
+        pod = self.pods[name]
+        if pod.deletion_requested is not None and not pod.held and pod.finished:
+            del self.pods[name]
+
+    def _edit(self, **changes: object) -> None:
+        if self.job.status.phase is not None and self.job.status.phase.terminal:
+            return
+        self.job = msgspec.structs.replace(self.job, resource_version=next(self.versions), **changes)
+
+
+OneJob.TestCase.settings = settings(
+    max_examples=400, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+test_one_job = OneJob.TestCase

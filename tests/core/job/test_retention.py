@@ -1,0 +1,13 @@
+"""When a finished job may go."""
+
+import pytest
+
+from podwright.core.job.retention import expires_at
+from tests.builders import make_job, with_status
+
+
+@pytest.mark.parametrize(
+    ("ttl", "finished", "want"), [(None, 10.0, None), (60.0, None, None), (0.0, 10.0, 10.0), (60.0, 10.0, 70.0)]
+)
+def test_expiry(ttl: float | None, finished: float | None, want: float | None) -> None:
+    assert expires_at(with_status(make_job(ttl=ttl), finished=finished)) == want

@@ -1,0 +1,40 @@
+"""Deterministic names."""
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from podwright.core.names import pod_name
+from podwright.core.shard import shard_of
+
+LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+NAMES = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,12}[a-z0-9])?){0,3}", fullmatch=True)
+
+
+def test_the_name_never_changes() -> None:
+    """A running cluster holds pods under these names; another formula would start their attempts again."""
+    assert pod_name(job_name="report", job_uid="u1", task_index=0, attempt=2) == "report-705176644c-2"
+
+
+@given(name=NAMES, uid=st.uuids().map(str), attempt=st.integers(0, 10_000))
+def test_names_are_valid_and_short_enough_for_a_host_name(name: str, uid: str, attempt: int) -> None:
+    pod = pod_name(job_name=name, job_uid=uid, task_index=0, attempt=attempt)
+    assert len(pod) <= 63
+    assert all(LABEL.fullmatch(part) for part in pod.split("."))
+
+
+@given(uid=st.uuids().map(str), other=st.uuids().map(str), attempts=st.tuples(st.integers(0, 99), st.integers(0, 99)))
+def test_different_attempts_and_jobs_have_different_names(uid: str, other: str, attempts: tuple[int, int]) -> None:
+    first = pod_name(job_name="same", job_uid=uid, task_index=0, attempt=attempts[0])
+    second = pod_name(job_name="same", job_uid=other, task_index=0, attempt=attempts[1])
+    assert (first == second) is (uid == other and attempts[0] == attempts[1])
+
+
+def test_shards_are_stable_and_even() -> None:
+    assert [shard_of(namespace=f"team-{n}", shards=4) for n in range(6)] == [3, 1, 3, 1, 2, 0]
+    counts = [0] * 4
+    for n in range(4000):
+        counts[shard_of(namespace=f"namespace-{n}", shards=4)] += 1
+    assert all(800 < count < 1200 for count in counts)
+    assert shard_of(namespace="any", shards=1) == 0
