@@ -8,7 +8,7 @@ from podwright.core.names import pod_name
 from podwright.core.view import Attempt, JobStatus, JobView, Outcome, PodPhase, PodView
 
 CREATED = 1_000_000.0
-TEMPLATE = {
+TEMPLATE: dict[str, Any] = {
     "metadata": {"labels": {"team": "payments"}},
     "spec": {"containers": [{"name": "main", "image": "busybox:1", "command": ["true"]}]},
 }

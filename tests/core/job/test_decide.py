@@ -1,5 +1,7 @@
 """One look at a job: state in, decision out."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -118,7 +120,7 @@ def test_no_attempt_while_the_former_pod_may_still_run() -> None:
         ({"total_timeout": 50.0}, Phase.FAILED, "TotalTimeout"),
     ],
 )
-def test_stopping_a_job_that_does_not_run(spec: dict[str, object], phase: Phase, reason: str) -> None:
+def test_stopping_a_job_that_does_not_run(spec: dict[str, Any], phase: Phase, reason: str) -> None:
     status = only_status(decide(make_job(**spec))).status
     assert (status.phase, status.reason, status.attempts) == (phase, reason, ())
 

@@ -186,17 +186,18 @@ class OneJob(RuleBasedStateMachine):
                 if command.resource_version == self.job.resource_version:
                     self._write(command)
             case DeletePod():
-                pod = self.pods.get(command.pod_name)
-                if pod is not None and pod.uid == command.pod_uid:
+                for pod in self._very_pod(command.pod_name, command.pod_uid):
                     self._delete(pod, grace=command.grace or 30)
             case ReleasePod():
-                pod = self.pods.get(command.pod_name)
-                if pod is not None and pod.uid == command.pod_uid:
+                for pod in self._very_pod(command.pod_name, command.pod_uid):
                     self._release(pod)
             case ConfirmPod():
                 self._confirm(command)
             case DeleteJob():
                 raise AssertionError("this job has no time to live")
+
+    def _very_pod(self, name: str, uid: str) -> list[PodView]:
+        return [pod for pod in self.pods.values() if pod.name == name and pod.uid == uid]
 
     def _write(self, command: WriteStatus) -> None:
         before = self.job.status

@@ -1,0 +1,59 @@
+"""The dirty set, the timers, the tombstones and the notes."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from podwright.store.dirty import DirtySet
+from podwright.store.notes import Notebook
+from podwright.store.timers import Timers
+from podwright.store.tombstones import Tombstones
+
+
+def test_many_events_of_one_object_cost_one_look_in_the_first_ones_place() -> None:
+    dirty = DirtySet()
+    for key in "abacb":
+        dirty.add(key)
+    assert [dirty.pop() for _ in range(len(dirty))] == ["a", "b", "c"]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdef"), st.none() | st.integers(0, 50).map(float)), max_size=200),
+    st.integers(0, 60),
+)
+def test_timers_agree_with_a_plain_dictionary(steps: list[tuple[str, float | None]], now: float) -> None:
+    timers, want = Timers(), dict[str, float]()
+    for key, when in steps:
+        timers.set(key, when)
+        if when is None:
+            want.pop(key, None)
+        else:
+            want[key] = when
+        assert timers.next_at() == min(want.values(), default=None)
+        assert len(timers) == len(want)
+    assert set(timers.pop_due(now)) == {key for key, when in want.items() if when <= now}
+    assert timers.next_at() == min((when for when in want.values() if when > now), default=None)
+
+
+def test_replaced_timers_do_not_pile_up() -> None:
+    timers = Timers()
+    for n in range(10_000):
+        timers.set("one", float(n))
+    assert len(timers._heap) < 200
+
+
+def test_tombstones_forget_the_oldest() -> None:
+    tombstones = Tombstones(capacity=2)
+    for uid in "abc":
+        tombstones.add(uid)
+    assert ["a" in tombstones, "b" in tombstones, "c" in tombstones, len(tombstones)] == [False, True, True, 2]
+
+
+def test_notes_are_kept_while_an_answer_is_outstanding() -> None:
+    notebook = Notebook()
+    notebook.of("a").outstanding = 1
+    notebook.drop("a")
+    assert len(notebook) == 1
+    notebook.of("a").outstanding = 0
+    notebook.drop("a")
+    assert len(notebook) == 0
+    assert not notebook.of("a").in_doubt

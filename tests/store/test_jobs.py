@@ -1,0 +1,127 @@
+"""The picture of jobs and pods: it only moves forward, and what is gone stays gone."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from podwright.core.job.phase import Phase
+from podwright.core.view import JobView, PodView
+from podwright.store.jobs import JobStore
+from tests.builders import finished, make_attempt, make_job, make_pod, running, with_status
+
+JOB = make_job()
+
+
+@pytest.fixture
+def marked() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def store(marked: list[str]) -> JobStore:
+    return JobStore(on_change=marked.append)
+
+
+def version(thing: JobView | PodView, number: int) -> JobView | PodView:
+    """Give the same object at another resourceVersion."""
+    return msgspec.structs.replace(thing, resource_version=number)
+
+
+def job_at(number: int, **changes: object) -> JobView:
+    """Build the job at a version."""
+    return msgspec.structs.replace(JOB, resource_version=number, **changes)
+
+
+def pod_at(number: int, **changes: object) -> PodView:
+    """Build its pod at a version."""
+    return msgspec.structs.replace(make_pod(JOB), resource_version=number, **changes)
+
+
+def test_a_change_marks_the_job_once(store: JobStore, marked: list[str]) -> None:
+    store.put_job(job_at(5))
+    store.put_job(job_at(5))
+    store.put_job(job_at(4, suspend=True))
+    assert (marked, store.job(JOB.uid)) == ([JOB.uid], job_at(5))
+    store.put_pod(pod_at(7))
+    store.put_pod(pod_at(6))
+    assert (len(marked), store.pods(JOB.uid)) == (2, (pod_at(7),))
+
+
+def test_a_list_removes_what_it_lacks_but_nothing_newer_than_itself(store: JobStore) -> None:
+    """A list that began before our own write must not undo it (the old list of F8)."""
+    store.put_job(job_at(10))
+    store.put_pod(pod_at(20))
+    store.replace_jobs([], list_version=9)
+    store.replace_pods([], list_version=19)
+    assert (store.job(JOB.uid), store.pods(JOB.uid)) == (job_at(10), (pod_at(20),))
+    store.replace_pods([], list_version=20)
+    assert [pod.gone for pod in store.pods(JOB.uid)] == [True]
+    store.replace_jobs([], list_version=10)
+    assert store.job(JOB.uid) is None
+    assert store.pods(JOB.uid) == ()
+
+
+def test_what_was_deleted_does_not_come_back(store: JobStore) -> None:
+    store.put_job(job_at(1))
+    store.remove_job(JOB.uid)
+    store.put_job(job_at(99))
+    assert store.job(JOB.uid) is None
+    assert store.job_was_deleted(JOB.uid)
+    assert not store.job_was_deleted("never seen")
+    store.remove_pod(pod_at(2))
+    store.put_pod(pod_at(99))
+    assert store.pods(JOB.uid) == ()
+
+
+def test_a_vanished_pod_is_kept_until_its_end_is_on_record(store: JobStore) -> None:
+    store.put_job(job_at(1))
+    store.put_pod(pod_at(2))
+    store.remove_pod(finished(pod_at(3), at=50.0))
+    (gone,) = store.pods(JOB.uid)
+    assert gone.gone
+    assert gone.ended == 50.0
+    recorded = with_status(job_at(4), phase=Phase.RETRYING, attempts=(make_attempt(JOB),))
+    store.put_job(recorded)
+    assert store.pods(JOB.uid) == ()
+
+
+def test_a_vanished_pod_whose_end_is_on_record_is_dropped_at_once(store: JobStore) -> None:
+    store.put_job(with_status(job_at(1), phase=Phase.RETRYING, attempts=(make_attempt(JOB),)))
+    store.put_pod(pod_at(2))
+    store.remove_pod(pod_at(3))
+    assert store.pods(JOB.uid) == ()
+
+
+def test_the_pods_of_a_deleted_job_stay_until_they_are_gone(store: JobStore, marked: list[str]) -> None:
+    store.put_job(job_at(1))
+    store.put_pod(running(pod_at(2), at=1.0))
+    store.remove_job(JOB.uid)
+    assert [pod.gone for pod in store.pods(JOB.uid)] == [False]
+    assert store.uids() == {JOB.uid}
+    store.remove_pod(pod_at(3))
+    assert store.uids() == set()
+    assert marked.count(JOB.uid) == 4
+
+
+def test_pods_of_others_are_no_concern_of_ours(store: JobStore, marked: list[str]) -> None:
+    store.put_pod(pod_at(1, job_uid=""))
+    assert (store.counts(), marked) == ((0, 0), [])
+
+
+@given(st.lists(st.tuples(st.integers(1, 30), st.sampled_from(["event", "list", "gone"])), max_size=30))
+def test_the_picture_never_goes_back(steps: list[tuple[int, str]]) -> None:
+    store = JobStore(on_change=lambda _: None)
+    newest, deleted = 0, False
+    for number, kind in steps:
+        if kind == "event":
+            store.put_job(job_at(number))
+            newest = max(newest, number)
+        elif kind == "list":
+            store.replace_jobs([job_at(number)], list_version=number)
+            newest = max(newest, number)
+        else:
+            store.remove_job(JOB.uid)
+            deleted = True
+        job = store.job(JOB.uid)
+        assert (job is None) if deleted or not newest else (job is not None and job.resource_version == newest)
