@@ -1,0 +1,193 @@
+"""The admission policies on the real API server: each with what it refuses, in its words, and what it lets pass."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from podwright.core import names
+from tests.cluster.api import OPERATOR, STRATEGIC, Api
+from tests.cluster.manifests import make_job, make_lease, make_pod
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SYSTEM = "podwright-system"
+FENCE = "podwright fence:"
+
+
+def fenced_pod(namespace: str, *, epoch: int | str, name: str = "pod", shard: str = "0") -> dict[str, Any]:
+    """A pod as the operator makes it."""
+    return make_pod(
+        namespace=namespace,
+        name=name,
+        labels={names.LABEL_SHARD: shard, names.LABEL_JOB_UID: "uid", names.LABEL_JOB: "job", names.LABEL_ATTEMPT: "0"},
+        annotations={names.ANNOTATION_EPOCH: str(epoch)},
+        finalizers=[names.FINALIZER],
+    )
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """The API server learns of a Lease through a watch of its own: within milliseconds, but not at once."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def operator(api: Api) -> Api:
+    return api.acting_as(OPERATOR)
+
+
+class TestFence:
+    def test_the_present_epoch_passes_and_any_other_is_refused(
+        self, api: Api, operator: Api, namespace: str, shard: str
+    ) -> None:
+        api.create(make_lease(name=shard, epoch=7)).expect()
+        eventually(lambda: operator.create(fenced_pod(namespace, epoch=7), dry_run=True).ok)
+        for stale in ("6", "8", "07", "", "none"):
+            answer = operator.create(fenced_pod(namespace, epoch=stale))
+            assert answer.status == 403
+            assert answer.body["reason"] == "Forbidden"
+            assert (
+                f"{FENCE} the pod carries epoch {stale}, but Lease {shard} is at epoch 7: another operator leads"
+                in answer.message
+            )
+
+    def test_a_new_epoch_shuts_out_the_former_leader(self, api: Api, operator: Api, namespace: str, shard: str) -> None:
+        api.create(make_lease(name=shard, epoch=1)).expect()
+        eventually(lambda: operator.create(fenced_pod(namespace, epoch=1), dry_run=True).ok)
+        api.patch("Lease", SYSTEM, shard, {"spec": {"leaseTransitions": 2}}).expect()
+        eventually(lambda: not operator.create(fenced_pod(namespace, epoch=1), dry_run=True).ok)
+        operator.create(fenced_pod(namespace, epoch=2)).expect()
+
+    def test_a_pod_without_epoch_is_refused(self, api: Api, operator: Api, namespace: str, shard: str) -> None:
+        api.create(make_lease(name=shard, epoch=1)).expect()
+        eventually(lambda: operator.create(fenced_pod(namespace, epoch=1), dry_run=True).ok)
+        pod = fenced_pod(namespace, epoch=1)
+        del pod["metadata"]["annotations"]
+        assert f"{FENCE} the pod carries epoch none" in operator.create(pod).message
+
+    def test_without_lease_nothing_passes(self, api: Api, operator: Api, namespace: str, shard: str) -> None:
+        answer = operator.create(fenced_pod(namespace, epoch=0))
+        # Code and words are the API server's own here; only the policy's name tells that it was the fence.
+        assert answer.status == 422
+        assert "ValidatingAdmissionPolicy 'podwright-fence' with binding 'podwright-fence-0' denied" in answer.message
+        assert "no params found" in answer.message
+        api.create(make_lease(name=shard, epoch=3)).expect()
+        eventually(lambda: operator.create(fenced_pod(namespace, epoch=3), dry_run=True).ok)
+        api.delete("Lease", SYSTEM, shard).expect()
+        eventually(lambda: not operator.create(fenced_pod(namespace, epoch=3), dry_run=True).ok)
+
+    @pytest.mark.parametrize("written", ["0", "unknown", "null"])
+    def test_a_lease_that_never_had_a_holder_lets_nothing_pass(
+        self, api: Api, operator: Api, namespace: str, shard: str, written: str
+    ) -> None:
+        api.create(make_lease(name=shard, epoch=None)).expect()
+        eventually(
+            lambda: f"Lease {shard} is at no epoch" in operator.create(fenced_pod(namespace, epoch=written)).words
+        )
+
+    def test_only_creation_is_fenced(self, api: Api, operator: Api, namespace: str, shard: str) -> None:
+        """A new leader accounts for the pods of the former one, whose epoch is old."""
+        api.create(make_lease(name=shard, epoch=1)).expect()
+        eventually(lambda: operator.create(fenced_pod(namespace, epoch=1, name="probe"), dry_run=True).ok)
+        operator.create(fenced_pod(namespace, epoch=1)).expect()
+        api.patch("Lease", SYSTEM, shard, {"spec": {"leaseTransitions": 2}}).expect()
+        eventually(lambda: not operator.create(fenced_pod(namespace, epoch=1, name="probe"), dry_run=True).ok)
+        release = {"metadata": {"$deleteFromPrimitiveList/finalizers": [names.FINALIZER]}}
+        released = operator.patch("Pod", namespace, "pod", release, content_type=STRATEGIC).expect()
+        assert "finalizers" not in released["metadata"]
+
+
+class TestShardLabel:
+    @pytest.mark.parametrize("shard_label", [None, "1", "00", ""])
+    def test_no_pod_of_the_operator_escapes_the_bindings(
+        self, operator: Api, shared_namespace: str, shard_label: str | None
+    ) -> None:
+        pod = fenced_pod(shared_namespace, epoch=1, shard=shard_label or "")
+        if shard_label is None:
+            del pod["metadata"]["labels"][names.LABEL_SHARD]
+        answer = operator.create(pod)
+        assert answer.status == 403
+        shown = "none" if shard_label is None else shard_label
+        assert f"{FENCE} the pod is of shard {shown}, for which no ValidatingAdmissionPolicyBinding" in answer.message
+
+
+class TestManagedPods:
+    RESERVED = (names.LABEL_JOB, names.LABEL_JOB_UID, names.LABEL_ATTEMPT, names.LABEL_SHARD)
+
+    @pytest.mark.parametrize("label", RESERVED)
+    def test_others_cannot_create_pods_with_our_labels(
+        self, api: Api, shared_namespace: str, shard: str, label: str
+    ) -> None:
+        pod = make_pod(namespace=shared_namespace, labels={label: "0"})
+        # A missing Lease is complained of first, whoever creates a pod with its shard's label.
+        api.create(make_lease(name=shard, epoch=1)).expect()
+        eventually(lambda: "no params found" not in api.create(pod).words)
+        answer = api.create(pod)
+        assert answer.status == 403
+        assert "podwright: the labels podwright.dev/job, podwright.dev/job-uid" in answer.message
+        assert "are set by the operator alone" in answer.message
+
+    def test_others_cannot_create_pods_with_our_finalizer(self, api: Api, shared_namespace: str) -> None:
+        answer = api.create(make_pod(namespace=shared_namespace, finalizers=[names.FINALIZER]))
+        assert answer.status == 403
+        assert "podwright: finalizer podwright.dev/accounting is set by the operator alone" in answer.message
+
+    @pytest.mark.parametrize("label", RESERVED)
+    def test_others_cannot_set_our_labels_later(self, api: Api, namespace: str, label: str) -> None:
+        api.create(make_pod(namespace=namespace)).expect()
+        answer = api.patch("Pod", namespace, "pod", {"metadata": {"labels": {label: "0"}}})
+        assert "podwright: the labels" in answer.message
+
+    def test_others_cannot_set_our_finalizer_later(self, api: Api, namespace: str) -> None:
+        api.create(make_pod(namespace=namespace)).expect()
+        answer = api.patch("Pod", namespace, "pod", {"metadata": {"finalizers": [names.FINALIZER]}})
+        assert "podwright: finalizer" in answer.message
+
+    def test_others_can_free_a_pod_of_ours_but_not_relabel_it(
+        self, api: Api, operator: Api, namespace: str, shard: str
+    ) -> None:
+        api.create(make_lease(name=shard, epoch=1)).expect()
+        eventually(lambda: operator.create(fenced_pod(namespace, epoch=1), dry_run=True).ok)
+        operator.create(fenced_pod(namespace, epoch=1)).expect()
+        for change in ({names.LABEL_JOB_UID: None}, {names.LABEL_JOB_UID: "other"}):
+            assert (
+                "podwright: the labels" in api.patch("Pod", namespace, "pod", {"metadata": {"labels": change}}).message
+            )
+        api.patch("Pod", namespace, "pod", {"metadata": {"labels": {"mine": "x"}}}).expect()
+        freed = api.patch("Pod", namespace, "pod", {"metadata": {"finalizers": None}}).expect()
+        assert "finalizers" not in freed["metadata"]
+
+    def test_other_pods_are_left_alone(self, api: Api, namespace: str) -> None:
+        labels = {"app": "x", "example.org/shard": "0"}
+        api.create(make_pod(namespace=namespace, labels=labels, finalizers=["example.org/own"])).expect()
+        api.patch("Pod", namespace, "pod", {"metadata": {"labels": {"more": "y"}, "finalizers": None}}).expect()
+        bare = make_pod(namespace=namespace, name="bare")
+        for field in ("labels", "annotations", "finalizers"):
+            del bare["metadata"][field]
+        api.create(bare).expect()
+        api.delete("Pod", namespace, "bare").expect()
+
+
+class TestStatus:
+    def test_only_the_operator_writes_status(self, api: Api, operator: Api, namespace: str) -> None:
+        api.create(make_job(namespace=namespace)).expect()
+        status = {"status": {"observedGeneration": 1, "phase": "Pending"}}
+        answer = api.patch("BatchJob", namespace, "job", status, subresource="status")
+        assert answer.status == 403
+        assert (
+            "podwright: status is written by the operator alone (service account podwright-operator" in answer.message
+        )
+        written = operator.patch("BatchJob", namespace, "job", status, subresource="status").expect()
+        assert written["status"]["phase"] == "Pending"
+
+    def test_status_in_other_requests_is_ignored(self, api: Api, namespace: str) -> None:
+        job = make_job(namespace=namespace) | {"status": {"observedGeneration": 1, "phase": "Failed"}}
+        assert api.create(job).expect()["status"] == {"observedGeneration": -1}
+        changed = api.patch("BatchJob", namespace, "job", {"spec": {"priority": 1}, "status": {"phase": "Failed"}})
+        assert changed.expect()["status"] == {"observedGeneration": -1}
