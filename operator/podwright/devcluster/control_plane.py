@@ -116,7 +116,6 @@ def api_server(layout: ControlPlaneLayout) -> ProcessSpec:
         "--max-requests-inflight=2000",
         "--max-mutating-requests-inflight=1000",
         "--profiling=false",
-        "--v=1",
     ]
     return _spec(layout, "kube-apiserver", flags)
 

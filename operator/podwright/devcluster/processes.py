@@ -64,7 +64,15 @@ def start_time_of(pid: int) -> str | None:
     except OSError:
         return None if Path("/proc/self/stat").exists() else _start_time_by_ps(pid)
     state, start_time = fields[0], fields[19]
-    return None if state in "ZX" else start_time
+    return None if state in "ZX" and not _has_other_threads(pid) else start_time
+
+
+def _has_other_threads(pid: int) -> bool:
+    # The first thread of a killed process is a zombie at once, while others may still hold its sockets open.
+    try:
+        return len(os.listdir(f"/proc/{pid}/task")) > 1
+    except OSError:
+        return False
 
 
 def _start_time_by_ps(pid: int) -> str | None:
@@ -164,12 +172,18 @@ def read_records(data_directory: Path) -> tuple[ProcessRecord, ...]:
 def end_cluster(*, data_directory: Path, cluster_id: str) -> None:
     """Kill everything that belongs to the cluster, known only by its files. Idempotent."""
     end_processes(read_records(data_directory), grace_seconds=0.0)
-    for _ in range(100):
-        left = marked_processes(cluster_id)
+    # A dying process shows no environment any more, though it may still hold sockets: hence the memory of who was hit.
+    hit: dict[int, str | None] = {}
+    deadline = time.monotonic() + _KILL_SECONDS
+    while True:
+        for pid in marked_processes(cluster_id):
+            hit[pid] = start_time_of(pid)
+            _signal_process(pid, signal.SIGKILL)
+        left = [pid for pid, start_time in hit.items() if start_time is not None and start_time_of(pid) == start_time]
         if not left:
             return
-        for pid in left:
-            _signal_process(pid, signal.SIGKILL)
+        if time.monotonic() >= deadline:
+            raise StartError(f"These processes of the cluster don't end, even by SIGKILL: {left}.")
         time.sleep(_POLL_SECONDS)
 
 

@@ -1,0 +1,35 @@
+"""One small embedded cluster for all tests of this package that only need some cluster, per worker process."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from podwright.devcluster import ClusterSpec, EmbeddedCluster
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+POLL_SECONDS = 0.05
+
+
+@pytest.fixture(scope="session")
+def shared_cluster() -> Iterator[EmbeddedCluster]:
+    """A control plane with two fake nodes. Tests must not stop its processes, and clean their own objects."""
+    with EmbeddedCluster.start(ClusterSpec(owned=True, fake_node_count=2, fsync=False)) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[[Callable[[], bool], str], None]:
+    """Wait, at most ten seconds, until a condition holds; fail with the description if it never does."""
+
+    def wait(condition: Callable[[], bool], description: str) -> None:
+        deadline = time.monotonic() + 10.0
+        while not condition():
+            assert time.monotonic() < deadline, f"waited 10 s in vain: {description}"
+            time.sleep(POLL_SECONDS)
+
+    return wait
