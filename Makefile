@@ -59,7 +59,7 @@ venv: ## Make .venv from requirements.lock, only when something changed
 	want="$$(cat requirements.lock pyproject.toml | cksum) $(CURDIR)"; \
 	if [ -x $(BIN)/python ] && [ "$$(cat .venv/.stamp 2>/dev/null)" = "$$want" ]; then exit 0; fi; \
 	set -e; \
-	case "$$(cat .venv/.stamp 2>/dev/null)" in *" $(CURDIR)") ;; *) rm -rf .venv ;; esac; \
+	case "$$(cat .venv/.stamp 2>/dev/null)" in *" $(CURDIR)") $(BIN)/python -c '' 2>/dev/null || rm -rf .venv ;; *) rm -rf .venv ;; esac; \
 	if ! [ -x $(BIN)/python ]; then \
 		python=; \
 		for candidate in $(CANDIDATES); do \
