@@ -31,7 +31,7 @@ _KUBELET_FILE = Path("/run/podwright/kubelet.yaml")
 _RESOLV_CONF = Path("/run/podwright/resolv.conf")
 _RUNTIME_FILE = Path("/run/podwright/runc-without-seccomp")
 
-_RUNTIME_SCRIPT = """\
+RUNTIME_SCRIPT = """\
 #!/bin/sh
 # runc is built without libseccomp, which only few machines have the headers of, and then refuses every container that
 # asks for a filter; the kubelet asks for one for each sandbox. An unknown key is ignored, so the filter's is renamed.
@@ -59,7 +59,7 @@ def write(plan: NodePlan, *, snapshotter: str) -> None:
     _CNI_DIRECTORY.mkdir()
     (_CNI_DIRECTORY / "10-pods.conflist").write_text(json.dumps(network_list()), encoding="utf-8")
     _KUBELET_FILE.write_text(yaml.safe_dump(kubelet_configuration(plan)), encoding="utf-8")
-    _RUNTIME_FILE.write_text(_RUNTIME_SCRIPT, encoding="utf-8")
+    _RUNTIME_FILE.write_text(RUNTIME_SCRIPT, encoding="utf-8")
     _RUNTIME_FILE.chmod(0o755)
     # Pods resolve nothing: there is no DNS server, and none of the machine's may be asked.
     _RESOLV_CONF.write_text("", encoding="utf-8")

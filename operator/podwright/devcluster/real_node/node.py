@@ -21,7 +21,7 @@ import msgspec
 from podwright.devcluster import api, cache, certificates, components, control_plane, kubeconfig, ports, state
 from podwright.devcluster.errors import DevClusterError, StartError
 from podwright.devcluster.files import write_atomically
-from podwright.devcluster.processes import ProcessSpec, end_cluster
+from podwright.devcluster.processes import ProcessSpec, end_cluster, end_processes, read_records
 from podwright.devcluster.real_node import busybox, cgroups, images
 from podwright.devcluster.real_node.configuration import (
     CLIENT_CA_FILE,
@@ -44,6 +44,7 @@ BUSYBOX_IMAGES = ("podwright.dev/busybox:1", "docker.io/library/busybox:1")
 _NODES_DIRECTORY = "nodes"
 _START_SECONDS = 60.0
 _IMPORT_SECONDS = 120.0
+_END_SECONDS = 5.0
 _POLL_SECONDS = 0.02
 
 
@@ -235,6 +236,11 @@ def remove_all(data_directory: Path) -> None:
     network go by the kernel; the cgroups are what must be removed by hand. Raises StartError if that is impossible.
     """
     for directory, plan in _plans(data_directory):
+        # Asked first, since a launcher that isn't killed waits for its init, and leaves no zombie to the machine's.
+        launchers = [
+            record for record in read_records(data_directory) if record.spec.name == process_name(plan.node_name)
+        ]
+        end_processes(launchers, grace_seconds=_END_SECONDS)
         end_cluster(data_directory=data_directory, cluster_id=plan.cluster_id)
         cgroups.remove(map(Path, plan.cgroup_directories))
         shutil.rmtree(directory, ignore_errors=True)
