@@ -66,6 +66,8 @@ def install(cluster: EmbeddedCluster, manifests: Path) -> None:
     wanted = [document for document in rendered if document["kind"] not in {"Deployment", "PodDisruptionBudget"}]
     cluster.kubectl("apply", "--server-side", "--filename=-", stdin=yaml.safe_dump_all(wanted))
     cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    # kubectl keeps what it learned of the kinds before ours were there.
+    cluster.kubectl("api-resources", "--cached=false", "--api-group=podwright.dev")
     with contextlib.closing(Api.of(cluster).connection) as connection:
         _await_policies(Api(connection))
 
