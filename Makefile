@@ -40,7 +40,7 @@ lint: venv ## Check style, types, layers, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	@if [ -e operator/podwright/api/generate.py ]; then $(BIN)/python -m podwright.api.generate --check; fi
+	$(BIN)/python -m podwright.api.generate --check
 
 .PHONY: fmt
 fmt: venv ## Format the code and mend what ruff can mend
