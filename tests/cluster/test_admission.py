@@ -82,14 +82,17 @@ class TestFence:
         api.delete("Lease", SYSTEM, shard).expect()
         eventually(lambda: not operator.create(fenced_pod(namespace, epoch=3), dry_run=True).ok)
 
-    @pytest.mark.parametrize("written", ["0", "unknown", "null"])
+    @pytest.mark.parametrize("has_spec", [True, False])
     def test_a_lease_that_never_had_a_holder_lets_nothing_pass(
-        self, api: Api, operator: Api, namespace: str, shard: str, written: str
+        self, api: Api, operator: Api, namespace: str, shard: str, has_spec: bool
     ) -> None:
-        api.create(make_lease(name=shard, epoch=None)).expect()
-        eventually(
-            lambda: f"Lease {shard} is at no epoch" in operator.create(fenced_pod(namespace, epoch=written)).words
-        )
+        lease = make_lease(name=shard, epoch=None)
+        if not has_spec:
+            del lease["spec"]
+        api.create(lease).expect()
+        for written in ("0", "none", "", "null"):
+            pod = fenced_pod(namespace, epoch=written)
+            eventually(lambda pod=pod: f"Lease {shard} is at no epoch" in operator.create(pod).words)  # type: ignore[misc]  # a bound loop variable
 
     def test_only_creation_is_fenced(self, api: Api, operator: Api, namespace: str, shard: str) -> None:
         """A new leader accounts for the pods of the former one, whose epoch is old."""

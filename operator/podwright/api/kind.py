@@ -59,7 +59,7 @@ class Kind:
         return {
             "apiVersion": "apiextensions.k8s.io/v1",
             "kind": "CustomResourceDefinition",
-            "metadata": {"name": self.crd_name, "labels": {"app.kubernetes.io/part-of": "podwright"}},
+            "metadata": {"name": self.crd_name},
             "spec": {
                 "group": GROUP,
                 "scope": "Cluster" if self.cluster_scoped else "Namespaced",
