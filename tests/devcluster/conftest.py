@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 POLL_SECONDS = 0.05
+WAIT_SECONDS = 30.0
 
 
 @pytest.fixture(scope="session")
@@ -24,12 +25,12 @@ def shared_cluster() -> Iterator[EmbeddedCluster]:
 
 @pytest.fixture(scope="session")
 def eventually() -> Callable[[Callable[[], bool], str], None]:
-    """Wait, at most ten seconds, until a condition holds; fail with the description if it never does."""
+    """Wait, at most half a minute, until a condition holds; fail with the description if it never does."""
 
     def wait(condition: Callable[[], bool], description: str) -> None:
-        deadline = time.monotonic() + 10.0
+        deadline = time.monotonic() + WAIT_SECONDS
         while not condition():
-            assert time.monotonic() < deadline, f"waited 10 s in vain: {description}"
+            assert time.monotonic() < deadline, f"waited {WAIT_SECONDS} s in vain: {description}"
             time.sleep(POLL_SECONDS)
 
     return wait

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -162,10 +164,12 @@ def test_killed_builder_leaves_nothing_that_is_taken_for_done(own_cache: Path) -
         [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": sources}, start_new_session=True
     )
     try:
-        with pytest.raises(subprocess.TimeoutExpired):
-            builder.wait(timeout=0.25)
+        # Somewhere between its start and its end; where exactly must not matter.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            builder.wait(timeout=0.35)
     finally:
-        os.killpg(builder.pid, 9)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(builder.pid, signal.SIGKILL)
         builder.wait()
     program = ensure_programs(SMALL, reporter=SilentReporter())["host-local"]
     assert subprocess.run([program], capture_output=True, check=False).stderr.startswith(b"CNI host-local plugin v")

@@ -27,7 +27,7 @@ from podwright.devcluster.teardown import down
 from podwright.devcluster.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from podwright.devcluster.processes import ProcessRecord
 
@@ -151,18 +151,28 @@ class _Starter:
         self._supervisor = Supervisor(data_directory=directory, cluster_id=self._cluster_id)
 
     def run(self) -> state.ClusterState:
+        real = self._spec.nodes is NodeKind.REAL
+        with self._step("starting the control plane", position=1, total=2 if real else 1):
+            cluster = self._run_control_plane()
+        if real:
+            from podwright.devcluster.real_node import node
+
+            with self._step("starting the node", position=2, total=2):
+                node.start(data_directory=self._directory, supervisor=self._supervisor, programs=self._programs)
+        return cluster
+
+    @contextlib.contextmanager
+    def _step(self, step: str, *, position: int, total: int) -> Iterator[None]:
         began = time.monotonic()
-        step = "starting the control plane"
-        self._reporter.step_started(step, position=1, total=1)
+        self._reporter.step_started(step, position=position, total=total)
+        yield
+        self._reporter.step_finished(step, elapsed=time.monotonic() - began)
+
+    def _run_control_plane(self) -> state.ClusterState:
         with ports.free_ports(3) as (api_port, etcd_port, etcd_peer_port):
             cluster = self._record(server=f"https://127.0.0.1:{api_port}")
             layout = self._write_files(api_port=api_port, etcd_port=etcd_port, etcd_peer_port=etcd_peer_port)
             self._start_control_plane(layout)
-        self._reporter.step_finished(step, elapsed=time.monotonic() - began)
-        if self._spec.nodes is NodeKind.REAL:
-            from podwright.devcluster.real_node import node
-
-            node.start(data_directory=self._directory, supervisor=self._supervisor, programs=self._programs)
         return cluster
 
     def _record(self, *, server: str) -> state.ClusterState:
