@@ -1,0 +1,290 @@
+"""The HTTP client of the API server: bytes in, bytes out, and a clear word on whether a request may have been executed.
+
+Used by the reflector, the leases and the runtime's writer. It interprets nothing but 401 (credentials are renewed once)
+and does not repeat a request that may have been executed. (aiohttp itself repeats a GET or DELETE once if a kept connection
+turns out to be closed; our DELETEs carry preconditions that make this harmless.)
+"""
+
+import asyncio
+import enum
+import functools
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import urlencode
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from podwright.kube.credentials import Credentials, CredentialsError, load_certificates, ssl_context
+from podwright.kube.encode import JSON, ApiRequest
+from podwright.kube.errors import parse_status
+from podwright.kube.lines import LineSplitter, LineTooLongError
+
+_NO_CEILING: Final = 1e9  # aiohttp rounds long timeouts up to whole seconds; a lease cannot have that
+_CONNECT_SHARE: Final = 0.9
+_IDLE_SECONDS: Final = (
+    30.0  # less than any server's own limit, so that it rarely closes a connection we are about to use
+)
+_READ_BUFFER: Final = 1 << 18
+
+_log = logging.getLogger(__name__)
+
+
+class ApiUnreachable(Exception):  # noqa: N818 - a fact about a request that its sender must act on, as are the two below
+    """A request got no full answer from the API server."""
+
+
+class Unsent(ApiUnreachable):
+    """No connection could be made: the request was surely not executed."""
+
+
+class Ambiguous(ApiUnreachable):
+    """The request was sent, or may have been, without a full answer: it may or may not have been executed."""
+
+
+class ApiResponse(msgspec.Struct, frozen=True, gc=False):
+    """An answer, whatever its status. `retry_after` in seconds, if the server named a time."""
+
+    status: int
+    body: bytes
+    retry_after: float | None = None
+
+
+class Pool(enum.Enum):
+    """Connections of their own, so that neither a long watch nor a burst of writes holds up a lease renewal."""
+
+    WRITE = "write"
+    READ = "read"
+    LEASE = "lease"
+
+
+class ApiClient:
+    """A client for one API server. Make it inside a running event loop; use it in that loop only, and close it."""
+
+    def __init__(
+        self, credentials: Credentials, *, user_agent: str = "podwright", write_connections: int = 128
+    ) -> None:
+        """Prepare connection pools; nothing is sent yet.
+
+        Raises:
+            CredentialsError: the certificates cannot be read.
+        """
+        self._credentials = credentials
+        access = credentials.access
+        self.server = access.server.rstrip("/")
+        self._server_name = access.server_name or None
+        self._tls = ssl_context(access) if self.server.startswith("https:") else None
+        self._reloading = asyncio.Lock()
+        limits = {Pool.WRITE: write_connections, Pool.READ: 0, Pool.LEASE: 0}
+        self._sessions = {pool: self._session(limit=limit, user_agent=user_agent) for pool, limit in limits.items()}
+
+    def _session(self, *, limit: int, user_agent: str) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            ssl=self._tls if self._tls is not None else True, limit=limit, keepalive_timeout=_IDLE_SECONDS
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            # Compression costs more time than it saves within a cluster.
+            headers={"User-Agent": user_agent, "Accept-Encoding": "identity"},
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        """Give the client itself; it is closed at the end of the block."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the client."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for session in self._sessions.values():
+            await session.close()
+
+    async def send(self, request: ApiRequest, *, deadline: float = 10.0, pool: Pool = Pool.WRITE) -> ApiResponse:
+        """Send an encoded request; see `request`."""
+        return await self.request(
+            request.method,
+            request.path,
+            query=request.query,
+            body=request.body,
+            content_type=request.content_type,
+            accept=request.accept,
+            deadline=deadline,
+            pool=pool,
+        )
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+        deadline: float = 10.0,
+        pool: Pool = Pool.WRITE,
+    ) -> ApiResponse:
+        """Send one request and read the whole answer, whatever its HTTP status, within `deadline` seconds.
+
+        Raises:
+            Unsent: no connection could be made.
+            Ambiguous: there was no full answer in time.
+        """
+        url = self._url(path, query)
+        headers = {"Accept": accept} if body is None else {"Accept": accept, "Content-Type": content_type}
+        token = self._authorize(headers)
+        response = await self._exchange(method, url, body=body, headers=headers, deadline=deadline, pool=pool)
+        if response.status != 401 or not await self._renew(refused=token):
+            return response
+        self._authorize(headers)
+        return await self._exchange(method, url, body=body, headers=headers, deadline=deadline, pool=pool)
+
+    @asynccontextmanager
+    async def open_stream(
+        self, path: str, query: Mapping[str, str] | None = None, *, silence: float = 75.0
+    ) -> AsyncIterator["LineStream"]:
+        """Open a stream of lines, as watches are. It breaks off once no byte came for `silence` seconds.
+
+        Raises:
+            StatusError: the API server refused.
+            Unsent, Ambiguous: it could not be reached.
+        """
+        url = self._url(path, query)
+        headers = {"Accept": JSON}
+        token = self._authorize(headers)
+        response = await self._open(url, headers=headers, silence=silence)
+        try:
+            if response.status == 401 and await self._renew(refused=token):
+                response.close()
+                self._authorize(headers)
+                response = await self._open(url, headers=headers, silence=silence)
+            if response.status != 200:
+                raise parse_status(response.status, await _read_rest(response))
+            yield LineStream(response)
+        finally:
+            # Not `release`: a watch is left in the middle, so its connection cannot serve another request.
+            response.close()
+
+    async def _exchange(
+        self, method: str, url: URL, *, body: bytes | None, headers: dict[str, str], deadline: float, pool: Pool
+    ) -> ApiResponse:
+        try:
+            async with self._sessions[pool].request(
+                method,
+                url,
+                data=body,
+                headers=headers,
+                timeout=_timeout(deadline),
+                allow_redirects=False,
+                server_hostname=self._server_name,
+            ) as response:
+                content = await response.read()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise _unreachable(method, url, error) from error
+        retry_after = response.headers.get("Retry-After")
+        return ApiResponse(response.status, content, None if retry_after is None else _seconds(retry_after))
+
+    async def _open(self, url: URL, *, headers: dict[str, str], silence: float) -> aiohttp.ClientResponse:
+        timeout = aiohttp.ClientTimeout(total=None, connect=min(silence, 10.0), sock_read=silence)
+        try:
+            return await self._sessions[Pool.READ].get(
+                url,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
+                server_hostname=self._server_name,
+                read_bufsize=_READ_BUFFER,
+            )
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise _unreachable("GET", url, error) from error
+
+    def _url(self, path: str, query: Mapping[str, str] | None) -> URL:
+        # Names and selectors are quoted already where it matters; to have it checked again would cost more than the rest.
+        address = f"{self.server}{path}?{urlencode(query)}" if query else self.server + path
+        return URL(address, encoded=True)
+
+    def _authorize(self, headers: dict[str, str]) -> str:
+        token = self._credentials.access.token
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        return token
+
+    async def _renew(self, *, refused: str) -> bool:
+        """Get fresh credentials after a 401; many requests may fail at once, and one of them does it for all."""
+        async with self._reloading:
+            if self._credentials.access.token == refused:
+                try:
+                    await self._credentials.reload()
+                    if self._tls is not None:
+                        load_certificates(self._tls, self._credentials.access)
+                except CredentialsError as error:
+                    _log.warning("the API server refuses our credentials, and there are no others: %s", error)
+                    return False
+        return True
+
+
+class LineStream:
+    """The lines of an open stream, in batches of what arrived together. Iterating ends when the server ends the stream.
+
+    Raises, while iterating:
+        Ambiguous: the stream broke off, fell silent or is not made of lines.
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self._splitter = LineSplitter()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> list[bytes]:
+        """Wait for the next lines."""
+        while True:
+            try:
+                chunk = await self._response.content.readany()
+                lines = self._splitter.feed(chunk)
+            except (aiohttp.ClientError, OSError, TimeoutError, LineTooLongError) as error:
+                raise Ambiguous(f"the stream {self._response.url.path} broke off: {_words(error)}") from error
+            if lines:
+                return lines
+            if not chunk:
+                raise StopAsyncIteration
+
+
+async def _read_rest(response: aiohttp.ClientResponse) -> bytes:
+    try:
+        return await response.read()
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        return b""  # the status alone says enough
+
+
+@functools.lru_cache(maxsize=16)
+def _timeout(deadline: float) -> aiohttp.ClientTimeout:
+    # Connecting ends a little earlier than the whole, so that a connection that is never made counts as `Unsent`.
+    return aiohttp.ClientTimeout(total=deadline, connect=deadline * _CONNECT_SHARE, ceil_threshold=_NO_CEILING)
+
+
+def _unreachable(method: str, url: URL, error: Exception) -> ApiUnreachable:
+    message = f"{method} {url.path}: {_words(error)}"
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        return Unsent(message)
+    return Ambiguous(message)
+
+
+def _words(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+def _seconds(retry_after: str) -> float | None:
+    """Read `Retry-After` in seconds; the API server never uses its other form, a date."""
+    return float(retry_after) if retry_after.isascii() and retry_after.isdigit() else None

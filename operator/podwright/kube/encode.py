@@ -1,0 +1,179 @@
+"""From a command to the one API request that carries it out, and the reads that go with them. Pure; used by the runtime.
+
+Every write carries the precondition that its command names. Answers to writes are asked for as PartialObjectMetadata
+where only uid and resourceVersion matter.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from podwright.core.commands import CreatePod, DeleteJob, DeletePod, NoteProblem, ReleasePod, WriteStatus
+from podwright.core.names import FINALIZER, GROUP, JOB_PLURAL, VERSION
+from podwright.core.view import Attempt, Condition, JobStatus
+from podwright.kube.times import format_time
+
+JSON: Final = "application/json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+STRATEGIC_MERGE_PATCH: Final = "application/strategic-merge-patch+json"
+_MESSAGE_LIMIT: Final = 1024
+METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+
+
+class ApiRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One HTTP request to the API server."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] | None = None
+    body: bytes | None = None
+    content_type: str = JSON
+    accept: str = JSON
+
+
+def pods_path(namespace: str = "") -> str:
+    """Give the path of the pods of a namespace, or of all namespaces. API names need no quoting."""
+    return f"/api/v1/namespaces/{namespace}/pods" if namespace else "/api/v1/pods"
+
+
+def jobs_path(namespace: str = "") -> str:
+    """Give the path of the BatchJobs of a namespace, or of all namespaces."""
+    root = f"/apis/{GROUP}/{VERSION}"
+    return f"{root}/namespaces/{namespace}/{JOB_PLURAL}" if namespace else f"{root}/{JOB_PLURAL}"
+
+
+def get_pod(*, namespace: str, name: str) -> ApiRequest:
+    """Read a pod."""
+    return ApiRequest(method="GET", path=f"{pods_path(namespace)}/{name}")
+
+
+def get_job(*, namespace: str, name: str) -> ApiRequest:
+    """Read a BatchJob."""
+    return ApiRequest(method="GET", path=f"{jobs_path(namespace)}/{name}")
+
+
+def create_pod(command: CreatePod, *, body: bytes) -> ApiRequest:
+    """Create the pod of an attempt; `body` is what `core.job.pod_template` built for the command."""
+    return ApiRequest(
+        method="POST",
+        path=pods_path(command.namespace),
+        # Templates keep fields that our schema does not know; a misspelt one must be refused, not dropped.
+        query={"fieldValidation": "Strict"},
+        body=body,
+        accept=METADATA_ONLY,
+    )
+
+
+def write_status(command: WriteStatus) -> ApiRequest:
+    """Write the whole status: a merge patch under uid and resourceVersion, with nulls for what is to be unset."""
+    metadata = {"uid": command.job_uid, "resourceVersion": str(command.resource_version)}
+    return ApiRequest(
+        method="PATCH",
+        path=f"{jobs_path(command.namespace)}/{command.job_name}/status",
+        body=msgspec.json.encode({"metadata": metadata, "status": status_fields(command.status)}),
+        content_type=MERGE_PATCH,
+        accept=METADATA_ONLY,
+    )
+
+
+def note_problem(command: NoteProblem) -> ApiRequest:
+    """Say on the status of a job what is wrong with it, and leave the rest of its status as it is."""
+    patch = {
+        "metadata": {"uid": command.job_uid, "resourceVersion": str(command.resource_version)},
+        "status": {"reason": "InternalError", "message": command.message[:_MESSAGE_LIMIT]},
+    }
+    return ApiRequest(
+        method="PATCH",
+        path=f"{jobs_path(command.namespace)}/{command.job_name}/status",
+        body=msgspec.json.encode(patch),
+        content_type=MERGE_PATCH,
+        accept=METADATA_ONLY,
+    )
+
+
+def delete_pod(command: DeletePod) -> ApiRequest:
+    """Delete exactly this pod. The answer is the whole pod: whether it ever got a node decides if it may still run."""
+    grace = {} if command.grace is None else {"gracePeriodSeconds": command.grace}
+    return ApiRequest(
+        method="DELETE",
+        path=f"{pods_path(command.namespace)}/{command.pod_name}",
+        body=_delete_options(preconditions={"uid": command.pod_uid}, **grace),
+    )
+
+
+def release_pod(command: ReleasePod) -> ApiRequest:
+    """Take our finalizer off exactly this pod and leave everybody else's."""
+    patch = {"metadata": {"uid": command.pod_uid, "$deleteFromPrimitiveList/finalizers": [FINALIZER]}}
+    return ApiRequest(
+        method="PATCH",
+        path=f"{pods_path(command.namespace)}/{command.pod_name}",
+        body=msgspec.json.encode(patch),
+        content_type=STRATEGIC_MERGE_PATCH,
+        accept=METADATA_ONLY,
+    )
+
+
+def delete_job(command: DeleteJob) -> ApiRequest:
+    """Delete a finished job, if it is still the one that was looked at; its pods follow by garbage collection."""
+    preconditions = {"uid": command.job_uid, "resourceVersion": str(command.resource_version)}
+    return ApiRequest(
+        method="DELETE",
+        path=f"{jobs_path(command.namespace)}/{command.job_name}",
+        body=_delete_options(preconditions=preconditions, propagationPolicy="Background"),
+        accept=METADATA_ONLY,
+    )
+
+
+def status_fields(status: JobStatus) -> dict[str, Any]:
+    """Give `status` as JSON fields, None for what is unset. Decoding gives the same status, times in milliseconds."""
+    return {
+        "observedGeneration": status.observed_generation,
+        "phase": status.phase,
+        "reason": status.reason or None,
+        "message": status.message or None,
+        "startTime": _time(status.started),
+        "finishTime": _time(status.finished),
+        "nextAttemptTime": _time(status.next_attempt),
+        "attemptCount": status.attempt_count,
+        "failedCount": status.failed_count,
+        "progress": status.progress or None,
+        "attempts": [_attempt(attempt) for attempt in status.attempts],
+        "conditions": [_condition(condition) for condition in status.conditions],
+    }
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    fields = {
+        "number": attempt.number,
+        "podName": attempt.pod_name,
+        "podUID": attempt.pod_uid or None,
+        "node": attempt.node or None,
+        "startTime": _time(attempt.started),
+        "endTime": _time(attempt.ended),
+        "outcome": attempt.outcome,
+        "exitCode": attempt.exit_code,
+        "reason": attempt.reason or None,
+        "message": attempt.message or None,
+    }
+    # A merge patch replaces lists as they are: a null inside one would be stored, not removed.
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _condition(condition: Condition) -> dict[str, Any]:
+    return {
+        "type": condition.type,
+        "status": "True" if condition.status else "False",
+        "reason": condition.reason,
+        "message": condition.message,
+        "lastTransitionTime": format_time(condition.since),
+        "observedGeneration": condition.observed_generation,
+    }
+
+
+def _time(seconds: float | None) -> str | None:
+    return None if seconds is None else format_time(seconds)
+
+
+def _delete_options(**options: Any) -> bytes:
+    return msgspec.json.encode({"apiVersion": "v1", "kind": "DeleteOptions", **options})

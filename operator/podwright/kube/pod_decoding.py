@@ -1,0 +1,226 @@
+"""From a pod as the API server writes it to a `PodView`. Pure; used by `decode`.
+
+The structs name the few fields that are looked at, so the decoder skips the rest of a pod without making objects of it.
+"""
+
+import datetime
+from collections.abc import Iterable, Iterator
+from sys import intern
+from typing import Final
+
+import msgspec
+
+from podwright.core.names import FINALIZER, GROUP, JOB_KIND
+from podwright.core.view import PodPhase, PodView
+from podwright.kube.times import unix_seconds
+
+MESSAGE_LIMIT: Final = 1024
+_ORDINARY_WAITS: Final = frozenset({"", "PodInitializing", "ContainerCreating"})
+_TERMINAL: Final = frozenset({PodPhase.SUCCEEDED, PodPhase.FAILED})
+_GROUP_PREFIX: Final = f"{GROUP}/"
+_ATTEMPT_DIGITS: Final = 9
+
+
+class OwnerReference(msgspec.Struct, gc=False, rename="camel"):
+    """`metadata.ownerReferences[]`."""
+
+    api_version: str
+    kind: str
+    name: str
+    uid: str
+    controller: bool | None = None
+
+
+class PodMetadata(msgspec.Struct, gc=False, rename="camel"):
+    """`metadata` of a pod."""
+
+    name: str
+    namespace: str
+    uid: str
+    resource_version: str
+    creation_timestamp: datetime.datetime
+    deletion_timestamp: datetime.datetime | None = None
+    deletion_grace_period_seconds: int | None = None
+    finalizers: list[str] | None = None
+    owner_references: list[OwnerReference] | None = None
+
+
+class Waiting(msgspec.Struct, gc=False):
+    """`state.waiting` of a container."""
+
+    reason: str = ""
+    message: str = ""
+
+
+class Terminated(msgspec.Struct, gc=False, rename="camel"):
+    """`state.terminated` of a container."""
+
+    exit_code: int
+    reason: str = ""
+    message: str = ""
+    finished_at: datetime.datetime | None = None
+
+
+class ContainerState(msgspec.Struct, gc=False):
+    """`state` of a container."""
+
+    waiting: Waiting | None = None
+    terminated: Terminated | None = None
+
+
+class ContainerStatus(msgspec.Struct, gc=False):
+    """`containerStatuses[]`, `initContainerStatuses[]`."""
+
+    state: ContainerState | None = None
+
+
+class PodCondition(msgspec.Struct, gc=False):
+    """`status.conditions[]`."""
+
+    type: str
+    status: str
+    reason: str = ""
+    message: str = ""
+
+
+class PodStatus(msgspec.Struct, gc=False, rename="camel"):
+    """`status` of a pod."""
+
+    phase: PodPhase = PodPhase.PENDING
+    reason: str = ""
+    message: str = ""
+    start_time: datetime.datetime | None = None
+    conditions: list[PodCondition] | None = None
+    container_statuses: list[ContainerStatus] | None = None
+    init_container_statuses: list[ContainerStatus] | None = None
+
+
+class PodSpec(msgspec.Struct, gc=False, rename="camel"):
+    """`spec` of a pod."""
+
+    node_name: str = ""
+
+
+class Pod(msgspec.Struct, gc=False):
+    """A pod."""
+
+    metadata: PodMetadata
+    spec: PodSpec
+    status: PodStatus
+
+
+def pod_view(pod: Pod) -> PodView:
+    """Give the view of a pod. One that no BatchJob controls gets an empty `job_uid`.
+
+    Raises:
+        ValueError: the resourceVersion is no number.
+    """
+    metadata, status = pod.metadata, pod.status
+    job_uid, job_name, attempt = _identity(metadata)
+    failed = _first_failed(status)
+    waiting = None if status.phase in _TERMINAL else _waiting(status)
+    return PodView(
+        uid=metadata.uid,
+        namespace=intern(metadata.namespace),
+        name=metadata.name,
+        resource_version=int(metadata.resource_version),
+        job_uid=job_uid,
+        job_name=job_name,
+        task_index=0,
+        attempt=attempt,
+        created=unix_seconds(metadata.creation_timestamp),
+        held=metadata.finalizers is not None and FINALIZER in metadata.finalizers,
+        phase=status.phase,
+        node=intern(pod.spec.node_name),
+        started=None if status.start_time is None else unix_seconds(status.start_time),
+        ended=_ended(status.container_statuses),
+        deletion_requested=_deletion_requested(metadata),
+        deletion_grace=_deletion_grace(metadata),
+        exit_code=_exit_code(status, failed),
+        reason=intern(status.reason or (failed.reason if failed else "")),
+        message=((failed.message if failed else "") or status.message)[:MESSAGE_LIMIT],
+        waiting_reason=intern(waiting[0]) if waiting else "",
+        waiting_message=waiting[1][:MESSAGE_LIMIT] if waiting else "",
+        disruption=_disruption(status.conditions),
+    )
+
+
+def _identity(metadata: PodMetadata) -> tuple[str, str, int]:
+    """Give job uid, job name and attempt by what cannot be edited: the controller reference is checked, the name is fixed.
+
+    Labels are for selecting only: whoever may edit pods may change them.
+    """
+    number = metadata.name.rpartition("-")[2]
+    if number.isascii() and number.isdigit() and len(number) <= _ATTEMPT_DIGITS:
+        for owner in metadata.owner_references or ():
+            if owner.controller and owner.kind == JOB_KIND and owner.api_version.startswith(_GROUP_PREFIX):
+                return owner.uid, owner.name, int(number)
+    return "", "", 0
+
+
+def _deletion_requested(metadata: PodMetadata) -> float | None:
+    if metadata.deletion_timestamp is None:
+        return None
+    # The API server writes the time at which the grace period will be over.
+    return unix_seconds(metadata.deletion_timestamp) - (metadata.deletion_grace_period_seconds or 0)
+
+
+def _deletion_grace(metadata: PodMetadata) -> float | None:
+    if metadata.deletion_timestamp is None or metadata.deletion_grace_period_seconds is None:
+        return None
+    return float(metadata.deletion_grace_period_seconds)
+
+
+def _terminated(statuses: Iterable[ContainerStatus] | None) -> Iterator[Terminated]:
+    for container in statuses or ():
+        if container.state is not None and container.state.terminated is not None:
+            yield container.state.terminated
+
+
+def _first_failed(status: PodStatus) -> Terminated | None:
+    ended = False
+    for terminated in _terminated(status.container_statuses):
+        ended = True
+        if terminated.exit_code != 0:
+            return terminated
+    if ended:
+        # A sidecar that is ended after the application reports its signal; that is no failure of the pod.
+        return None
+    return next((t for t in _terminated(status.init_container_statuses) if t.exit_code != 0), None)
+
+
+def _exit_code(status: PodStatus, failed: Terminated | None) -> int | None:
+    if failed is not None:
+        return failed.exit_code
+    return 0 if status.phase is PodPhase.SUCCEEDED else None
+
+
+def _ended(statuses: Iterable[ContainerStatus] | None) -> float | None:
+    latest: float | None = None
+    for terminated in _terminated(statuses):
+        if terminated.finished_at is None:
+            continue
+        time = unix_seconds(terminated.finished_at)
+        # Runtimes that lost track of a container say that it ended at the epoch.
+        if time > 0 and (latest is None or time > latest):
+            latest = time
+    return latest
+
+
+def _waiting(status: PodStatus) -> tuple[str, str] | None:
+    for statuses in (status.init_container_statuses, status.container_statuses):
+        for container in statuses or ():
+            waiting = container.state.waiting if container.state is not None else None
+            if waiting is not None and waiting.reason not in _ORDINARY_WAITS:
+                return waiting.reason, waiting.message
+    for condition in status.conditions or ():
+        if condition.type == "PodScheduled" and condition.status == "False":
+            return condition.reason, condition.message
+    return None
+
+
+def _disruption(conditions: Iterable[PodCondition] | None) -> str:
+    for condition in conditions or ():
+        if condition.type == "DisruptionTarget" and condition.status == "True":
+            return intern(condition.reason)
+    return ""

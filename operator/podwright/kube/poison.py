@@ -1,0 +1,80 @@
+"""Taking apart JSON that the typed decoders refuse: unexpected types, unknown values, nesting deeper than they follow.
+
+Slow and without recursion, so that one such object in a list or a stream is set aside instead of stopping the rest.
+Used by `decode` after the fast way has failed. Works on valid JSON and reports anything that ends too early.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+from podwright.kube.errors import DecodeError
+
+_TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s"{}\[\],:]+')
+_OPEN: Final = frozenset(b"{[")
+_CLOSE: Final = frozenset(b"}]")
+_COLON: Final = ord(":")
+_COMMA: Final = ord(",")
+
+
+def members(data: bytes, wanted: Iterable[str]) -> dict[str, bytes]:
+    """Give the raw values of the wanted members of a JSON object, and look no further once all are found.
+
+    Raises:
+        DecodeError: the text is not an object, or ends before the object does.
+    """
+    missing = set(wanted)
+    found: dict[str, bytes] = {}
+    for key, value in _parts(data, opening=b"{"):
+        if key in missing:
+            missing.discard(key)
+            found[key] = value
+            if not missing:
+                break
+    return found
+
+
+def elements(data: bytes) -> list[bytes]:
+    """Give the raw elements of a JSON array.
+
+    Raises:
+        DecodeError: the text is not an array, or ends before the array does.
+    """
+    return [value for _, value in _parts(data, opening=b"[") if value]
+
+
+def text_of(data: bytes | None) -> str:
+    """Give a raw JSON value as text: a string's content, nothing for null and for what is not there."""
+    if data is None:
+        return ""
+    try:
+        value = msgspec.json.decode(data)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return ""
+    return value if isinstance(value, str) else ""
+
+
+def _parts(data: bytes, *, opening: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield (key, raw value) of each part of the outermost object or array; in arrays keys are empty."""
+    depth, key, start = 0, "", 0
+    for token in _TOKEN.finditer(data):
+        first = data[token.start()]
+        if depth == 0:
+            if data[token.start() : token.end()] != opening:
+                raise DecodeError(f"expected JSON that begins with {opening.decode()!r}")
+            depth, start = 1, token.end()
+            continue
+        if depth == 1 and (first == _COMMA or first in _CLOSE):
+            yield key, data[start : token.start()].strip()
+            key, start = "", token.end()
+        elif depth == 1 and first == _COLON:
+            key, start = text_of(data[start : token.start()]), token.end()
+        if first in _OPEN:
+            depth += 1
+        elif first in _CLOSE:
+            depth -= 1
+            if depth == 0:
+                return
+    raise DecodeError("the JSON text ends too early")

@@ -1,0 +1,200 @@
+"""Keeps a `Sink` in step with one collection of the API server: LIST in pages, then WATCH, for ever.
+
+Started by the runtime, one per kind. It survives everything the API server or the network may do, and says in `problem` what
+is wrong at the moment. It must not interpret objects, nor decide anything: that is what the sink's owner does.
+
+The list is read consistently (no resourceVersion given), so a list that is older than what was already seen means that the
+API server went back in time, as after a restored backup. That is refused until it catches up: the probes see the silence,
+and a new process starts from what is there.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+from podwright.kube.client import ApiClient, ApiUnreachable, Pool
+from podwright.kube.decode import EventType, ObjectDecoder, Undecodable, WatchEvent
+from podwright.kube.errors import DecodeError, StatusError, parse_status
+
+View = TypeVar("View")
+View_contra = TypeVar("View_contra", contravariant=True)
+
+PAGE_SIZE: Final = 500
+_LINES_PER_TURN: Final = 200  # then the loop's other tasks get their turn
+_LIST_DEADLINE: Final = 60.0
+_WATCH_SECONDS: Final = (290, 590)
+_FIRST_DELAY: Final = 0.25
+_LONGEST_DELAY: Final = 30.0
+_PATIENCE: Final = 5  # failed watches in a row before the list is read anew
+_SOUND_SECONDS: Final = 10.0  # a watch that lasted so long had no problem, even if nothing happened
+
+_log = logging.getLogger(__name__)
+
+
+class Sink(Protocol[View_contra]):
+    """What takes the objects. Called in the loop's thread, one call at a time; must be quick and must not raise."""
+
+    def replaced(self, items: Sequence[View_contra | Undecodable], list_resource_version: int) -> None:
+        """Take in all objects there are. What is not among them is gone, unless it is newer than the list.
+
+        Undecodable objects are among them: they exist, so nothing that is known of them may be thrown away.
+        """
+
+    def changed(self, item: View_contra) -> None:
+        """Take in a new or changed object."""
+
+    def deleted(self, item: View_contra | Undecodable) -> None:
+        """Take note that an object is gone; `item` is its last state."""
+
+    def undecodable(self, item: Undecodable) -> None:
+        """Take note of a new or changed object that cannot be understood."""
+
+
+class WentBackError(Exception):
+    """The API server lists an older state than the one that was already seen."""
+
+
+class _ListAgain(Exception):  # noqa: N818 - a turn of the control flow, never seen outside
+    """The watch cannot go on from where it is."""
+
+
+class Reflector(Generic[View]):
+    """One collection, mirrored. `synced` is set after the first list; `last_contact` is monotonic seconds."""
+
+    def __init__(
+        self,
+        *,
+        client: ApiClient,
+        path: str,
+        decoder: ObjectDecoder[Any, View],
+        sink: Sink[View],
+        label_selector: str = "",
+        page_size: int = PAGE_SIZE,
+        silence: float = 75.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._path = path
+        self._decoder = decoder
+        self._sink = sink
+        self._selection = {"labelSelector": label_selector} if label_selector else {}
+        self._page_size = page_size
+        self._silence = silence
+        self._clock = clock
+        self._failures = 0
+        self._watching_since: float | None = None
+        self.resource_version = 0
+        """How far the sink has got."""
+        self.synced = asyncio.Event()
+        self.last_contact = clock()
+        self.problem = ""
+        """What is wrong now, in words; empty while all is well."""
+        self.lists = 0
+        """How often all objects were read."""
+
+    async def run(self) -> None:
+        """Mirror the collection until cancelled."""
+        listed = False
+        while True:
+            try:
+                if not listed:
+                    await self._list()
+                    listed = True
+                await self._watch()
+            except _ListAgain as cause:
+                listed = False
+                await self._back_off(str(cause))
+            except WentBackError as error:
+                await self._back_off(str(error))
+            except StatusError as error:
+                # A watch that is refused for its resourceVersion answers like this as well as within the stream.
+                listed = listed and error.code != 410 and self._failures < _PATIENCE
+                await self._back_off(f"{self._path}: {error}", at_least=error.retry_after or 0.0)
+            except (ApiUnreachable, DecodeError) as error:
+                listed = listed and self._failures < _PATIENCE
+                await self._back_off(f"{self._path}: {error}")
+
+    async def _list(self) -> None:
+        items: list[View | Undecodable] = []
+        token = ""
+        while True:
+            query = {"limit": str(self._page_size), **self._selection}
+            if token:
+                query["continue"] = token
+            answer = await self._client.request("GET", self._path, query=query, deadline=_LIST_DEADLINE, pool=Pool.READ)
+            if answer.status != 200:
+                # 410 here says that the list took too long for its snapshot; it starts over.
+                raise parse_status(answer.status, answer.body)
+            page = self._decoder.page(answer.body)
+            items += page.items
+            token = page.continue_token
+            if not token:
+                break
+            await asyncio.sleep(0)
+        if page.resource_version < self.resource_version:
+            raise WentBackError(
+                f"{self._path}: the API server lists version {page.resource_version}, but {self.resource_version} was seen "
+                "before: it is behind, or was restored from a backup"
+            )
+        self.lists += 1
+        self.resource_version = page.resource_version
+        self._sink.replaced(items, page.resource_version)
+        self.last_contact = self._clock()
+        self.synced.set()
+
+    async def _watch(self) -> None:
+        query = {
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": str(self.resource_version),
+            "timeoutSeconds": str(random.randint(*_WATCH_SECONDS)),
+            **self._selection,
+        }
+        handled = 0
+        async with self._client.open_stream(self._path, query, silence=self._silence) as stream:
+            self._watching_since = self.last_contact = self._clock()
+            self.problem = ""
+            async for lines in stream:
+                self.last_contact = self._clock()
+                for line in lines:
+                    self._take(self._decoder.event(line))
+                    handled += 1
+                    if handled % _LINES_PER_TURN == 0:
+                        await asyncio.sleep(0)
+        if not handled and not self._was_sound():
+            # Some proxies end streams at once; without a pause this would be a hot loop.
+            await self._back_off(f"{self._path}: the watch ended at once")
+
+    def _take(self, event: WatchEvent[View]) -> None:
+        item = event.item
+        if event.type is EventType.CHANGED:
+            if isinstance(item, Undecodable):
+                self._sink.undecodable(item)
+            elif item is not None:
+                self._sink.changed(item)
+        elif event.type is EventType.DELETED and item is not None:
+            self._sink.deleted(item)
+        elif event.type is EventType.ERROR:
+            raise _ListAgain(f"{self._path}: the watch ended: {event.error}")
+        # Old events may be repeated after a reconnection; they must not turn the watch back.
+        self.resource_version = max(self.resource_version, event.resource_version)
+        self._failures = 0
+
+    def _was_sound(self) -> bool:
+        since = self._watching_since
+        return since is not None and self._clock() - since >= _SOUND_SECONDS
+
+    async def _back_off(self, problem: str, *, at_least: float = 0.0) -> None:
+        """Wait before the next try: doubling up to half a minute, half of it random so that replicas spread."""
+        if self._was_sound():
+            self._failures = 0
+        self._watching_since = None
+        ceiling = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(self._failures, 16))
+        self._failures += 1
+        if problem != self.problem:
+            _log.warning("%s", problem)
+        self.problem = problem
+        await asyncio.sleep(max(at_least, ceiling * random.uniform(0.5, 1.0)))
