@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 import podwright
-from podwright.cli import dev
+from podwright.cli import dev, operator
 from podwright.cli.errors import CommandError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(dev.app, name="dev")
+app.add_typer(operator.app, name="operator")
 
 
 def main() -> None:

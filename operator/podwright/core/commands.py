@@ -72,7 +72,17 @@ class ConfirmPod(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     pod_uid: str
 
 
-Command = CreatePod | WriteStatus | DeletePod | ReleasePod | DeleteJob | ConfirmPod
+class NoteProblem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Tell on the status of a job that cannot be understood what is wrong with it, and change nothing else."""
+
+    job_uid: str
+    namespace: str
+    job_name: str
+    resource_version: int
+    message: str
+
+
+Command = CreatePod | WriteStatus | DeletePod | ReleasePod | DeleteJob | ConfirmPod | NoteProblem
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):

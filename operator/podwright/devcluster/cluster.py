@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -58,7 +59,16 @@ class DevCluster:
         """Run kubectl as administrator and return its output. Raises KubectlError with what it said."""
         command = [str(self.kubectl_path), f"--kubeconfig={self.kubeconfig}", *arguments]
         try:
-            answer = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
+            answer = subprocess.run(
+                command,
+                input=stdin,
+                capture_output=True,
+                text=True,
+                timeout=timeout,
+                check=False,
+                # What kubectl learned of another cluster at the same port must not be believed of this one.
+                env={**os.environ, "KUBECACHEDIR": str(self.kubeconfig.parent / "kubectl-cache")},
+            )
         except subprocess.TimeoutExpired as error:
             raise KubectlError(f"kubectl {' '.join(arguments)} took longer than {timeout:.0f} s.") from error
         if answer.returncode != 0:

@@ -6,6 +6,7 @@ writes as from a kubelet. Annotations of the pod tell another story, each prefix
 - `pending`: how long it stays Pending after it was scheduled, for example `500ms`. Default `0s`.
 - `duration`: how long it runs, or `forever`. Default `0s`. Pods with restartPolicy Always run until they are deleted.
 - `exit-code`: 0 to 255. Default 0, or 128 plus the signal. Not 0 makes the pod Failed, whatever its restartPolicy.
+- `exit-codes`: one code for each attempt of a job, such as `1,1,0`; the last one stays. Wins over `exit-code`.
 - `signal`: the number of the signal that ended it. Default none.
 - `reason`: the terminated container's reason, for example `OOMKilled`. Default `Completed` or `Error`.
 - `termination-message`: the terminated container's message. Default none.

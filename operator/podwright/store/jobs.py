@@ -67,9 +67,14 @@ class JobStore:
             self._keep(uid, {pod.uid: pod for pod in pods.values() if not pod.gone})
         self._on_change(uid)
 
-    def replace_jobs(self, jobs: Iterable[JobView], *, list_version: int) -> None:
-        """Take in a full list: what it lacks is gone, unless it is newer than the list."""
-        listed = set()
+    def replace_jobs(
+        self, jobs: Iterable[JobView], *, list_version: int, also_present: frozenset[str] | set[str] = frozenset()
+    ) -> None:
+        """Take in a full list: what it lacks is gone, unless it is newer than the list.
+
+        `also_present` are uids that were listed without a picture that could be understood.
+        """
+        listed = set(also_present)
         for job in jobs:
             listed.add(job.uid)
             self.put_job(job)
@@ -103,9 +108,17 @@ class JobStore:
         self._keep(pod.job_uid, pods)
         self._on_change(pod.job_uid)
 
-    def replace_pods(self, pods: Iterable[PodView], *, list_version: int) -> None:
-        """Take in a full list: what it lacks is gone, unless it is newer than the list."""
-        listed = set()
+    def remove_pod_by_uid(self, uid: str) -> None:
+        """Take note that a pod is gone of which only the uid is known."""
+        for pods in list(self._pods.values()):
+            if uid in pods:
+                self.remove_pod(pods[uid])
+
+    def replace_pods(
+        self, pods: Iterable[PodView], *, list_version: int, also_present: frozenset[str] | set[str] = frozenset()
+    ) -> None:
+        """Take in a full list, as `replace_jobs` does."""
+        listed = set(also_present)
         for pod in pods:
             listed.add(pod.uid)
             self.put_pod(pod)

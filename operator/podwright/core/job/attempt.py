@@ -30,7 +30,12 @@ def verdict(*, job: JobView, pod: PodView, stop: Stop | None, now: float) -> Att
 def collided(*, number: int, pod_name: str, message: str, now: float) -> Attempt:
     """Describe an attempt that never got a pod, because an object that is not ours holds its name."""
     return Attempt(
-        number=number, pod_name=pod_name, ended=now, outcome=Outcome.FAILED, reason="NameCollision", message=message
+        number=number,
+        pod_name=pod_name,
+        ended=now,
+        outcome=Outcome.FAILED,
+        reason="NameCollision",
+        message=message,
     )
 
 

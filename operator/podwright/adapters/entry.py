@@ -1,0 +1,70 @@
+"""The operator as a process of its own, as `podwright operator run` starts it.
+
+The engine has the main thread; kopf runs beside it in a thread with its own loop, under a supervisor: some errors of the API
+server end kopf's watchers or all of it, and must never end the engine.
+"""
+
+import asyncio
+import logging
+import signal
+import threading
+import time
+from typing import Any, Final
+
+import kopf
+
+from podwright.adapters.frame import configure, connection
+from podwright.adapters.service import serve
+from podwright.kube.credentials import Credentials
+from podwright.runtime.settings import Settings
+
+_RESTART_PAUSE: Final = 5.0
+_LEAVE_TIME: Final = 3.0
+
+_log = logging.getLogger(__name__)
+
+
+def run_operator(*, credentials: Credentials, settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT. Raises what `Operator.run` raises, and OSError if the HTTP port cannot be had."""
+    stop_kopf = threading.Event()
+    frame = threading.Thread(target=_supervise, args=(credentials, stop_kopf), name="kopf", daemon=True)
+    frame.start()
+    try:
+        asyncio.run(_run(credentials=credentials, settings=settings))
+    finally:
+        stop_kopf.set()
+        frame.join(timeout=_LEAVE_TIME)
+
+
+async def _run(*, credentials: Credentials, settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await serve(credentials=credentials, settings=settings, stop=stop)
+
+
+def _supervise(credentials: Credentials, stop: threading.Event) -> None:
+    while not stop.is_set():
+        began = time.monotonic()
+        try:
+            _run_kopf(credentials, stop)
+        except Exception as error:
+            _log.warning("kopf ended and is started again: %s", error)
+        if not stop.is_set() and time.monotonic() - began < _RESTART_PAUSE:
+            stop.wait(_RESTART_PAUSE)
+
+
+def _run_kopf(credentials: Credentials, stop: threading.Event) -> None:
+    registry = kopf.OperatorRegistry()
+    settings = kopf.OperatorSettings()
+    configure(settings)
+
+    @kopf.on.login(registry=registry)
+    async def login(**_: Any) -> kopf.ConnectionInfo:
+        return connection(credentials)
+
+    with asyncio.Runner() as runner:
+        runner.run(
+            kopf.operator(registry=registry, settings=settings, standalone=True, clusterwide=True, stop_flag=stop)
+        )

@@ -1,0 +1,94 @@
+"""`podwright operator run`: the operator as a process, in a cluster or beside one."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated
+
+import typer
+
+from podwright.cli.errors import CommandError
+
+app = typer.Typer(help="Run the operator.", no_args_is_help=True, rich_markup_mode=None)
+
+_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+@app.callback()
+def _group() -> None:
+    # Keeps `run` a command of its own although it is the only one.
+    pass
+
+
+@app.command()
+def run(
+    kubeconfig: Annotated[
+        str | None,
+        typer.Option(envvar="KUBECONFIG", help="The cluster; by default the one whose service account this pod has."),
+    ] = None,
+    namespace: Annotated[
+        str, typer.Option(envvar="PODWRIGHT_NAMESPACE", help="Where the Leases of the shards are.")
+    ] = "podwright-system",
+    identity: Annotated[
+        str, typer.Option(help="Who this process is in the Leases; must differ for every start. Default: made up.")
+    ] = "",
+    shards: Annotated[
+        int,
+        typer.Option(
+            envvar="PODWRIGHT_SHARDS", min=1, max=256, help="Number of shards; the same for all operators of a cluster."
+        ),
+    ] = 1,
+    http_host: Annotated[
+        str, typer.Option(envvar="PODWRIGHT_HTTP_HOST", help="Address for probes and metrics.")
+    ] = "0.0.0.0",  # noqa: S104 - the kubelet's probes come from outside the pod
+    http_port: Annotated[
+        int, typer.Option(envvar="PODWRIGHT_HTTP_PORT", min=0, max=65535, help="Port for them; 0 takes a free one.")
+    ] = 8080,
+    fence: Annotated[
+        bool,
+        typer.Option(
+            envvar="PODWRIGHT_FENCE",
+            help="Lead only if the admission policy that fences out former leaders is in force.",
+        ),
+    ] = True,
+    highest_concurrency: Annotated[
+        int,
+        typer.Option(envvar="PODWRIGHT_HIGHEST_CONCURRENCY", min=1, max=1024, help="Most writes under way at once."),
+    ] = 64,
+    log_level: Annotated[
+        str, typer.Option(envvar="PODWRIGHT_LOG_LEVEL", help="debug, info, warning or error.")
+    ] = "info",
+) -> None:
+    """Run the operator until SIGTERM; exits with 1 if it loses its Lease, to be started anew."""
+    # kopf and aiohttp take most of a second to import; other commands must not wait for them.
+    from podwright.adapters.entry import run_operator
+    from podwright.adapters.service import new_identity
+    from podwright.kube.credentials import CredentialsError, load_credentials
+    from podwright.runtime.fence import FenceMissingError
+    from podwright.runtime.leadership import LeadershipLostError
+    from podwright.runtime.settings import Settings
+
+    level = logging.getLevelNamesMapping().get(log_level.upper())
+    if level is None:
+        raise CommandError(f"unknown log level {log_level!r}.", remedy="Allowed are debug, info, warning and error.")
+    logging.basicConfig(level=level, format=_FORMAT)
+    logging.getLogger("kopf").setLevel(max(level, logging.WARNING))
+    settings = Settings(
+        identity=identity or new_identity(),
+        namespace=namespace,
+        shards=shards,
+        http_host=http_host,
+        http_port=http_port,
+        fence=fence,
+        highest_concurrency=highest_concurrency,
+    )
+    try:
+        run_operator(credentials=load_credentials(kubeconfig=kubeconfig), settings=settings)
+    except CredentialsError as error:
+        raise CommandError(f"{error}.", remedy="Name a kubeconfig with --kubeconfig, or run in a pod.") from error
+    except (LeadershipLostError, FenceMissingError) as error:
+        raise CommandError(str(error)) from error
+    except OSError as error:
+        raise CommandError(
+            f"cannot serve on {http_host} port {http_port}: {error}.", remedy="Try --http-port 0."
+        ) from error

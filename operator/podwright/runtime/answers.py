@@ -1,0 +1,160 @@
+"""What the answer to a write means: success goes into the store at once, anything unclear becomes a doubt or a backoff.
+
+Called by the engine only. It never repeats a request; it changes what the next look sees.
+"""
+
+import logging
+from typing import Final
+
+import msgspec
+
+from podwright.core.commands import Command, CreatePod, DeleteJob, DeletePod, ReleasePod, WriteStatus
+from podwright.core.job.refusal import classify
+from podwright.core.view import PodView, Refusal
+from podwright.kube.client import Ambiguous, ApiResponse, Unsent
+from podwright.kube.decode import decode_metadata, decode_pod
+from podwright.kube.errors import StatusError, parse_status
+from podwright.runtime.backoff import Backoff
+from podwright.runtime.metrics import Metrics
+from podwright.runtime.writer import Refused, Result
+from podwright.store.jobs import JobStore
+from podwright.store.notes import Notes
+
+_REQUEST_LIFE: Final = 75.0
+"""Seconds after which a request of unknown outcome cannot take effect: the API server ends requests after 60."""
+_REFUSED_PAUSE: Final = 5.0
+_FENCED_PAUSE: Final = 0.5
+
+_log = logging.getLogger(__name__)
+
+
+class Answers:
+    """Takes answers in. `backoff` holds the jobs that must be left alone for a while (Unix seconds)."""
+
+    def __init__(self, *, store: JobStore, metrics: Metrics) -> None:
+        self._store = store
+        self._metrics = metrics
+        self.backoff = Backoff()
+
+    def take(self, command: Command, *, result: Result, notes: Notes, now: float) -> None:
+        """Take in the result of one command."""
+        self._metrics.answered(command, result)
+        if isinstance(result, Refused):
+            return
+        if isinstance(result, ApiResponse) and result.status < 300:
+            self.backoff.succeeded(command.job_uid)
+            self._success(command, body=result.body, notes=notes, now=now)
+        elif isinstance(result, Ambiguous) or (isinstance(result, ApiResponse) and result.status >= 500):
+            # A server error does not tell whether the write was carried out either.
+            self._unknown(command, notes=notes, now=now)
+            self.backoff.failed(command.job_uid, now=now, at_least=_pause(result))
+        elif isinstance(result, Unsent) or result.status == 429:
+            self.backoff.failed(command.job_uid, now=now, at_least=_pause(result))
+        else:
+            self._failure(command, error=parse_status(result.status, result.body), notes=notes, now=now)
+
+    def _success(self, command: Command, *, body: bytes, notes: Notes, now: float) -> None:
+        match command:
+            case CreatePod():
+                notes.refusal = None
+                self._created(command, body=body, now=now)
+            case WriteStatus():
+                notes.deferred_since = None
+                self._status_written(command, body=body)
+            case DeletePod():
+                # The whole pod: whether a pod that is being deleted had a node decides whether it may still run.
+                pod = decode_pod(body)
+                if pod is None:
+                    notes.doubtful_pods.add(command.pod_name)
+                else:
+                    self._store.put_pod(pod)
+            case ReleasePod():
+                self._released(command, body=body)
+            case DeleteJob():
+                self._store.remove_job(command.job_uid)
+
+    def _created(self, command: CreatePod, *, body: bytes, now: float) -> None:
+        metadata = decode_metadata(body)
+        self._store.put_pod(
+            PodView(
+                uid=metadata.uid,
+                namespace=command.namespace,
+                name=command.pod_name,
+                resource_version=metadata.resource_version,
+                job_uid=command.job_uid,
+                job_name=command.job_name,
+                task_index=command.task_index,
+                attempt=command.attempt,
+                created=now,
+                held=True,
+            )
+        )
+
+    def _status_written(self, command: WriteStatus, *, body: bytes) -> None:
+        job = self._store.job(command.job_uid)
+        if job is None or job.resource_version != command.resource_version:
+            return  # the watch was faster
+        phase = command.status.phase
+        over = phase is not None and phase.terminal
+        self._store.put_job(
+            msgspec.structs.replace(
+                job,
+                status=command.status,
+                resource_version=decode_metadata(body).resource_version,
+                template=b"" if over else job.template,
+            )
+        )
+
+    def _released(self, command: ReleasePod, *, body: bytes) -> None:
+        version = decode_metadata(body).resource_version
+        for pod in self._store.pods(command.job_uid):
+            if pod.uid == command.pod_uid and pod.resource_version < version:
+                self._store.put_pod(msgspec.structs.replace(pod, held=False, resource_version=version))
+
+    def _unknown(self, command: Command, *, notes: Notes, now: float) -> None:
+        match command:
+            case CreatePod():
+                notes.creation_until = now + _REQUEST_LIFE  # to be repeated: its name makes that safe
+            case WriteStatus() | DeleteJob():
+                notes.doubtful = True
+            case DeletePod() | ReleasePod():
+                notes.doubtful_pods.add(command.pod_name)
+
+    def _failure(self, command: Command, *, error: StatusError, notes: Notes, now: float) -> None:
+        match command:
+            case CreatePod():
+                self._not_created(command, error=error, notes=notes, now=now)
+            case WriteStatus() | DeleteJob():
+                notes.doubtful = True
+            case DeletePod() | ReleasePod():
+                notes.doubtful_pods.add(command.pod_name)
+        if error.code not in (404, 409):
+            if not isinstance(command, CreatePod):
+                _log.error("%s refused: %s", type(command).__name__, error)
+                self.backoff.failed(command.job_uid, now=now, at_least=_REFUSED_PAUSE)
+        elif not isinstance(command, CreatePod):
+            self.backoff.failed(command.job_uid, now=now)
+
+    def _not_created(self, command: CreatePod, *, error: StatusError, notes: Notes, now: float) -> None:
+        if error.code == 409 and error.reason == "AlreadyExists":
+            notes.doubtful_pods.add(command.pod_name)
+        elif error.fenced:
+            self._metrics.fenced()
+            _log.warning("the admission policy refused a pod of this epoch: %s", error.message)
+            self.backoff.failed(command.job_uid, now=now, at_least=_FENCED_PAUSE)
+        elif error.code in (404, 409):
+            notes.doubtful = True
+            self.backoff.failed(command.job_uid, now=now, at_least=_FENCED_PAUSE)
+        else:
+            kind, reason = classify(code=error.code, message=error.message)
+            same = notes.refusal is not None and notes.refusal.attempt == command.attempt
+            count = notes.refusal.count + 1 if notes.refusal is not None and same else 1
+            notes.refusal = Refusal(
+                attempt=command.attempt, kind=kind, reason=reason, message=error.message, at=now, count=count
+            )
+
+
+def _pause(result: Result) -> float:
+    if isinstance(result, ApiResponse) and result.retry_after is not None:
+        return result.retry_after
+    return 0.0

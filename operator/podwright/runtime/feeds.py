@@ -1,0 +1,85 @@
+"""Where the reflectors' news enters the store. One feed per kind; no decisions, and nothing that can raise."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from podwright.core.view import JobView, PodView
+from podwright.kube.decode import Undecodable
+from podwright.runtime.metrics import Metrics
+from podwright.store.jobs import JobStore
+
+_log = logging.getLogger(__name__)
+
+Report = Callable[[Undecodable], None]
+
+
+class JobFeed:
+    """Takes jobs. What cannot be understood is reported, and the picture that was known of it stays."""
+
+    def __init__(self, *, store: JobStore, metrics: Metrics, report: Report) -> None:
+        self._store = store
+        self._metrics = metrics
+        self._report = report
+
+    def replaced(self, items: Sequence[JobView | Undecodable], list_resource_version: int) -> None:
+        """Take in all jobs."""
+        poisoned = [item for item in items if isinstance(item, Undecodable)]
+        self._store.replace_jobs(
+            (item for item in items if isinstance(item, JobView)),
+            list_version=list_resource_version,
+            also_present={item.uid for item in poisoned},
+        )
+        for item in poisoned:
+            self.undecodable(item)
+
+    def changed(self, item: JobView) -> None:
+        """Take in a job."""
+        self._store.put_job(item)
+
+    def deleted(self, item: JobView | Undecodable) -> None:
+        """Take note that a job is gone."""
+        self._store.remove_job(item.uid)
+
+    def undecodable(self, item: Undecodable) -> None:
+        """Count, log and report a job that cannot be understood."""
+        _complain(item, self._metrics)
+        self._report(item)
+
+
+class PodFeed:
+    """Takes pods."""
+
+    def __init__(self, *, store: JobStore, metrics: Metrics) -> None:
+        self._store = store
+        self._metrics = metrics
+
+    def replaced(self, items: Sequence[PodView | Undecodable], list_resource_version: int) -> None:
+        """Take in all pods."""
+        poisoned = [item for item in items if isinstance(item, Undecodable)]
+        self._store.replace_pods(
+            (item for item in items if isinstance(item, PodView)),
+            list_version=list_resource_version,
+            also_present={item.uid for item in poisoned},
+        )
+        for item in poisoned:
+            self.undecodable(item)
+
+    def changed(self, item: PodView) -> None:
+        """Take in a pod."""
+        self._store.put_pod(item)
+
+    def deleted(self, item: PodView | Undecodable) -> None:
+        """Take note that a pod is gone."""
+        if isinstance(item, PodView):
+            self._store.remove_pod(item)
+        else:
+            self._store.remove_pod_by_uid(item.uid)
+
+    def undecodable(self, item: Undecodable) -> None:
+        """Count and log a pod that cannot be understood; it is as if it had not changed."""
+        _complain(item, self._metrics)
+
+
+def _complain(item: Undecodable, metrics: Metrics) -> None:
+    metrics.undecodable(item.kind)
+    _log.error("cannot understand %s %s/%s: %s", item.kind, item.namespace, item.name, item.error)

@@ -1,0 +1,33 @@
+"""How many writes may be under way at once: grown slowly while the API server copes, halved when it says it doesn't.
+
+Additive increase, multiplicative decrease (Chiu and Jain, 1989), the rule of TCP. The writer asks; nobody else.
+"""
+
+from typing import Final
+
+_COOL_DOWN: Final = 1.0  # seconds in which one overload counts once, although many requests report it
+
+
+class AdaptiveLimit:
+    """A concurrency limit between `lowest` and `highest`, starting at `start`."""
+
+    def __init__(self, *, start: int = 16, lowest: int = 2, highest: int = 64) -> None:
+        self._lowest = lowest
+        self._highest = highest
+        self._limit = float(start)
+        self._shrunk_at = float("-inf")
+
+    @property
+    def current(self) -> int:
+        """Give how many requests may be under way now."""
+        return int(self._limit)
+
+    def succeeded(self) -> None:
+        """Take note of an answered request: the limit grows by one per round of requests."""
+        self._limit = min(float(self._highest), self._limit + 1.0 / self._limit)
+
+    def overloaded(self, *, now: float) -> None:
+        """Take note of a 429, a server error or a silence: the limit halves, at most once a second."""
+        if now - self._shrunk_at >= _COOL_DOWN:
+            self._shrunk_at = now
+            self._limit = max(float(self._lowest), self._limit / 2.0)

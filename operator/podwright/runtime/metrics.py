@@ -1,0 +1,93 @@
+"""The operator's Prometheus metrics. Names and labels are an interface: dashboards and alerts are built on them.
+
+Labels never hold names of users' objects, so the number of series is bounded.
+"""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.exposition import generate_latest
+
+from podwright.core.commands import Command, WriteStatus
+from podwright.kube.client import Ambiguous, ApiResponse, Unsent
+from podwright.runtime.writer import Refused, Result
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """All counters and gauges, in a registry of their own so that several operators can live in one process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._writes = Counter(
+            "podwright_api_writes",
+            "API requests that write, by command and result.",
+            ["command", "result"],
+            registry=self.registry,
+        )
+        self._decisions = Counter("podwright_decisions", "Looks at a job.", registry=self.registry)
+        self._commands = Counter("podwright_commands", "Commands that decisions asked for.", registry=self.registry)
+        self._errors = Counter(
+            "podwright_internal_errors", "Looks at a job that failed by an error of ours.", registry=self.registry
+        )
+        self._undecodable = Counter(
+            "podwright_undecodable_objects", "Objects that could not be read.", ["kind"], registry=self.registry
+        )
+        self._fenced = Counter(
+            "podwright_fence_rejections",
+            "Pods refused by the admission policy for being of a former epoch.",
+            registry=self.registry,
+        )
+        self._finished = Counter(
+            "podwright_jobs_finished", "Jobs that this operator brought to an end.", ["phase"], registry=self.registry
+        )
+        self._kept = Gauge("podwright_objects_kept", "Objects in memory.", ["kind"], registry=self.registry)
+        self._writer = Gauge("podwright_writer", "State of the writer pool.", ["state"], registry=self.registry)
+        self._leading = Gauge("podwright_leading_shards", "Shards that this operator holds.", registry=self.registry)
+
+    def decided(self, commands: int) -> None:
+        """Count a decision."""
+        self._decisions.inc()
+        self._commands.inc(commands)
+
+    def answered(self, command: Command, result: Result) -> None:
+        """Count the result of a write, and the job's end if the write recorded it."""
+        self._writes.labels(type(command).__name__, _label(result)).inc()
+        if isinstance(command, WriteStatus) and isinstance(result, ApiResponse) and result.status < 300:
+            phase = command.status.phase
+            if phase is not None and phase.terminal:
+                self._finished.labels(str(phase)).inc()
+
+    def internal_error(self) -> None:
+        """Count an error of ours."""
+        self._errors.inc()
+
+    def undecodable(self, kind: str) -> None:
+        """Count an object that could not be read."""
+        self._undecodable.labels(kind).inc()
+
+    def fenced(self) -> None:
+        """Count a pod that the fence refused."""
+        self._fenced.inc()
+
+    def observe(self, *, jobs: int, pods: int, backlog: int, under_way: int, limit: int, leading: int) -> None:
+        """Set the gauges; called when the metrics are read."""
+        self._kept.labels("job").set(jobs)
+        self._kept.labels("pod").set(pods)
+        self._writer.labels("waiting").set(backlog)
+        self._writer.labels("sent").set(under_way)
+        self._writer.labels("limit").set(limit)
+        self._leading.set(leading)
+
+    def exposition(self) -> bytes:
+        """Give all metrics in the Prometheus text format."""
+        return generate_latest(self.registry)
+
+
+def _label(result: Result) -> str:
+    if isinstance(result, Refused):
+        return result.value
+    if isinstance(result, Unsent):
+        return "Unsent"
+    return "Ambiguous" if isinstance(result, Ambiguous) else str(result.status)

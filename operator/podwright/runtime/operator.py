@@ -1,0 +1,161 @@
+"""The whole operator, put together: client, reflectors, store, engine, writer, leadership. Started by `adapters`.
+
+It runs until it is told to stop, and then leaves in good order: no new writes, a short wait for those under way, the Leases
+given back. If it loses a Lease, or a part of it dies, it ends with an error: a fresh process is the safest repair.
+"""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import time
+from typing import Any, Final
+
+import msgspec
+
+from podwright.core import names
+from podwright.kube.client import ApiClient, ApiResponse, Pool
+from podwright.kube.credentials import Credentials
+from podwright.kube.decode import JOBS, PODS
+from podwright.kube.encode import ApiRequest, jobs_path, pods_path
+from podwright.kube.reflector import Reflector
+from podwright.runtime.engine import Engine
+from podwright.runtime.feeds import JobFeed, PodFeed
+from podwright.runtime.flow import AdaptiveLimit
+from podwright.runtime.leadership import Leadership
+from podwright.runtime.metrics import Metrics
+from podwright.runtime.reads import Reads
+from podwright.runtime.settings import Settings
+from podwright.runtime.writer import Writer
+
+_LEAVE_TIME: Final = 1.5
+"""Seconds that writes under way have to be answered when the operator is told to stop; a successor waits for them."""
+_LOOP_LAG_LIMIT: Final = 30.0
+_SILENCE_LIMIT: Final = 600.0
+
+_log = logging.getLogger(__name__)
+
+
+class Health(msgspec.Struct, frozen=True):
+    """What the probes tell; empty strings while all is well."""
+
+    alive_problem: str
+    ready_problem: str
+
+
+class Operator:
+    """One operator process's work. Make and use it inside one event loop."""
+
+    def __init__(self, *, credentials: Credentials, settings: Settings) -> None:
+        self._settings = settings
+        self._client = ApiClient(credentials, user_agent="podwright-operator")
+        self.metrics = Metrics()
+        self._writer = Writer(send=self._write, limit=AdaptiveLimit(highest=settings.highest_concurrency))
+        self._leadership = Leadership(client=self._client, settings=settings, on_gain=self._gained)
+        self.engine = Engine(
+            writer=self._writer,
+            reads=Reads(send=self._read),
+            tenures=self._leadership,
+            clock=time.time,
+            metrics=self.metrics,
+        )
+        self._jobs = Reflector(
+            client=self._client,
+            path=jobs_path(),
+            decoder=JOBS,
+            sink=JobFeed(store=self.engine.store, metrics=self.metrics, report=self.engine.report),
+        )
+        self._pods = Reflector(
+            client=self._client,
+            path=pods_path(),
+            decoder=PODS,
+            label_selector=names.LABEL_JOB_UID,
+            sink=PodFeed(store=self.engine.store, metrics=self.metrics),
+        )
+        self._beat = time.monotonic()
+
+    async def run(self, *, stop: asyncio.Event) -> None:
+        """Work until `stop` is set.
+
+        Raises:
+            LeadershipLostError: another operator leads, or this one could not renew its Lease in time.
+            FenceMissingError: the cluster lacks the policy that fences out former leaders.
+        """
+        parts: set[asyncio.Task[Any]] = {
+            asyncio.create_task(self._jobs.run(), name="job reflector"),
+            asyncio.create_task(self._pods.run(), name="pod reflector"),
+            asyncio.create_task(self._lead(), name="leadership"),
+            asyncio.create_task(self.engine.run(), name="engine"),
+            asyncio.create_task(self._heartbeat(), name="heartbeat"),
+        }
+        stopped = asyncio.create_task(stop.wait(), name="stop")
+        try:
+            done, _ = await asyncio.wait({*parts, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stopped}:
+                task.result()
+                raise RuntimeError(f"the {task.get_name()} ended although nobody stopped it")
+        finally:
+            await self._leave({*parts, stopped})
+
+    def health(self) -> Health:
+        """Give what the probes tell."""
+        lag = time.monotonic() - self._beat
+        alive = f"the event loop has been stuck for {lag:.0f} s" if lag > _LOOP_LAG_LIMIT else ""
+        for kind, reflector in (("jobs", self._jobs), ("pods", self._pods)):
+            silence = time.monotonic() - reflector.last_contact
+            if not alive and silence > _SILENCE_LIMIT and "back" in reflector.problem:
+                alive = f"no news of {kind} for {silence:.0f} s: {reflector.problem}"
+        unsynced = [
+            f"{kind} are not listed yet{': ' if reflector.problem else ''}{reflector.problem}"
+            for kind, reflector in (("jobs", self._jobs), ("pods", self._pods))
+            if not reflector.synced.is_set()
+        ]
+        return Health(alive_problem=alive, ready_problem="; ".join(unsynced))
+
+    def exposition(self) -> bytes:
+        """Give the metrics in the Prometheus text format."""
+        jobs, pods = self.engine.store.counts()
+        self.metrics.observe(
+            jobs=jobs,
+            pods=pods,
+            backlog=self._writer.backlog,
+            under_way=self._writer.under_way,
+            limit=self._writer.limit,
+            leading=self._leadership.held,
+        )
+        return self.metrics.exposition()
+
+    async def _lead(self) -> None:
+        # Standing for election with empty caches would only delay whoever is ready.
+        await self._jobs.synced.wait()
+        await self._pods.synced.wait()
+        # What was listed stays for long; the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+        await self._leadership.run()
+
+    async def _leave(self, tasks: set[asyncio.Task[Any]]) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LEAVE_TIME):
+                await self._writer.close()
+        await self._leadership.release()
+        await self._client.close()
+
+    async def _heartbeat(self) -> None:
+        while True:
+            self._beat = time.monotonic()
+            await asyncio.sleep(1.0)
+
+    def _gained(self, shard: int) -> None:
+        _log.info("leading shard %d as %s", shard, self._settings.identity)
+        self.engine.mark_all()
+
+    async def _write(self, request: ApiRequest) -> ApiResponse:
+        return await self._client.send(request, deadline=self._settings.request_deadline, pool=Pool.WRITE)
+
+    async def _read(self, request: ApiRequest) -> ApiResponse:
+        return await self._client.send(request, deadline=self._settings.request_deadline, pool=Pool.READ)

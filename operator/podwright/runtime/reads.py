@@ -1,0 +1,128 @@
+"""Reading single objects from the API server itself, where the cache may be old and a decision hangs on it.
+
+The answer goes into the store like any event. A pod that turns out to be somebody else's is noted as a name collision.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import msgspec
+
+from podwright.core.job.attempt import current_number
+from podwright.core.view import JobView, PodView, Refusal, RefusalKind
+from podwright.kube import encode
+from podwright.kube.client import ApiUnreachable
+from podwright.kube.decode import decode_job, decode_pod
+from podwright.kube.errors import StatusError, parse_status
+from podwright.runtime.writer import Send
+from podwright.store.jobs import JobStore
+from podwright.store.notes import Notes
+
+_log = logging.getLogger(__name__)
+
+
+class Reads:
+    """Carries out the reads that a job's doubts ask for, a bounded number at once."""
+
+    def __init__(self, *, send: Send, at_once: int = 32) -> None:
+        self._send = send
+        self._places = asyncio.Semaphore(at_once)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(
+        self,
+        *,
+        store: JobStore,
+        uid: str,
+        namespace: str,
+        job_name: str,
+        notes: Notes,
+        now: Callable[[], float],
+        done: Callable[[Exception | None], None],
+    ) -> None:
+        """Read what the notes doubt and tell `done`, with the error if it could not be read."""
+
+        async def run() -> None:
+            error: Exception | None = None
+            try:
+                async with self._places:
+                    if notes.doubtful:
+                        await self._read_job(store=store, uid=uid, namespace=namespace, name=job_name)
+                    for name in tuple(notes.doubtful_pods):
+                        await self._read_pod(
+                            store=store, uid=uid, namespace=namespace, name=name, notes=notes, now=now()
+                        )
+            except (ApiUnreachable, StatusError, msgspec.MsgspecError, ValueError) as problem:
+                error = problem
+                _log.warning("cannot read job %s/%s or its pods: %s", namespace, job_name, problem)
+            done(error)
+
+        task = asyncio.create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _read_job(self, *, store: JobStore, uid: str, namespace: str, name: str) -> None:
+        answer = await self._send(encode.get_job(namespace=namespace, name=name))
+        if answer.status == 404:
+            store.remove_job(uid)
+            return
+        if answer.status != 200:
+            raise parse_status(answer.status, answer.body)
+        job = decode_job(answer.body)
+        if job.uid == uid:
+            store.put_job(job)
+        else:
+            store.remove_job(uid)  # a namesake has taken its place
+            store.put_job(job)
+
+    async def _read_pod(
+        self, *, store: JobStore, uid: str, namespace: str, name: str, notes: Notes, now: float
+    ) -> None:
+        answer = await self._send(encode.get_pod(namespace=namespace, name=name))
+        if answer.status not in (200, 404):
+            raise parse_status(answer.status, answer.body)
+        pod = decode_pod(answer.body) if answer.status == 200 else None
+        for known in store.pods(uid):
+            if known.name == name and (pod is None or pod.uid != known.uid):
+                store.remove_pod(known)
+        job = store.job(uid)
+        if pod is None:
+            _note_vanished(store=store, job=job, name=name)
+        elif pod.job_uid == uid:
+            store.put_pod(pod)
+        elif job is not None:
+            _note_vanished(store=store, job=job, name=name)
+            notes.refusal = Refusal(
+                attempt=current_number(job.status),
+                kind=RefusalKind.COLLISION,
+                reason="NameCollision",
+                message=f"a pod named {name} exists that this job does not control; delete or rename it",
+                at=now,
+                count=1,
+            )
+
+
+def _note_vanished(*, store: JobStore, job: JobView | None, name: str) -> None:
+    """Put the pod of an attempt that status calls ongoing into the store as gone, so that it is judged as lost."""
+    if job is None or not job.status.attempts:
+        return
+    last = job.status.attempts[-1]
+    if last.pod_name != name or last.outcome is not None:
+        return
+    store.remove_pod(
+        PodView(
+            uid=last.pod_uid,
+            namespace=job.namespace,
+            name=name,
+            resource_version=0,
+            job_uid=job.uid,
+            job_name=job.name,
+            task_index=0,
+            attempt=last.number,
+            created=job.created,
+            held=False,
+            node=last.node or "unknown",
+            started=last.started,
+        )
+    )

@@ -1,0 +1,24 @@
+"""What can be set about a running operator; the CLI's options and the kopf entry fill it in."""
+
+import msgspec
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All durations in seconds."""
+
+    identity: str
+    """Unique for every process start, so that a restarted operator never mistakes a former tenure for its own."""
+    namespace: str = "podwright-system"
+    """Where the shards' Leases are."""
+    shards: int = 1
+    lease_duration: float = 10.0
+    renew_deadline: float = 7.0
+    renew_interval: float = 2.0
+    retry_interval: float = 1.0
+    request_deadline: float = 10.0
+    highest_concurrency: int = 64
+    fence: bool = True
+    """Refuse to lead unless the admission policy that fences out former leaders is in force."""
+    http_port: int = 8080
+    """Where probes and metrics are served; 0 picks a free port."""
+    http_host: str = "0.0.0.0"  # noqa: S104 - the kubelet's probes and Prometheus come from outside the pod

@@ -1,0 +1,35 @@
+"""The concurrency limit and the backoff."""
+
+from podwright.runtime.backoff import Backoff
+from podwright.runtime.flow import AdaptiveLimit
+
+
+def test_the_limit_grows_by_one_per_round_and_stops_at_the_top() -> None:
+    limit = AdaptiveLimit(start=4, lowest=2, highest=6)
+    for _ in range(5):
+        limit.succeeded()
+    assert limit.current == 5
+    for _ in range(100):
+        limit.succeeded()
+    assert limit.current == 6
+
+
+def test_overload_halves_the_limit_once_a_second_down_to_the_lowest() -> None:
+    limit = AdaptiveLimit(start=16, lowest=3, highest=64)
+    limit.overloaded(now=10.0)
+    limit.overloaded(now=10.5)
+    assert limit.current == 8
+    for second in range(11, 20):
+        limit.overloaded(now=float(second))
+    assert limit.current == 3
+
+
+def test_backoff_grows_is_bounded_and_is_forgotten_by_success() -> None:
+    backoff = Backoff()
+    waits = [backoff.failed("a", now=0.0) for _ in range(30)]
+    assert 0.02 <= waits[0] <= 0.04
+    assert all(4.0 <= wait <= 8.0 for wait in waits[16:])
+    assert backoff.until("a") == waits[-1]
+    assert backoff.failed("b", now=100.0, at_least=60.0) == 160.0
+    backoff.succeeded("a")
+    assert (backoff.until("a"), len(backoff)) == (0.0, 1)
