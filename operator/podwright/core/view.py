@@ -60,6 +60,7 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ended: float | None = None
     deletion_requested: float | None = None
     deletion_grace: float | None = None
+    termination_grace: float = 30.0
     exit_code: int | None = None
     reason: str = ""
     message: str = ""

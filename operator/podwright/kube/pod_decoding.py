@@ -99,6 +99,7 @@ class PodSpec(msgspec.Struct, gc=False, rename="camel"):
     """`spec` of a pod."""
 
     node_name: str = ""
+    termination_grace_period_seconds: int = 30
 
 
 class Pod(msgspec.Struct, gc=False):
@@ -136,6 +137,7 @@ def pod_view(pod: Pod) -> PodView:
         ended=_ended(status.container_statuses),
         deletion_requested=_deletion_requested(metadata),
         deletion_grace=_deletion_grace(metadata),
+        termination_grace=float(pod.spec.termination_grace_period_seconds),
         exit_code=_exit_code(status, failed),
         reason=intern(status.reason or (failed.reason if failed else "")),
         message=((failed.message if failed else "") or status.message)[:MESSAGE_LIMIT],

@@ -25,7 +25,7 @@ def test_an_attempt_is_given_time_until_its_kubelet_had_its_chance() -> None:
     job = make_job(attempt_timeout=30.0)
     pod = make_pod(job)
     assert attempt_deadline(job=job, pod=pod) is None
-    assert attempt_deadline(job=job, pod=running(pod, at=100.0)) == 130.0 + KUBELET_SLACK
+    assert attempt_deadline(job=job, pod=running(pod, at=100.0)) == 160.0 + KUBELET_SLACK
     assert attempt_deadline(job=make_job(), pod=running(pod, at=100.0)) is None
 
 

@@ -179,7 +179,7 @@ def test_a_deadline_that_passed_is_not_waited_for() -> None:
 
 def test_an_attempt_whose_kubelet_does_not_end_it_is_deleted() -> None:
     job = make_job(attempt_timeout=30.0)
-    pod = running(make_pod(job), at=NOW - 33)
+    pod = running(make_pod(job, termination_grace=5.0), at=NOW - 38)
     assert [type(command) for command in decide(job, pod).commands] == [DeletePod]
     assert decide(job, msgspec.structs.replace(pod, deletion_requested=NOW)).commands == ()
 

@@ -8,7 +8,9 @@ from typing import Final
 from podwright.core.view import JobView, PodView
 
 KUBELET_SLACK: Final = 3.0
-"""Seconds that the kubelet has to enforce `activeDeadlineSeconds` before the operator deletes the pod itself."""
+"""Seconds that the kubelet has to enforce `activeDeadlineSeconds`, beyond the pod's own grace period, before the operator
+deletes the pod itself. A pod that its kubelet ended keeps its logs; a deleted one does not.
+"""
 
 
 def total_deadline(job: JobView) -> float | None:
@@ -26,7 +28,7 @@ def attempt_deadline(*, job: JobView, pod: PodView) -> float | None:
     """Give the time at which the operator itself ends this attempt, should its kubelet not have done so."""
     if job.attempt_timeout is None or pod.started is None:
         return None
-    return pod.started + job.attempt_timeout + KUBELET_SLACK
+    return pod.started + job.attempt_timeout + pod.termination_grace + KUBELET_SLACK
 
 
 def ran_out_of_time(*, job: JobView, pod: PodView) -> bool:
