@@ -9,7 +9,7 @@ The runtime runs one elector per shard and asks `is_valid` before every write. T
   another holder or another epoch, or is gone: an epoch that others may reuse must not be written under.
 - No request outlives the claim it would prolong.
 
-The rights it needs on the Lease: get, patch, and create unless the Lease exists.
+The rights it needs on the Lease: get, update, and create unless the Lease exists.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ from typing import Final
 import msgspec
 
 from podwright.kube.client import ApiClient, ApiResponse, ApiUnreachable, Pool
-from podwright.kube.encode import MERGE_PATCH
 from podwright.kube.errors import DecodeError, StatusError, parse_status
-from podwright.kube.lease_record import LeaseRecord, decode_lease, lease_patch, lease_path, new_lease
+from podwright.kube.lease_record import LeaseRecord, decode_lease, lease_path, lease_update, new_lease
+from podwright.kube.times import format_micro_time
 
 LONGEST_DURATION: Final = 60.0
 """Seconds. A Lease that promises its holder more is not believed: a typing error would keep a shard idle for years."""
@@ -96,6 +96,7 @@ class LeaseElector:
         self._wall_clock = wall_clock
         self._record: LeaseRecord | None = None
         self._observed_at = 0.0
+        self._acquired = ""
         self._doubtful = False
         self._highest_epoch = 0
         self._stopped = asyncio.Event()
@@ -246,19 +247,19 @@ class LeaseElector:
     async def _write(self, *, holder: str, epoch: int, deadline: float, acquired: bool = False) -> None:
         if self._record is None:
             raise DecodeError("the Lease was not read yet")
-        body = lease_patch(
+        now = format_micro_time(self._wall_clock())
+        if acquired:
+            self._acquired = now
+        body = lease_update(
             replaces=self._record,
             holder=holder,
             epoch=epoch,
             duration=self._duration,
-            now=self._wall_clock(),
-            acquired=acquired,
+            acquired=self._acquired,
+            renewed=now,
         )
         path = lease_path(self._namespace, self._name)
-        answer = await self._client.request(
-            "PATCH", path, body=body, content_type=MERGE_PATCH, deadline=deadline, pool=Pool.LEASE
-        )
-        self._take(answer)
+        self._take(await self._client.request("PUT", path, body=body, deadline=deadline, pool=Pool.LEASE))
 
     def _take(self, answer: ApiResponse) -> LeaseRecord:
         if answer.status not in {200, 201}:
@@ -295,5 +296,5 @@ def _names(record: LeaseRecord | None, identity: str, epoch: int) -> bool:
 
 def _advice(error: StatusError) -> str:
     if error.code == 403:
-        return " (this account needs the verbs get and patch on the Lease, and create unless it exists already)"
+        return " (this account needs the verbs get and update on the Lease, and create unless it exists already)"
     return ""

@@ -1,24 +1,26 @@
 """The content of a `coordination.k8s.io/v1` Lease, read and written. Pure; used by `lease`."""
 
 import datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from podwright.kube.errors import DecodeError
-from podwright.kube.times import format_micro_time, unix_seconds
+from podwright.kube.times import unix_seconds
 
+_TYPE: Final = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
 _LARGEST_EPOCH: Final = 2**31 - 1  # the API's type
 
 
 class LeaseRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A Lease as it was read; fields that nobody has set are empty or 0. `duration` in seconds.
 
-    `renewed` is only compared for change, never as a time: the holder's clock may be anywhere.
+    `renewed` is only compared for change, never as a time: the holder's clock may be anywhere. `metadata` is the raw JSON,
+    with uid and resourceVersion, to be sent back as it is: labels and annotations belong to others.
     """
 
     uid: str
-    resource_version: str
+    metadata: bytes
     holder: str
     duration: float
     renewed: str
@@ -47,7 +49,7 @@ class LeaseRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 class _Metadata(msgspec.Struct, gc=False, rename="camel"):
     uid: str
-    resource_version: str
+    resource_version: str  # required: without it an update would not be a compare-and-swap
     creation_timestamp: datetime.datetime
 
 
@@ -59,11 +61,12 @@ class _Spec(msgspec.Struct, gc=False, rename="camel"):
 
 
 class _Lease(msgspec.Struct, gc=False):
-    metadata: _Metadata
+    metadata: msgspec.Raw
     spec: _Spec | None = None
 
 
 _LEASE: Final = msgspec.json.Decoder(_Lease)
+_METADATA: Final = msgspec.json.Decoder(_Metadata)
 
 
 def decode_lease(body: bytes) -> LeaseRecord:
@@ -74,17 +77,18 @@ def decode_lease(body: bytes) -> LeaseRecord:
     """
     try:
         lease = _LEASE.decode(body)
+        metadata = _METADATA.decode(lease.metadata)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise DecodeError(f"an answer is no Lease: {error}") from error
     spec = lease.spec or _Spec()
     return LeaseRecord(
-        uid=lease.metadata.uid,
-        resource_version=lease.metadata.resource_version,
+        uid=metadata.uid,
+        metadata=bytes(lease.metadata),
         holder=spec.holder_identity or "",
         duration=float(spec.lease_duration_seconds or 0),
         renewed=spec.renew_time or "",
         transitions=spec.lease_transitions or 0,
-        created=unix_seconds(lease.metadata.creation_timestamp),
+        created=unix_seconds(metadata.creation_timestamp),
     )
 
 
@@ -96,31 +100,27 @@ def lease_path(namespace: str, name: str = "") -> str:
 
 def new_lease(*, namespace: str, name: str) -> bytes:
     """Write the body that creates a Lease that nobody holds."""
-    metadata = {"namespace": namespace, "name": name}
-    return msgspec.json.encode({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata})
+    return msgspec.json.encode({**_TYPE, "metadata": {"namespace": namespace, "name": name}})
 
 
-def lease_patch(
-    *, replaces: LeaseRecord, holder: str, epoch: int, duration: float, now: float, acquired: bool
+def lease_update(
+    *, replaces: LeaseRecord, holder: str, epoch: int, duration: float, acquired: str, renewed: str
 ) -> bytes:
-    """Write the merge patch that renews, takes or (with an empty holder) gives back a Lease.
+    """Write the body that renews, takes or (with an empty holder) gives back a Lease.
 
     Args:
-        replaces: the reading that must still be true for the patch to be accepted.
+        replaces: the reading that must still be true for the update to be accepted.
         holder: the holder's identity.
         epoch: the epoch of the holding.
         duration: seconds for which others leave the Lease alone.
-        now: Unix seconds, for people.
-        acquired: whether the holding begins.
+        acquired: when the holding began, as a MicroTime, for people.
+        renewed: now, as a MicroTime; a change of it is what others watch for.
     """
-    spec: dict[str, Any] = {
+    spec = {
         "holderIdentity": holder,
         "leaseDurationSeconds": int(duration),
-        "renewTime": format_micro_time(now),
+        "acquireTime": acquired,
+        "renewTime": renewed,
         "leaseTransitions": min(epoch, _LARGEST_EPOCH),
     }
-    if acquired:
-        spec["acquireTime"] = spec["renewTime"]
-    return msgspec.json.encode(
-        {"metadata": {"uid": replaces.uid, "resourceVersion": replaces.resource_version}, "spec": spec}
-    )
+    return msgspec.json.encode({**_TYPE, "metadata": msgspec.Raw(replaces.metadata), "spec": spec})

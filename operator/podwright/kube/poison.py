@@ -12,9 +12,10 @@ import msgspec
 
 from podwright.kube.errors import DecodeError
 
-_TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s"{}\[\],:]+')
+_TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s"{}\[\],:]+|"')
 _OPEN: Final = frozenset(b"{[")
 _CLOSE: Final = frozenset(b"}]")
+_QUOTE: Final = b'"'  # alone: the string that it opens does not end
 _COLON: Final = ord(":")
 _COMMA: Final = ord(",")
 
@@ -60,9 +61,11 @@ def _parts(data: bytes, *, opening: bytes) -> Iterator[tuple[str, bytes]]:
     """Yield (key, raw value) of each part of the outermost object or array; in arrays keys are empty."""
     depth, key, start = 0, "", 0
     for token in _TOKEN.finditer(data):
+        if token.group() == _QUOTE:
+            break
         first = data[token.start()]
         if depth == 0:
-            if data[token.start() : token.end()] != opening:
+            if token.group() != opening:
                 raise DecodeError(f"expected JSON that begins with {opening.decode()!r}")
             depth, start = 1, token.end()
             continue

@@ -92,6 +92,8 @@ class Reflector(Generic[View]):
         self.last_contact = clock()
         self.problem = ""
         """What is wrong now, in words; empty while all is well."""
+        self.went_back = False
+        """Whether the API server shows an older state than was seen. If that lasts, only a new process helps."""
         self.lists = 0
         """How often all objects were read."""
 
@@ -134,7 +136,8 @@ class Reflector(Generic[View]):
             if not token:
                 break
             await asyncio.sleep(0)
-        if page.resource_version < self.resource_version:
+        self.went_back = page.resource_version < self.resource_version
+        if self.went_back:
             raise WentBackError(
                 f"{self._path}: the API server lists version {page.resource_version}, but {self.resource_version} was seen "
                 "before: it is behind, or was restored from a backup"

@@ -1,0 +1,216 @@
+from typing import Any
+
+import pytest
+
+from podwright.core.view import PodPhase, PodView
+from podwright.kube.decode import PODS
+from tests.kube.objects import T0, T0_SECONDS, dumps, owner, pod_json, terminated, waiting
+
+LATER = "2026-11-21T05:01:00Z"
+
+
+def decode(pod: dict[str, Any]) -> PodView:
+    view = PODS.item(dumps(pod))
+    assert isinstance(view, PodView), view
+    return view
+
+
+def test_fields() -> None:
+    pod = pod_json(
+        deletionTimestamp=LATER,
+        deletionGracePeriodSeconds=30,
+        status={
+            "phase": "Failed",
+            "startTime": T0,
+            "containerStatuses": [terminated(3, reason="Error", message="no space", finishedAt=LATER)],
+            "conditions": [{"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}],
+        },
+    )
+    assert decode(pod) == PodView(
+        uid="uid-of-job-0123456789-2",
+        namespace="default",
+        name="job-0123456789-2",
+        resource_version=7,
+        job_uid="job-uid",
+        job_name="job",
+        task_index=0,
+        attempt=2,
+        created=T0_SECONDS,
+        held=True,
+        phase=PodPhase.FAILED,
+        node="node-1",
+        started=T0_SECONDS,
+        ended=T0_SECONDS + 60,
+        deletion_requested=T0_SECONDS + 30,
+        deletion_grace=30.0,
+        exit_code=3,
+        reason="Error",
+        message="no space",
+        disruption="EvictionByEvictionAPI",
+    )
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"ownerReferences": None},
+        {"ownerReferences": []},
+        {"ownerReferences": [owner(controller=False)]},
+        {"ownerReferences": [owner(controller=None)]},
+        {"ownerReferences": [owner(kind="Job")]},
+        {"ownerReferences": [owner(apiVersion="batch/v1")]},
+        {"ownerReferences": [owner(apiVersion="podwright.dev.example.com/v1")]},
+        {"name": "job"},
+        {"name": "job-x"},
+        {"name": "job-1234567890"},
+    ],
+)
+def test_a_pod_that_is_not_ours_has_no_job(metadata: dict[str, Any]) -> None:
+    view = decode(pod_json(**metadata))
+    assert (view.job_uid, view.job_name, view.attempt) == ("", "", 0)
+
+
+def test_our_reference_is_found_among_others() -> None:
+    others = [owner(kind="Workflow", controller=False, uid="x"), owner()]
+    assert decode(pod_json(ownerReferences=others)).job_uid == "job-uid"
+
+
+def test_labels_prove_nothing() -> None:
+    pod = pod_json(labels={"podwright.dev/job-uid": "another", "podwright.dev/attempt": "9"})
+    assert (decode(pod).job_uid, decode(pod).attempt) == ("job-uid", 2)
+
+
+@pytest.mark.parametrize(
+    ("finalizers", "held"), [(None, False), (["example.com/x"], False), (["a.b/c", "podwright.dev/accounting"], True)]
+)
+def test_held(finalizers: list[str] | None, held: bool) -> None:
+    assert decode(pod_json(finalizers=finalizers)).held is held
+
+
+@pytest.mark.parametrize(
+    ("status", "exit_code", "reason", "message"),
+    [
+        pytest.param({"phase": "Running"}, None, "", "", id="runs"),
+        pytest.param({"phase": "Succeeded", "containerStatuses": [terminated(0)]}, 0, "", "", id="succeeded"),
+        pytest.param({"phase": "Succeeded"}, 0, "", "", id="succeeded, statuses lost"),
+        pytest.param(
+            {"phase": "Failed", "containerStatuses": [terminated(0), terminated(2, reason="A"), terminated(3)]},
+            2,
+            "A",
+            "",
+            id="the first that failed",
+        ),
+        pytest.param(
+            {"phase": "Failed", "initContainerStatuses": [terminated(0), terminated(4, reason="B", message="m")]},
+            4,
+            "B",
+            "m",
+            id="an init container failed",
+        ),
+        pytest.param(
+            {
+                "phase": "Succeeded",
+                "initContainerStatuses": [terminated(143, reason="Error")],
+                "containerStatuses": [terminated(0)],
+            },
+            0,
+            "",
+            "",
+            id="an ended sidecar is no failure",
+        ),
+        pytest.param(
+            {
+                "phase": "Failed",
+                "reason": "DeadlineExceeded",
+                "message": "active too long",
+                "containerStatuses": [terminated(137, reason="Error")],
+            },
+            137,
+            "DeadlineExceeded",
+            "active too long",
+            id="the pod's reason wins",
+        ),
+        pytest.param(
+            {
+                "phase": "Failed",
+                "reason": "Evicted",
+                "message": "low on memory",
+                "containerStatuses": [terminated(137, message="last words")],
+            },
+            137,
+            "Evicted",
+            "last words",
+            id="the container's message wins",
+        ),
+        pytest.param({"phase": "Failed", "reason": "NodeAffinity"}, None, "NodeAffinity", "", id="never started"),
+        pytest.param(
+            {"phase": "Failed", "containerStatuses": [terminated(1, message="x" * 5000)]}, 1, "", "x" * 1024, id="cut"
+        ),
+    ],
+)
+def test_end(status: dict[str, Any], exit_code: int | None, reason: str, message: str) -> None:
+    view = decode(pod_json(status=status))
+    assert (view.exit_code, view.reason, view.message) == (exit_code, reason, message)
+
+
+@pytest.mark.parametrize(
+    ("finished", "ended"),
+    [
+        ([], None),
+        ([None], None),
+        (["1970-01-01T00:00:00Z"], None),
+        ([T0], T0_SECONDS),
+        ([LATER, T0, None], T0_SECONDS + 60),
+    ],
+)
+def test_ended_is_the_last_container_end(finished: list[str | None], ended: float | None) -> None:
+    statuses = [terminated(0, finishedAt=time) for time in finished]
+    assert decode(pod_json(status={"phase": "Succeeded", "containerStatuses": statuses})).ended == ended
+
+
+def test_the_end_of_a_sidecar_is_not_the_end() -> None:
+    status = {"phase": "Succeeded", "initContainerStatuses": [terminated(0, finishedAt=T0)]}
+    assert decode(pod_json(status=status)).ended is None
+
+
+UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes"}
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ({}, ("", "")),
+        ({"containerStatuses": [waiting("ContainerCreating")]}, ("", "")),
+        ({"initContainerStatuses": [waiting("PodInitializing")]}, ("", "")),
+        ({"containerStatuses": [waiting("ErrImagePull", "no such image")]}, ("ErrImagePull", "no such image")),
+        (
+            {"containerStatuses": [waiting("PodInitializing"), waiting("CreateContainerConfigError", "m")]},
+            ("CreateContainerConfigError", "m"),
+        ),
+        ({"initContainerStatuses": [waiting("ImagePullBackOff", "m")]}, ("ImagePullBackOff", "m")),
+        ({"conditions": [UNSCHEDULABLE]}, ("Unschedulable", "0/3 nodes")),
+        ({"conditions": [{**UNSCHEDULABLE, "status": "True"}]}, ("", "")),
+        ({"phase": "Running", "containerStatuses": [waiting("ErrImagePull", "m")]}, ("ErrImagePull", "m")),
+        ({"phase": "Failed", "containerStatuses": [waiting("ErrImagePull", "m")]}, ("", "")),
+    ],
+)
+def test_waiting(status: dict[str, Any], expected: tuple[str, str]) -> None:
+    view = decode(pod_json(status=status))
+    assert (view.waiting_reason, view.waiting_message) == expected
+
+
+@pytest.mark.parametrize(
+    ("conditions", "disruption"),
+    [
+        (None, ""),
+        ([{"type": "DisruptionTarget", "status": "False", "reason": "PreemptionByScheduler"}], ""),
+        ([{"type": "Ready", "status": "True"}, {"type": "DisruptionTarget", "status": "True", "reason": "R"}], "R"),
+    ],
+)
+def test_disruption(conditions: list[Any] | None, disruption: str) -> None:
+    assert decode(pod_json(status={"conditions": conditions})).disruption == disruption
+
+
+def test_a_pod_deleted_without_grace() -> None:
+    view = decode(pod_json(deletionTimestamp=LATER, deletionGracePeriodSeconds=0))
+    assert (view.deletion_requested, view.deletion_grace) == (T0_SECONDS + 60, 0.0)
