@@ -17,7 +17,7 @@ from podwright.kube.encode import METADATA_ONLY, ApiRequest, pods_path
 from podwright.kube.errors import parse_status
 from podwright.runtime.writer import Send
 
-_PATIENCE: Final = 30.0  # seconds; the API server's watch of the Lease normally takes milliseconds
+_PATIENCE: Final = 15.0  # seconds; the API server's watch of the Lease normally takes milliseconds
 _PAUSE: Final = 0.1
 
 _log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ async def prove_fence(*, send: Send, namespace: str, shard: int, epoch: int) -> 
     """Return once the fence stands for this epoch.
 
     Raises:
-        FenceMissingError: for half a minute a pod of a former epoch was accepted, or ours refused.
+        FenceMissingError: for a quarter of a minute a pod of a former epoch was accepted, or ours refused.
     """
     loop = asyncio.get_running_loop()
     until = loop.time() + _PATIENCE
