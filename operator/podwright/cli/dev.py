@@ -187,20 +187,30 @@ def errors_for_the_user() -> Iterator[None]:
         raise CommandError(error.problem, remedy=error.remedy) from error
 
 
+class _Terminated(SystemExit):
+    """SIGTERM or SIGHUP came."""
+
+
 @contextlib.contextmanager
-def ending_in_order() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind the block like Ctrl-C does, so that what it started is ended too."""
+def ending_in_order(*, left: str = "What was started has been ended.") -> Iterator[None]:
+    """Let SIGTERM and SIGHUP unwind the block like Ctrl-C does, so that what it started is ended too.
+
+    `left` tells the user what there is after such an end, in whole sentences.
+    """
 
     def unwind(number: int, frame: FrameType | None) -> None:
         del frame
-        raise SystemExit(128 + number)
+        raise _Terminated(128 + number)
 
     former = {number: signal.signal(number, unwind) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     except KeyboardInterrupt:
-        print("Interrupted. What was started has been ended.", file=sys.stderr)
+        print(f"Interrupted. {left}", file=sys.stderr)
         raise typer.Exit(128 + signal.SIGINT) from None
+    except _Terminated:
+        print(f"Interrupted. {left}", file=sys.stderr)
+        raise
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)

@@ -14,6 +14,7 @@ import typer
 
 import podwright
 from podwright.cli import dev, operator
+from podwright.cli.demo.command import demo
 from podwright.cli.errors import CommandError
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+dev.app.command()(demo)
 app.add_typer(dev.app, name="dev")
 app.add_typer(operator.app, name="operator")
 

@@ -29,7 +29,8 @@ def down(data_directory: Path) -> bool:
         kind.delete(cluster.cluster_id)
     else:
         _remove_real_nodes(data_directory)
-        end_cluster(data_directory=data_directory, cluster_id=cluster.cluster_id)
+    # What runs beside a kind cluster is recorded there too.
+    end_cluster(data_directory=data_directory, cluster_id=cluster.cluster_id)
     state.remove_data(data_directory)
     return True
 

@@ -1,0 +1,131 @@
+"""Draws the jobs: a table that changes in place on a terminal, a line for each change anywhere else.
+
+Everything here is a result, so it goes to standard output; how the cluster comes up goes to standard error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from typing import TYPE_CHECKING, Final, Protocol
+
+from podwright.core.job.phase import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rich.live import Live
+    from rich.table import Table
+
+    from podwright.cli.demo.jobs import Job
+
+_HEADINGS: Final = ("NAME", "PHASE", "PROGRESS", "ATTEMPTS", "EXIT CODES", "TIME", "REASON")
+_STYLES: Final[Mapping[str, str]] = {
+    Phase.SUCCEEDED: "green",
+    Phase.FAILED: "red",
+    Phase.CANCELLED: "magenta",
+    Phase.RUNNING: "cyan",
+    Phase.RETRYING: "yellow",
+    Phase.STOPPING: "yellow",
+}
+
+
+class View(Protocol):
+    """Where the jobs are shown while they run."""
+
+    def show(self, jobs: Mapping[str, Job], *, changed: Job | None) -> None:
+        """Show the jobs as they are now; `changed` is the one that is new or different."""
+
+
+@contextlib.contextmanager
+def show_jobs() -> Iterator[View]:
+    """A view for the time of the block."""
+    if not sys.stdout.isatty():
+        yield LineView()
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    # Transient: the final table is printed plainly afterwards, to be copied and kept.
+    with Live(console=Console(), auto_refresh=False, transient=True) as live:
+        yield TableView(live)
+
+
+class LineView:
+    """Prints a line when something about a job changes that a person would want to know."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._shown: dict[str, tuple[object, ...]] = {}
+
+    def show(self, jobs: Mapping[str, Job], *, changed: Job | None) -> None:
+        """Print the changed job, unless it only changed in what isn't shown."""
+        del jobs
+        if changed is None or not changed.phase:
+            return
+        facts = (changed.phase, len(changed.outcomes), changed.reason)
+        if self._shown.get(changed.name) == facts:
+            return
+        self._shown[changed.name] = facts
+        told = f"{changed.name} is {changed.phase}: {printable(changed.message)}"
+        print(f"{time.monotonic() - self._began:6.1f} s  {told}", flush=True)
+
+
+class TableView:
+    """Draws the table anew, in place."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def show(self, jobs: Mapping[str, Job], *, changed: Job | None) -> None:
+        """Draw the table with the present time."""
+        del changed
+        self._live.update(_rich_table(list(jobs.values())), refresh=True)
+
+
+def _rich_table(jobs: Sequence[Job]) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    now = time.time()
+    rows = [_cells(job, now=now) for job in jobs]
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column, heading in enumerate(_HEADINGS):
+        # On a narrow terminal the message gives way, not these.
+        width = max(len(heading), *(len(row[column]) for row in rows)) if rows else len(heading)
+        table.add_column(heading, no_wrap=True, min_width=width)
+    table.add_column("MESSAGE", no_wrap=True, overflow="ellipsis")
+    for job, row in zip(jobs, rows, strict=True):
+        cells = [Text(cell) for cell in row]
+        cells[1].stylize(_STYLES.get(job.phase, ""))
+        table.add_row(*cells, Text(printable(job.message), style="dim"))
+    return table
+
+
+def plain_table(jobs: Sequence[Job], *, now: float) -> str:
+    """The table as aligned text, in the manner of kubectl."""
+    rows = [_HEADINGS, *(_cells(job, now=now) for job in jobs)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    return "\n".join(
+        "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _cells(job: Job, *, now: float) -> tuple[str, ...]:
+    codes = ",".join("-" if code is None else str(code) for code in job.exit_codes)
+    return (
+        job.name,
+        job.phase or "-",
+        job.progress or "-",
+        str(len(job.outcomes)),
+        codes or "-",
+        f"{job.seconds(now=now):.0f}s",
+        printable(job.reason) or "-",
+    )
+
+
+def printable(text: str) -> str:
+    """The text without what could steer a terminal: a job's words come from whoever wrote its program."""
+    return "".join(character if character.isprintable() else " " for character in text)
