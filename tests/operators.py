@@ -56,9 +56,8 @@ class OperatorProcess:
         """Wait until the operator acts."""
         self.wait_for("leading shard")
 
-    @property
-    def leads(self) -> bool:
-        """Whether the operator ever led."""
+    def has_led(self) -> bool:
+        """Tell whether the operator ever led."""
         return "leading shard" in self.output
 
     def fetch(self, path: str) -> tuple[int, str]:

@@ -6,60 +6,22 @@ import os
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cluster.manifests import make_job
 from tests.operators import OperatorProcess, operator_kubeconfig, started_operator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator
     from pathlib import Path
 
     from podwright.devcluster import EmbeddedCluster
     from tests.cluster.api import Api
-
-    Start = Callable[[str], AbstractContextManager[OperatorProcess]]
+    from tests.cluster.conftest import Start
+    from tests.cluster.jobs import Jobs
 
 KOPF = (sys.executable, "-m", "kopf", "run", "--standalone", "--all-namespaces", "-m")
-
-
-@pytest.fixture
-def start(cluster: EmbeddedCluster, shard: str, tmp_path: Path) -> Start:
-    """Start operators by name; nobody else leads meanwhile."""
-    kubeconfig = operator_kubeconfig(cluster, tmp_path / "kubeconfig")
-    return lambda name: started_operator(kubeconfig, tmp_path / f"{name}.log")
-
-
-@pytest.fixture
-def submit(api: Api, namespace: str) -> Callable[..., None]:
-    """Submit a job whose pods play a script."""
-
-    def submit(name: str, *, script: dict[str, str] | None = None, **spec: Any) -> None:
-        job = make_job(namespace=namespace, name=name, **spec)
-        metadata = job["spec"]["template"].setdefault("metadata", {})
-        metadata["annotations"] = {f"fake.podwright.dev/{key}": value for key, value in (script or {}).items()}
-        api.create(job).expect()
-
-    return submit
-
-
-def status_of(api: Api, namespace: str, name: str) -> dict[str, Any]:
-    """Give the status of a job."""
-    path = f"/apis/podwright.dev/v1alpha1/namespaces/{namespace}/batchjobs/{name}"
-    status: dict[str, Any] = api.request("GET", path).expect()["status"]
-    return status
-
-
-def wait_until_over(api: Api, namespace: str, name: str, *, seconds: float = 30.0) -> dict[str, Any]:
-    """Wait for the end of a job and give its status."""
-    until = time.monotonic() + seconds
-    while "finishTime" not in (status := status_of(api, namespace, name)):
-        assert time.monotonic() < until, status
-        time.sleep(0.05)
-    return status
 
 
 @pytest.fixture(params=["podwright operator run", "kopf run"])
@@ -79,52 +41,46 @@ def either(
             yield operator
 
 
-def test_a_life_of_an_operator(
-    either: OperatorProcess, api: Api, namespace: str, submit: Callable[..., None], shard: str
-) -> None:
+def test_a_life_of_an_operator(either: OperatorProcess, api: Api, jobs: Jobs, shard: str) -> None:
     either.wait_until_leading()
-    submit("succeeds")
-    submit("retried", script={"exit-codes": "1,0"}, retry={"limit": 1, "initial": "10ms", "max": "10ms"})
-    submit("fails", script={"exit-code": "3"}, retry={"limit": 0})
-    assert wait_until_over(api, namespace, "succeeds")["phase"] == "Succeeded"
-    assert [a["exitCode"] for a in wait_until_over(api, namespace, "retried")["attempts"]] == [1, 0]
-    assert wait_until_over(api, namespace, "fails")["phase"] == "Failed"
+    jobs.submit("succeeds")
+    jobs.submit("retried", script={"exit-codes": "1,0"}, retry={"limit": 1, "initial": "10ms", "max": "10ms"})
+    jobs.submit("fails", script={"exit-code": "3"}, retry={"limit": 0})
+    assert jobs.wait_until_over("succeeds")["phase"] == "Succeeded"
+    assert [a["exitCode"] for a in jobs.wait_until_over("retried")["attempts"]] == [1, 0]
+    assert jobs.wait_until_over("fails")["phase"] == "Failed"
     assert either.fetch("/livez") == (200, "ok")
     assert either.fetch("/readyz") == (200, "ok")
     code, metrics = either.fetch("/metrics")
     assert code == 200
     assert 'podwright_jobs_finished_total{phase="Succeeded"} 2.0' in metrics
     assert either.stop() == 0
-    lease = api.request("GET", f"/apis/coordination.k8s.io/v1/namespaces/podwright-system/leases/{shard}").expect()
+    lease = api.get("Lease", "podwright-system", shard).expect()
     assert not lease["spec"].get("holderIdentity"), "the Lease was not given back"
 
 
-def test_only_one_of_two_acts_and_the_other_takes_over_after_a_kill(
-    start: Start, api: Api, namespace: str, submit: Callable[..., None]
-) -> None:
+def test_only_one_of_two_acts_and_the_other_takes_over_after_a_kill(start: Start, jobs: Jobs) -> None:
     """I1 and the takeover time after SIGKILL at default settings: 15 s."""
     with start("first") as first, start("second") as second:
-        while not (first.leads or second.leads):
+        while not (first.has_led() or second.has_led()):
             time.sleep(0.05)
-        leader, standby = (first, second) if first.leads else (second, first)
-        submit("before")
-        wait_until_over(api, namespace, "before")
-        assert not standby.leads
-        submit("running", script={"duration": "5s"})
+        leader, standby = (first, second) if first.has_led() else (second, first)
+        jobs.submit("before")
+        jobs.wait_until_over("before")
+        assert not standby.has_led()
+        jobs.submit("running", script={"duration": "5s"})
         leader.kill()
         killed = time.monotonic()
-        submit("after")
-        status = wait_until_over(api, namespace, "after")
+        jobs.submit("after")
+        status = jobs.wait_until_over("after")
         taken = time.monotonic() - killed
         assert status["attemptCount"] == 1
-        assert standby.leads
+        assert standby.has_led()
         assert taken < 15.0, f"takeover took {taken:.1f} s"
-        assert wait_until_over(api, namespace, "running")["attemptCount"] == 1
+        assert jobs.wait_until_over("running")["attemptCount"] == 1
 
 
-def test_a_leader_that_leaves_is_followed_within_three_seconds(
-    start: Start, api: Api, namespace: str, submit: Callable[..., None]
-) -> None:
+def test_a_leader_that_leaves_is_followed_within_three_seconds(start: Start, jobs: Jobs) -> None:
     with start("first") as first:
         first.wait_until_leading()
         with start("second") as second:
@@ -132,8 +88,8 @@ def test_a_leader_that_leaves_is_followed_within_three_seconds(
             time.sleep(2.0)  # its caches are filled and it stands by
             first.process.send_signal(signal.SIGTERM)
             left = time.monotonic()
-            submit("after")
-            wait_until_over(api, namespace, "after")
+            jobs.submit("after")
+            jobs.wait_until_over("after")
             assert time.monotonic() - left < 3.0
             assert first.process.wait(timeout=10) == 0
 

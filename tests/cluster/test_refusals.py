@@ -1,0 +1,101 @@
+"""Pods that the API server refuses, for every reason it has: never a hot loop, and the reason where the user looks."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from podwright.core.names import pod_name
+from tests.cluster.api import MERGE
+
+if TYPE_CHECKING:
+    from tests.cluster.api import Api
+    from tests.cluster.jobs import Jobs
+    from tests.operators import OperatorProcess
+
+pytestmark = pytest.mark.usefixtures("operator")
+
+
+def pod_creations(operator: OperatorProcess) -> float:
+    """Count the pods that the operator has asked for so far, whatever the answer was."""
+    lines = operator.fetch("/metrics")[1].splitlines()
+    return sum(float(line.split()[-1]) for line in lines if 'podwright_api_writes_total{command="CreatePod"' in line)
+
+
+def enforce(api: Api, namespace: str, level: str) -> None:
+    """Set the Pod Security level of a namespace."""
+    labels = {"pod-security.kubernetes.io/enforce": level}
+    api.request(
+        "PATCH", f"/api/v1/namespaces/{namespace}", {"metadata": {"labels": labels}}, content_type=MERGE
+    ).expect()
+
+
+def test_a_full_quota_is_waited_for(operator: OperatorProcess, api: Api, jobs: Jobs) -> None:
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "few", "namespace": jobs.namespace},
+        "spec": {"hard": {"pods": "0"}},
+    }
+    path = f"/api/v1/namespaces/{jobs.namespace}/resourcequotas"
+    api.request("POST", path, quota).expect()
+    while "hard" not in api.request("GET", f"{path}/few").expect().get("status", {}):
+        time.sleep(0.05)
+    before = pod_creations(operator)
+    jobs.submit("waits")
+    status = jobs.wait_for("waits", lambda status: status.get("reason") == "QuotaExceeded")
+    assert "exceeded quota: few" in status["message"]
+    assert (status["phase"], status["attemptCount"]) == ("Pending", 0)
+    time.sleep(2.0)
+    assert pod_creations(operator) - before <= 5, "a hot loop"
+    api.request("DELETE", f"{path}/few").expect()
+    assert jobs.wait_until_over("waits", seconds=40)["phase"] == "Succeeded"
+
+
+def test_what_can_never_be_created_fails_in_the_servers_words(api: Api, jobs: Jobs) -> None:
+    def submit(name: str, **pod: Any) -> None:
+        spec = {"containers": [{"name": "main", "image": "busybox:1"}], **pod}
+        jobs.submit(name, template={"spec": spec})
+
+    enforce(api, jobs.namespace, "restricted")
+    jobs.submit("forbidden")
+    status = jobs.wait_until_over("forbidden")
+    assert (status["phase"], status["reason"]) == ("Failed", "PodRejected")
+    assert 'violates PodSecurity "restricted:latest"' in status["message"]
+    enforce(api, jobs.namespace, "privileged")
+    submit("misspelt", nodeSelectr={"a": "b"})
+    assert 'unknown field "spec.nodeSelectr"' in jobs.wait_until_over("misspelt")["message"]
+    submit("impossible", hostNetwork=True, hostUsers=False)
+    assert "hostNetwork" in jobs.wait_until_over("impossible")["message"]
+    jobs.submit("healthy")
+    assert jobs.wait_until_over("healthy")["phase"] == "Succeeded"
+
+
+def test_a_service_account_may_come_later(api: Api, jobs: Jobs) -> None:
+    template = {
+        "spec": {"serviceAccountName": "later", "containers": [{"name": "main", "image": "busybox:1"}]},
+    }
+    jobs.submit("waits", template=template)
+    status = jobs.wait_for("waits", lambda status: status.get("reason") == "ServiceAccountMissing")
+    assert 'serviceaccount "later" not found' in status["message"]
+    account = {"metadata": {"name": "later"}}
+    api.request("POST", f"/api/v1/namespaces/{jobs.namespace}/serviceaccounts", account).expect()
+    assert jobs.wait_until_over("waits")["phase"] == "Succeeded"
+
+
+def test_a_squatter_on_the_name_costs_an_attempt(operator: OperatorProcess, api: Api, jobs: Jobs) -> None:
+    jobs.submit("squatted", suspend=True, retry={"limit": 1, "initial": "10ms", "max": "10ms"})
+    uid = api.get("BatchJob", jobs.namespace, "squatted").expect()["metadata"]["uid"]
+    name = pod_name(job_name="squatted", job_uid=uid, task_index=0, attempt=0)
+    squatter = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": jobs.namespace},
+        "spec": {"containers": [{"name": "main", "image": "busybox:1"}]},
+    }
+    api.create(squatter).expect()
+    jobs.edit("squatted", suspend=False)
+    status = jobs.wait_until_over("squatted")
+    assert [attempt["reason"] for attempt in status["attempts"]] == ["NameCollision", "Completed"]
