@@ -85,13 +85,12 @@ class TableView:
 
 
 def _rich_table(jobs: Sequence[Job]) -> Table:
-    from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
     now = time.time()
     rows = [_cells(job, now=now) for job in jobs]
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for column, heading in enumerate(_HEADINGS):
         # On a narrow terminal the message gives way, not these.
         width = max(len(heading), *(len(row[column]) for row in rows)) if rows else len(heading)
