@@ -31,6 +31,7 @@ LONGEST_DURATION: Final = 60.0
 """Seconds. A Lease that promises its holder more is not believed: a typing error would keep a shard idle for years."""
 _REQUESTS_PER_DEADLINE: Final = 3  # so that one hung request does not cost the claim
 _CONFLICT_PAUSE: Final = 0.05
+_MICRO_TIME_STEP: Final = 2e-6
 _FAILURES: Final = (ApiUnreachable, DecodeError, StatusError)
 
 _log = logging.getLogger(__name__)
@@ -96,6 +97,7 @@ class LeaseElector:
         self._wall_clock = wall_clock
         self._record: LeaseRecord | None = None
         self._observed_at = 0.0
+        self._written_at = 0.0
         self._acquired = ""
         self._doubtful = False
         self._highest_epoch = 0
@@ -194,7 +196,7 @@ class LeaseElector:
                 self._lose(f"it was not renewed in time: {self.problem or 'this process stood still'}")
                 return
             pause = await self._renew(claim, deadline=min(left, self._renew_deadline / _REQUESTS_PER_DEADLINE))
-            await self._pause(min(pause, left))
+            await self._pause(min(pause, claim.valid_until - self._clock()))
 
     async def _renew(self, claim: LeaseClaim, *, deadline: float) -> float:
         """Make one request towards a renewal, and give the seconds to wait before the next one, if it failed."""
@@ -247,7 +249,9 @@ class LeaseElector:
     async def _write(self, *, holder: str, epoch: int, deadline: float, acquired: bool = False) -> None:
         if self._record is None:
             raise DecodeError("the Lease was not read yet")
-        now = format_micro_time(self._wall_clock())
+        # Others see a renewal only by its time, which a clock that stands still or is set back must not repeat.
+        self._written_at = max(self._wall_clock(), self._written_at + _MICRO_TIME_STEP)
+        now = format_micro_time(self._written_at)
         if acquired:
             self._acquired = now
         body = lease_update(
