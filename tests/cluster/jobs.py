@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from podwright.core.names import pod_name
 from tests.cluster.manifests import make_job
 
 if TYPE_CHECKING:
@@ -41,6 +42,20 @@ class Jobs:
         answer = self._api.list("Pod", self.namespace, labelSelector=f"podwright.dev/job={name}").expect()
         pods: list[dict[str, Any]] = answer["items"]
         return pods
+
+    def squat(self, name: str) -> None:
+        """Create a pod that is nobody's under the name of the first pod of a job."""
+        uid = self._api.get("BatchJob", self.namespace, name).expect()["metadata"]["uid"]
+        squatter = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "name": pod_name(job_name=name, job_uid=uid, task_index=0, attempt=0),
+                "namespace": self.namespace,
+            },
+            "spec": {"containers": [{"name": "main", "image": "busybox:1"}]},
+        }
+        self._api.create(squatter).expect()
 
     def wait_for(
         self, name: str, condition: Callable[[dict[str, Any]], bool], *, seconds: float = 30.0

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from podwright.core.names import pod_name
 from tests.cluster.api import MERGE
 
 if TYPE_CHECKING:
@@ -85,17 +84,9 @@ def test_a_service_account_may_come_later(api: Api, jobs: Jobs) -> None:
     assert jobs.wait_until_over("waits")["phase"] == "Succeeded"
 
 
-def test_a_squatter_on_the_name_costs_an_attempt(operator: OperatorProcess, api: Api, jobs: Jobs) -> None:
+def test_a_squatter_on_the_name_costs_an_attempt(jobs: Jobs) -> None:
     jobs.submit("squatted", suspend=True, retry={"limit": 1, "initial": "10ms", "max": "10ms"})
-    uid = api.get("BatchJob", jobs.namespace, "squatted").expect()["metadata"]["uid"]
-    name = pod_name(job_name="squatted", job_uid=uid, task_index=0, attempt=0)
-    squatter = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": jobs.namespace},
-        "spec": {"containers": [{"name": "main", "image": "busybox:1"}]},
-    }
-    api.create(squatter).expect()
+    jobs.squat("squatted")
     jobs.edit("squatted", suspend=False)
     status = jobs.wait_until_over("squatted")
     assert [attempt["reason"] for attempt in status["attempts"]] == ["NameCollision", "Completed"]

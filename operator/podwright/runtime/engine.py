@@ -116,6 +116,9 @@ class Engine:
         if job is None and not pods:
             self._forget(uid)
             return
+        tenure = self._tenure_of(job, pods)
+        if tenure is None:
+            return  # whoever holds the shard looks; when it becomes ours, everything is marked
         notes = self._notebook.of(uid)
         if notes.outstanding:
             return  # its answer marks the job again
@@ -123,9 +126,6 @@ class Engine:
         if blocked > now:
             self._timers.set(uid, blocked)
             return
-        tenure = self._tenure_of(job, pods)
-        if tenure is None:
-            return  # whoever holds the shard looks; when it becomes ours, everything is marked
         if job is None and not self.store.job_was_deleted(uid):
             notes.doubtful = True
         if notes.in_doubt:
