@@ -122,7 +122,11 @@ class FaultyClient(ApiClient):
             # As on a network, it happens whether or not its sender still waits.
             outcome = self._leases.execute(method, body)
             if fault.lost != "answer":
-                loop.call_later(fault.after, lambda: answer.done() or answer.set_result(outcome))
+                loop.call_later(fault.after, deliver, outcome)
+
+        def deliver(outcome: tuple[int, bytes]) -> None:
+            if not answer.done():
+                answer.set_result(outcome)
 
         loop.call_later(fault.before, execute)
         try:

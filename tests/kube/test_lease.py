@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import Coroutine
 from typing import Any
 
 import pytest
@@ -24,9 +23,8 @@ def scenario(story: Any) -> Any:
     def test() -> None:
         async def tell() -> None:
             server = LeaseServer()
-            told: Coroutine[Any, Any, None] = story(server)
             async with asyncio.timeout(1000):
-                await told
+                await story(server)
 
         virtual_time.run(tell())
 
@@ -423,10 +421,10 @@ def test_whatever_the_network_does_there_is_one_leader_at_most(seed: int) -> Non
         {"retry_interval": 3.0},
     ],
 )
-def test_times_without_a_margin_are_refused(times: dict[str, float]) -> None:
+def test_times_without_a_margin_are_refused(times: dict[str, Any]) -> None:
     async def story() -> None:
         client = Candidate(LeaseServer(), "a").client
-        with pytest.raises(ValueError, match="(?i)lease"):
+        with pytest.raises(ValueError, match=r"(?i)lease"):
             LeaseElector(client, namespace="n", name="l", identity="a", **times)
 
     virtual_time.run(story())

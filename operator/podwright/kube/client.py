@@ -1,8 +1,8 @@
 """The HTTP client of the API server: bytes in, bytes out, and a clear word on whether a request may have been executed.
 
-Used by the reflector, the leases and the runtime's writer. It interprets nothing but 401 (credentials are renewed once)
-and does not repeat a request that may have been executed. (aiohttp itself repeats a GET or DELETE once if a kept connection
-turns out to be closed; our DELETEs carry preconditions that make this harmless.)
+Used by the reflector, the leases and the runtime's writer. It interprets nothing but 401 (credentials are renewed once),
+and it does not repeat a POST or PATCH that may have been executed. A GET, PUT or DELETE is repeated once, by aiohttp, if the
+connection was closed instead of an answer: our PUTs and DELETEs carry preconditions, so a repetition changes nothing.
 """
 
 import asyncio
@@ -169,7 +169,7 @@ class ApiClient:
                 self._authorize(headers)
                 response = await self._open(url, headers=headers, silence=silence)
             if response.status != 200:
-                raise parse_status(response.status, await _read_rest(response))
+                raise parse_status(response.status, await _read_rest(response), retry_after=_retry_after(response))
             yield LineStream(response)
         finally:
             # Not `release`: a watch is left in the middle, so its connection cannot serve another request.
@@ -191,8 +191,7 @@ class ApiClient:
                 content = await response.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise _unreachable(method, url, error) from error
-        retry_after = response.headers.get("Retry-After")
-        return ApiResponse(response.status, content, None if retry_after is None else _seconds(retry_after))
+        return ApiResponse(response.status, content, _retry_after(response))
 
     async def _open(self, url: URL, *, headers: dict[str, str], silence: float) -> aiohttp.ClientResponse:
         timeout = aiohttp.ClientTimeout(total=None, connect=min(silence, 10.0), sock_read=silence)
@@ -285,6 +284,7 @@ def _words(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _seconds(retry_after: str) -> float | None:
+def _retry_after(response: aiohttp.ClientResponse) -> float | None:
     """Read `Retry-After` in seconds; the API server never uses its other form, a date."""
-    return float(retry_after) if retry_after.isascii() and retry_after.isdigit() else None
+    text = response.headers.get("Retry-After")
+    return float(text) if text is not None and text.isascii() and text.isdigit() else None

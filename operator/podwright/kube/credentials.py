@@ -127,7 +127,7 @@ class KubeconfigCredentials:
     def _read(self) -> Access:
         # Imported here: it takes most of a second, and inside a cluster nobody needs it.
         from kubernetes.client import Configuration
-        from kubernetes.config import ConfigException, load_kube_config
+        from kubernetes.config import load_kube_config
 
         configuration = Configuration()
         try:
@@ -137,7 +137,8 @@ class KubeconfigCredentials:
                 client_configuration=configuration,
                 persist_config=False,
             )
-        except (ConfigException, OSError, ValueError, TypeError, KeyError) as error:
+        except Exception as error:
+            # The loader lets the errors of its YAML parser, its plugins and its own bugs through; all mean the same here.
             raise CredentialsError(f"cannot use the kubeconfig {self._path}: {error}") from error
         return Access(
             server=configuration.host.rstrip("/"),

@@ -70,22 +70,27 @@ class _Status(msgspec.Struct, gc=False):
 _STATUS: Final = msgspec.json.Decoder(_Status)
 
 
-def parse_status(code: int, body: bytes) -> StatusError:
-    """Make an exception of an error answer, whatever its body is; `code` counts if the body has none."""
+def parse_status(code: int, body: bytes, *, retry_after: float | None = None) -> StatusError:
+    """Make an exception of an error answer, whatever its body is.
+
+    Args:
+        code: the HTTP status; counts if the body names none.
+        body: a Status, or what a proxy says in its own words.
+        retry_after: seconds by the answer's header; counts if the body names none. Throttled requests have only that.
+    """
     try:
         status = _STATUS.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        # A proxy in between answers in its own words.
-        return StatusError(code=code, reason="", message=_words(body))
+        return StatusError(code=code, reason="", message=_words(body), retry_after=retry_after)
     if status.kind != "Status":
-        return StatusError(code=code, reason="", message=_words(body))
+        return StatusError(code=code, reason="", message=_words(body), retry_after=retry_after)
     details = status.details or _Details()
     return StatusError(
         code=status.code or code,
         reason=status.reason,
         message=status.message or "no message",
         causes=tuple(Cause(field=c.field, reason=c.reason, message=c.message) for c in details.causes or ()),
-        retry_after=details.retry_after_seconds or None,
+        retry_after=details.retry_after_seconds or retry_after,
     )
 
 

@@ -129,7 +129,7 @@ class Reflector(Generic[View]):
             answer = await self._client.request("GET", self._path, query=query, deadline=_LIST_DEADLINE, pool=Pool.READ)
             if answer.status != 200:
                 # 410 here says that the list took too long for its snapshot; it starts over.
-                raise parse_status(answer.status, answer.body)
+                raise parse_status(answer.status, answer.body, retry_after=answer.retry_after)
             page = self._decoder.page(answer.body)
             items += page.items
             token = page.continue_token
