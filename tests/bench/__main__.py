@@ -1,0 +1,141 @@
+"""The command line of the bench; see the package's docstring. Exit code 1: something got worse; 2: it couldn't be measured."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from podwright.devcluster import DevClusterError
+from tests.bench import machine, report, tables, thresholds
+from tests.bench.cluster_part import measure_cluster
+from tests.bench.engine_part import measure_memory, measure_throughput
+from tests.bench.errors import BenchError
+from tests.bench.result import EngineMemory, EngineThroughput, Parameters, Result, Round
+from tests.bench.summary import summarize
+
+_ENGINE_SECONDS: Final = 120.0
+"""What the part without a cluster may take of the time."""
+
+
+def measure(parameters: Parameters) -> Result:
+    """Measure everything that is asked for."""
+    began = time.monotonic()
+
+    def say(sentence: str) -> None:
+        print(f"[{time.monotonic() - began:4.0f} s] {sentence}", file=sys.stderr, flush=True)
+
+    rounds: list[Round] = []
+    notes: list[str] = []
+    kubernetes = ""
+    throughput: EngineThroughput | None = None
+    memory: EngineMemory | None = None
+    if parameters.engine:
+        throughput = measure_throughput(parameters, say=say)
+        memory = measure_memory(parameters, say=say)
+    if parameters.cluster:
+        until = began + 60 * parameters.minutes
+        rounds, kubernetes, notes = measure_cluster(parameters, until=until, say=say)
+    return Result(
+        facts=machine.facts(kubernetes=kubernetes),
+        parameters=parameters,
+        notes=notes,
+        rounds=rounds,
+        throughput=throughput,
+        memory=memory,
+        metrics=summarize(rounds, throughput, memory),
+    )
+
+
+def main() -> None:
+    """Do what the command line says."""
+    arguments = _parser().parse_args()
+    # Whatever ends it, the processes that it started end first.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        sys.exit(_run(arguments))
+    except (BenchError, DevClusterError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("bench: interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.report is not None:
+        encoded = arguments.report.read_bytes()
+        report.write_page(_read(arguments.report), encoded)
+        return 0
+    if arguments.accept is not None:
+        thresholds.accept(thresholds.load(), _read(arguments.accept))
+        return 0
+    limits = thresholds.load()
+    result = measure(_parameters(arguments))
+    if arguments.json is not None:
+        arguments.json.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
+    comparisons = thresholds.compare(limits, result)
+    print(report.facts(result), end="\n\n")
+    tables.show(report.tables(result, comparisons))
+    worse = [c.limit.metric for c in comparisons if c.verdict is thresholds.Verdict.WORSE]
+    if worse:
+        print(f"Worse than the thresholds allow: {', '.join(worse)}", file=sys.stderr)
+    return 1 if worse else 0
+
+
+def _read(path: Path) -> Result:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Result)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise BenchError(f"{path} is no result of a run: {error}") from error
+
+
+def _parameters(arguments: argparse.Namespace) -> Parameters:
+    return Parameters(
+        jobs=arguments.jobs,
+        rounds=arguments.rounds,
+        paced_rate=arguments.rate,
+        paced_seconds=arguments.rate_seconds,
+        engine_jobs=arguments.engine_jobs,
+        active_jobs=arguments.active_jobs,
+        finished_jobs=arguments.active_jobs,
+        minutes=arguments.minutes,
+        cluster=arguments.only != "engine",
+        engine=arguments.only != "cluster",
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    default = Parameters()
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench", description="Measure Podwright beside the native Job and bare pods."
+    )
+    parser.add_argument("--jobs", type=int, default=default.jobs, help="jobs of a burst (default %(default)s)")
+    parser.add_argument("--rounds", type=int, default=default.rounds, help="default %(default)s")
+    parser.add_argument(
+        "--rate", type=float, default=default.paced_rate, help="of the paced load (default %(default)s/s)"
+    )
+    parser.add_argument("--rate-seconds", type=float, default=default.paced_seconds, help="default %(default)s")
+    parser.add_argument("--engine-jobs", type=int, default=default.engine_jobs, help="default %(default)s")
+    parser.add_argument("--active-jobs", type=int, default=default.active_jobs, help="default %(default)s")
+    parser.add_argument("--minutes", type=float, default=default.minutes, help="no round begins that would end later")
+    parser.add_argument("--only", choices=["cluster", "engine"], help="leave the other part out")
+    parser.add_argument("--json", type=Path, help="write the result to this file")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        nargs="?",
+        const=report.DATA,
+        help="measure nothing; make the page of the documentation from this result",
+    )
+    parser.add_argument("--accept", type=Path, help="measure nothing; make this result the thresholds")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

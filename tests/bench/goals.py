@@ -1,0 +1,88 @@
+"""What Podwright wants to reach. A goal may be missed; then the report says so. What must not get worse is in `thresholds`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.bench.result import Measure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Goal:
+    """A bound on a metric's median. A metric that no run has yet is one that Podwright can't do yet."""
+
+    text: str
+    """May hold `{name}` of a parameter of the run."""
+    metric: str
+    at_most: float | None = None
+    at_least: float | None = None
+    unit: str = ""
+    not_yet: str = ""
+    """Why nothing measures it yet."""
+
+    @property
+    def bound(self) -> str:
+        """The bound in words."""
+        return f"≤ {self.at_most:g}{self.unit}" if self.at_most is not None else f"≥ {self.at_least:g}{self.unit}"
+
+    def met(self, metrics: Mapping[str, Measure]) -> bool | None:
+        """Whether the goal is met; None if it wasn't measured."""
+        measured = metrics.get(self.metric)
+        if measured is None:
+            return None
+        value = measured.median
+        return (self.at_most is None or value <= self.at_most) and (self.at_least is None or value >= self.at_least)
+
+
+_WORKFLOWS: Final = "there are no workflows yet"
+GOALS: Final = (
+    Goal(
+        text="jobs/s of a burst, finalizer and fence on, as a multiple of the native Job's",
+        metric="burst.batchjob.ratio_to_job",
+        at_least=1.4,
+        unit="x",
+    ),
+    Goal(
+        text="the same with bulk accounting (no finalizer)",
+        metric="burst.bulk.ratio_to_job",
+        at_least=1.9,
+        unit="x",
+        not_yet="there is no bulk accounting yet",
+    ),
+    # The allowance is for writes that lost a race and were made again.
+    Goal(text="operator's writes per job", metric="burst.batchjob.controller_writes", at_most=3.05),
+    Goal(
+        text="submission to pod, median, 20 jobs/s",
+        metric="paced.batchjob.submit_to_pod_p50_ms",
+        at_most=20,
+        unit=" ms",
+    ),
+    Goal(
+        text="submission to pod, p99, 20 jobs/s", metric="paced.batchjob.submit_to_pod_p99_ms", at_most=100, unit=" ms"
+    ),
+    Goal(
+        text="parent finished to child's pod, p99",
+        metric="chain.step_p99_ms",
+        at_most=150,
+        unit=" ms",
+        not_yet=_WORKFLOWS,
+    ),
+    Goal(text="chain of 20", metric="chain.seconds", at_most=3, unit=" s", not_yet=_WORKFLOWS),
+    Goal(text="fan-out of 500", metric="fan_out.seconds", at_most=6, unit=" s", not_yet=_WORKFLOWS),
+    Goal(
+        text="operator's CPU per job, on the cluster", metric="burst.batchjob.controller_cpu_ms", at_most=1, unit=" ms"
+    ),
+    Goal(
+        text="jobs/s for each core of operator CPU, engine alone",
+        metric="engine.jobs_per_second_per_core",
+        at_least=1000,
+        unit="/s",
+    ),
+    Goal(text="memory with {active_jobs} active jobs", metric="engine.resident_active", at_most=150, unit=" MiB"),
+    Goal(text="memory per further finished job", metric="engine.kib_per_finished_job", at_most=2, unit=" KiB"),
+    Goal(text="restart with {active_jobs} active jobs", metric="engine.restart_seconds", at_most=5, unit=" s"),
+)

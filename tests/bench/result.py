@@ -1,0 +1,143 @@
+"""The result of a run, as it is written to the JSON file. Plain data; times in seconds, memory in MiB unless a name says more."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Parameters(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is measured. The defaults take some minutes on two cores."""
+
+    jobs: int = 2000
+    """Jobs of a burst."""
+    rounds: int = 3
+    connections: int = 32
+    """Requests that the submitting client has under way at once in a burst."""
+    paced_rate: float = 20.0
+    """Jobs per second of the load below saturation."""
+    paced_seconds: float = 15.0
+    fake_nodes: int = 10
+    warm_up: int = 300
+    """Jobs of each kind before the measured ones. Watches of the API server begin with short queues, and whoever is late on one
+    is thrown out; they grow with the first load."""
+    engine_jobs: int = 5000
+    active_jobs: int = 10_000
+    finished_jobs: int = 10_000
+    minutes: float = 8.0
+    """After these no further round begins."""
+    cluster: bool = True
+    engine: bool = True
+
+    def comparable(self) -> tuple[object, ...]:
+        """What must be equal in two runs that are to be compared."""
+        return (
+            self.jobs,
+            self.connections,
+            self.paced_rate,
+            self.fake_nodes,
+            self.engine_jobs,
+            self.active_jobs,
+            self.finished_jobs,
+        )
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """What it ran on."""
+
+    processor: str
+    cores: int
+    memory_gib: float
+    system: str
+    python: str
+
+    def __str__(self) -> str:
+        return f"{self.cores} cores of {self.processor}, {self.memory_gib:.0f} GiB, {self.system}, Python {self.python}"
+
+
+class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """When and of what a run was made."""
+
+    date: str
+    commit: str
+    machine: Machine
+    kubernetes: str = ""
+
+
+class Latency(msgspec.Struct, frozen=True, kw_only=True):
+    """A distribution of durations."""
+
+    count: int
+    p50: float
+    p90: float
+    p99: float
+    longest: float
+
+
+class Round(msgspec.Struct, frozen=True, kw_only=True):
+    """One load of one kind. Writes, reads and CPU are per job."""
+
+    load: str
+    workload: str
+    jobs: int
+    seconds: float
+    """From the first submission to the last end."""
+    jobs_per_second: float
+    submit_to_pod: Latency
+    pod_to_finished: Latency
+    submit_to_finished: Latency
+    writes: dict[str, float]
+    """API requests that write, as `<user>: <what>`, by the API server's count; everybody's are `all: <what>`."""
+    lease_writes: float
+    """Of the operator, per second: they don't belong to any job."""
+    cpu: dict[str, float]
+    """Seconds per job, by process."""
+    resident: dict[str, float]
+    """MiB at the end, by process."""
+    other_load: float
+    """Cores that programs other than the measured ones kept busy."""
+
+
+class EngineThroughput(msgspec.Struct, frozen=True, kw_only=True):
+    """The operator alone, as many jobs as it can do."""
+
+    jobs: int
+    seconds: float
+    jobs_per_second: float
+    cpu_per_job: float
+    simulator_cpu_per_job: float
+    other_load: float
+
+
+class EngineMemory(msgspec.Struct, frozen=True, kw_only=True):
+    """The operator alone, with many jobs at once."""
+
+    active_jobs: int
+    resident_idle: float
+    resident_active: float
+    resident_active_peak: float
+    finished_jobs: int
+    resident_finished: float
+    restart_seconds: float
+    """From the start of a new process to the first pod that it creates."""
+    resident_restarted: float
+    cpu_restart: float
+
+
+class Measure(msgspec.Struct, frozen=True, kw_only=True):
+    """A metric over the rounds; `low` and `high` are its extremes."""
+
+    median: float
+    low: float
+    high: float
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about a run."""
+
+    facts: RunFacts
+    parameters: Parameters
+    notes: list[str]
+    rounds: list[Round]
+    throughput: EngineThroughput | None
+    memory: EngineMemory | None
+    metrics: dict[str, Measure]

@@ -1,0 +1,96 @@
+"""The bench itself, with hardly any load: that it measures everything it is to measure, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.bench import report, thresholds
+from tests.bench.__main__ import measure
+from tests.bench.goals import GOALS
+from tests.bench.result import Parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).parents[2]
+TINY = Parameters(
+    jobs=5,
+    rounds=1,
+    connections=2,
+    paced_rate=20,
+    paced_seconds=0.25,
+    fake_nodes=1,
+    warm_up=2,
+    engine_jobs=5,
+    active_jobs=5,
+    finished_jobs=5,
+)
+
+
+@pytest.mark.cluster
+@pytest.mark.timeout(300)
+def test_everything_is_measured() -> None:
+    result = measure(TINY)
+    wanted = {goal.metric for goal in GOALS if not goal.not_yet}
+    wanted |= {limit.metric for limit in thresholds.load().limits}
+    assert wanted <= result.metrics.keys()
+    assert len(result.rounds) == 2 * 3
+    bursts = {measured.workload: measured.writes for measured in result.rounds if measured.load == "burst"}
+    assert "operator: create pods" not in bursts["job"]
+    assert bursts["job"]["job-controller: create pods"] == 1.0
+    assert bursts["batchjob"]["operator: create pods"] == 1.0
+    assert bursts["batchjob"]["operator: change status"] >= 1.0
+    assert bursts["batchjob"]["all: pods"] == 2.0
+    assert "all: batchjobs/status" not in bursts["pods"]
+    assert all(measured.cpu["operator"] >= 0 for measured in result.rounds)
+    assert "## Goals" in report.page(result)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_however_it_ends(number: signal.Signals) -> None:
+    mark = f"BENCH_TEST={uuid.uuid4()}"
+    name, _, value = mark.partition("=")
+    command = [sys.executable, "-m", "tests.bench", "--only=engine", "--engine-jobs=1000000"]
+    paths = os.pathsep.join([str(ROOT / "operator"), str(ROOT)])
+    environment = os.environ | {name: value, "PYTHONPATH": paths}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as bench:
+        try:
+            # The bench, the simulator and the operator.
+            _until(lambda: len(_marked(mark)) == 3 or bench.poll() is not None, seconds=60)
+            assert bench.poll() is None
+            bench.send_signal(number)
+            bench.wait(timeout=30)
+        finally:
+            bench.kill()
+    assert bench.returncode == (130 if number is not signal.SIGKILL else -signal.SIGKILL)
+    _until(lambda: not _marked(mark), seconds=15)
+
+
+def _until(condition: Callable[[], bool], *, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _marked(mark: str) -> list[int]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (entry / "environ").read_bytes().split(b"\0"):
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
