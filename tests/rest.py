@@ -41,12 +41,12 @@ class Server(NamedTuple):
     tls: ssl.SSLContext | None = None
 
     @classmethod
-    def from_kubeconfig(cls, path: Path) -> "Server":
-        """Read the current context of a kubeconfig with inline or file certificates, or a token."""
+    def from_kubeconfig(cls, path: Path, *, with_user: bool = True) -> "Server":
+        """Read the current context of a kubeconfig with inline or file certificates, or a token; the user may be left out."""
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
         context = _named(config["contexts"], config["current-context"])["context"]
         cluster = _named(config["clusters"], context["cluster"])["cluster"]
-        user = _named(config["users"], context["user"])["user"]
+        user = _named(config["users"], context["user"])["user"] if with_user else {}
         if not cluster["server"].startswith("https"):
             return cls(cluster["server"], user.get("token", ""))
         authority = _data(cluster, "certificate-authority", path)

@@ -1,0 +1,132 @@
+"""Stories of jobs, told by a user: what is submitted and changed, and how it ends when nothing goes wrong.
+
+Every step waits for a state that the API server shows, never for time, so a story is the same whoever is killed meanwhile.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import msgspec
+
+from tests.faults.history import Version
+from tests.faults.world import World, jobs_path
+from tests.simulator.manifests import job, script
+
+Document = dict[str, Any]
+
+_STEP_SECONDS: Final = 30.0
+_RETRY: Final = {"limit": 2, "initial": "10ms", "max": "20ms"}
+
+
+class Scenario(msgspec.Struct, frozen=True, kw_only=True):
+    """One story. `tell` plays the user; `deleted` and `waiting` name jobs that it means to lose, or to leave unfinished."""
+
+    name: str
+    tell: Callable[[World, str], Awaitable[None]]
+    deleted: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+
+
+async def _succeeds(world: World, namespace: str) -> None:
+    await world.submit(namespace, job("succeeds"))
+
+
+async def _retried(world: World, namespace: str) -> None:
+    await world.submit(namespace, job("fails", annotations=script(exit_code="3"), retry=_RETRY))
+
+
+async def _cancelled(world: World, namespace: str) -> None:
+    await world.submit(namespace, job("cancelled", annotations=script(duration="forever")))
+    await _until_pod_runs(world, namespace)
+    await world.change(namespace, "cancelled", {"cancel": "Graceful"})
+
+
+async def _suspended_and_resumed(world: World, namespace: str) -> None:
+    await world.submit(namespace, job("paused", annotations=script(duration="forever")))
+    await _until_pod_runs(world, namespace)
+    await world.change(namespace, "paused", {"suspend": True})
+    await _until_phase(world, namespace, "paused", "Suspended")
+    await world.change(namespace, "paused", {"suspend": False})
+    await world.log.until(
+        lambda: sum(pod.status.get("phase") == "Running" for pod in world.log.present_pods(namespace)) == 1,
+        seconds=_STEP_SECONDS,
+        what="the resumed job runs",
+    )
+    await world.change(namespace, "paused", {"cancel": "Immediate"})
+
+
+async def _deleted(world: World, namespace: str) -> None:
+    await world.submit(namespace, job("deleted", annotations=script(duration="forever")))
+    await _until_pod_runs(world, namespace)
+    await world.ask("DELETE", jobs_path(namespace, "deleted"))
+
+
+async def _expires(world: World, namespace: str) -> None:
+    await world.submit(namespace, job("expires", ttlSecondsAfterFinished=0))
+    await world.log.until(
+        lambda: any(version.deleted and version.namespace == namespace for version in world.log.jobs),
+        seconds=_STEP_SECONDS,
+        what="the finished job is deleted",
+    )
+
+
+async def _several(world: World, namespace: str) -> None:
+    for number in range(3):
+        await world.submit(
+            namespace,
+            job(f"one-of-{number}", annotations=script(exit_code=str(number % 2)), retry={**_RETRY, "limit": 1}),
+        )
+
+
+SCENARIOS: Final = (
+    Scenario(name="succeeds", tell=_succeeds),
+    Scenario(name="fails twice", tell=_retried),
+    Scenario(name="cancelled", tell=_cancelled),
+    Scenario(name="suspended and resumed", tell=_suspended_and_resumed),
+    Scenario(name="deleted while running", tell=_deleted, deleted=("deleted",)),
+    Scenario(name="expires", tell=_expires),
+    Scenario(name="several at once", tell=_several),
+)
+
+
+def end_state(world: World, namespace: str) -> Document:
+    """Tell how it ended, without what differs from run to run: uids, versions, times and where pods ran."""
+    return {
+        "jobs": {version.name: _job_end(version) for version in world.log.present_jobs(namespace)},
+        "pods": sorted(_pod_end(version) for version in world.log.present_pods(namespace)),
+    }
+
+
+def _job_end(version: Version) -> Document:
+    status = version.status
+    attempts = [
+        {key: attempt.get(key) for key in ("number", "outcome", "exitCode", "reason")}
+        for attempt in status.get("attempts", ())
+    ]
+    conditions = sorted((known["type"], known["status"], known["reason"]) for known in status.get("conditions", ()))
+    kept = {key: status.get(key) for key in ("phase", "reason", "attemptCount", "failedCount", "progress")}
+    return {**kept, "attempts": attempts, "conditions": conditions}
+
+
+def _pod_end(version: Version) -> tuple[str, str, str]:
+    labels = version.metadata["labels"]
+    held = ",".join(version.metadata.get("finalizers", ()))
+    return labels["podwright.dev/job"], f"{labels['podwright.dev/attempt']} {version.status.get('phase')}", held
+
+
+async def _until_pod_runs(world: World, namespace: str) -> None:
+    await world.log.until(
+        lambda: any(pod.status.get("phase") == "Running" for pod in world.log.present_pods(namespace)),
+        seconds=_STEP_SECONDS,
+        what="a pod runs",
+    )
+
+
+async def _until_phase(world: World, namespace: str, name: str, phase: str) -> None:
+    await world.log.until(
+        lambda: any(
+            known.name == name and known.status.get("phase") == phase for known in world.log.present_jobs(namespace)
+        ),
+        seconds=_STEP_SECONDS,
+        what=f"{name} is {phase}",
+    )
