@@ -41,6 +41,7 @@ lint: venv ## Check style, types, layers, generated files
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m podwright.api.generate --check
+	$(BIN)/python -m podwright.cli.reference --check
 
 .PHONY: fmt
 fmt: venv ## Format the code and mend what ruff can mend
@@ -48,8 +49,9 @@ fmt: venv ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format .
 
 .PHONY: crds
-crds: venv ## Write crds/ anew from the models in podwright.api
+crds: venv ## Write crds/ and the generated sections of docs/ anew from the code
 	@$(BIN)/python -m podwright.api.generate
+	@$(BIN)/python -m podwright.cli.reference
 
 .PHONY: venv
 # Cheap when nothing changed: one checksum. The stamp is written last, so an interrupted installation is done again,
