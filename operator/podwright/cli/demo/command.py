@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,8 +65,19 @@ def _what_stays(data: Path) -> str:
     argument = dev.data_argument(data)
     return (
         f"The cluster in {data} stays as it is.\n"
-        f"Go on: podwright dev demo{argument}\nRemove it: podwright dev down{argument}"
+        f"Go on: {_podwright()} dev demo{argument}\nRemove it: {_podwright()} dev down{argument}"
     )
+
+
+def _podwright() -> str:
+    """What to type for this very program: `make demo` runs one that isn't on PATH."""
+    script = Path(sys.argv[0]).absolute()
+    if script.name == "__main__.py":
+        return f"{sys.executable} -m podwright"
+    found = shutil.which(script.name)
+    if found is not None and Path(found).absolute() == script:
+        return script.name
+    return str(script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script)
 
 
 def _run(cluster: DevCluster, *, data: Path, began: float) -> None:
@@ -174,7 +187,7 @@ def _what_next(cluster: DevCluster, operator: OperatorProcess, *, data: Path, me
         f"  curl {metrics}",
         f"  less {operator.log_file}",
         "",
-        f"To see it again: podwright dev demo{argument}",
-        f"To remove everything: podwright dev down{argument}",
+        f"To see it again: {_podwright()} dev demo{argument}",
+        f"To remove everything: {_podwright()} dev down{argument}",
     ]
     return "\n".join(lines)
