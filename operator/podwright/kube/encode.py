@@ -66,7 +66,11 @@ def create_pod(command: CreatePod, *, body: bytes) -> ApiRequest:
 
 
 def write_status(command: WriteStatus) -> ApiRequest:
-    """Write the whole status: a merge patch under uid and resourceVersion, with nulls for what is to be unset."""
+    """Write the whole status: a merge patch under resourceVersion, with nulls for what is to be unset.
+
+    Versions are unique in a cluster, so they tell namesakes apart too. The uid says which object is meant, to whoever reads
+    the audit log; on the status of custom resources the API server does not compare it.
+    """
     metadata = {"uid": command.job_uid, "resourceVersion": str(command.resource_version)}
     return ApiRequest(
         method="PATCH",
