@@ -164,12 +164,16 @@ def _follow(cluster: DevCluster, *, examples: list[Path]) -> dict[str, Job]:
 
 def _logs(cluster: DevCluster) -> str:
     from podwright.cli.demo.show import printable
-    from podwright.devcluster import NodeKind
+    from podwright.devcluster import KubectlError, NodeKind
 
     if cluster.nodes is NodeKind.FAKE:
         return "There are no logs to show: no container ran, since pods are simulated.\n"
     arguments = (f"--namespace={NAMESPACE}", "--selector=podwright.dev/job=retried", "--prefix", "--tail=-1")
-    written = cluster.kubectl("logs", *arguments)
+    try:
+        written = cluster.kubectl("logs", *arguments)
+    except KubectlError as error:
+        # Told, but no reason to keep back what else there is to tell.
+        written = str(error)
     shown = "\n".join(f"  {printable(line)}" for line in sorted(written.splitlines()))
     return f"What the pods of retried wrote:\n\n  $ kubectl logs {' '.join(arguments)}\n{shown}\n"
 
