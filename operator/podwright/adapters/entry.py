@@ -38,9 +38,14 @@ def run_operator(*, credentials: Credentials, settings: Settings) -> None:
 
 async def _run(*, credentials: Credentials, settings: Settings) -> None:
     stop = asyncio.Event()
+
+    def leave(name: str) -> None:
+        _log.info("got %s: finishing what is under way and giving the Leases back", name)
+        stop.set()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, leave, number.name)
     await serve(credentials=credentials, settings=settings, stop=stop)
 
 

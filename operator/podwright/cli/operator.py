@@ -72,7 +72,8 @@ def run(
     if level is None:
         raise CommandError(f"unknown log level {log_level!r}.", remedy="Allowed are debug, info, warning and error.")
     logging.basicConfig(level=level, format=_FORMAT)
-    logging.getLogger("kopf").setLevel(max(level, logging.WARNING))
+    # kopf warns that it does not handle signals; they are ours.
+    logging.getLogger("kopf").setLevel(max(level, logging.ERROR))
     settings = Settings(
         identity=identity or new_identity(),
         namespace=namespace,

@@ -21,7 +21,17 @@ if TYPE_CHECKING:
 
 STATE_FILE = "cluster.json"
 KUBECONFIG_FILE = "kubeconfig"
-_OURS = ("etcd", "certificates", "configuration", "kubectl-cache", "logs", "nodes", RECORDS_FILE, KUBECONFIG_FILE, STATE_FILE)
+_OURS = (
+    "etcd",
+    "certificates",
+    "configuration",
+    "kubectl-cache",
+    "logs",
+    "nodes",
+    RECORDS_FILE,
+    KUBECONFIG_FILE,
+    STATE_FILE,
+)
 """All that a cluster writes into its data directory, in the order of removal."""
 
 

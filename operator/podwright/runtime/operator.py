@@ -103,7 +103,8 @@ class Operator:
         alive = f"the event loop has been stuck for {lag:.0f} s" if lag > _LOOP_LAG_LIMIT else ""
         for kind, reflector in (("jobs", self._jobs), ("pods", self._pods)):
             silence = time.monotonic() - reflector.last_contact
-            if not alive and silence > _SILENCE_LIMIT and "back" in reflector.problem:
+            if not alive and silence > _SILENCE_LIMIT and reflector.went_back:
+                # What is kept is newer than the API server's state and will stay so; a new process starts from what is there.
                 alive = f"no news of {kind} for {silence:.0f} s: {reflector.problem}"
         unsynced = [
             f"{kind} are not listed yet{': ' if reflector.problem else ''}{reflector.problem}"
