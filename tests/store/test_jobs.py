@@ -125,3 +125,31 @@ def test_the_picture_never_goes_back(steps: list[tuple[int, str]]) -> None:
             deleted = True
         job = store.job(JOB.uid)
         assert (job is None) if deleted or not newest else (job is not None and job.resource_version == newest)
+
+
+def test_an_accounted_pod_of_a_finished_job_is_forgotten_for_good(store: JobStore) -> None:
+    store.put_job(with_status(job_at(1), phase=Phase.SUCCEEDED, finished=9.0, attempts=(make_attempt(JOB),)))
+    store.put_pod(pod_at(2))
+    store.put_pod(pod_at(4, held=False))
+    assert store.pods(JOB.uid) == ()
+    store.put_pod(pod_at(3))
+    assert store.pods(JOB.uid) == (), "a late event brought it back"
+
+
+def test_of_a_finished_job_only_what_is_needed_is_kept(store: JobStore) -> None:
+    attempts = (make_attempt(JOB, number=0, message="a" * 1000), make_attempt(JOB, number=1))
+    store.put_job(
+        with_status(job_at(1, ttl=5.0), phase=Phase.FAILED, finished=9.0, message="b" * 1000, attempts=attempts)
+    )
+    kept = store.job(JOB.uid)
+    assert kept is not None
+    assert (kept.template, kept.status.message, kept.status.finished, kept.ttl) == (b"", "", 9.0, 5.0)
+    assert [(a.number, a.pod_uid, a.message) for a in kept.status.attempts] == [
+        (attempt.number, attempt.pod_uid, "") for attempt in attempts
+    ]
+
+
+def test_a_running_jobs_released_pods_are_kept_for_its_next_decision(store: JobStore) -> None:
+    store.put_job(with_status(job_at(1), phase=Phase.RETRYING, attempts=(make_attempt(JOB),)))
+    store.put_pod(pod_at(2, held=False))
+    assert len(store.pods(JOB.uid)) == 1

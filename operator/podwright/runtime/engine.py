@@ -225,8 +225,8 @@ class Engine:
         self._metrics.internal_error()
         job = self.store.job(uid)
         _log.error("cannot decide on job %s: %s", f"{job.namespace}/{job.name}" if job else uid, error, exc_info=error)
-        if job is None:
-            return
+        if job is None or _over(job):
+            return  # there is no status to say it on, or none that may change
         notes = self._notebook.of(uid)
         if isinstance(error, IllegalTransitionError):
             notes.doubtful = True  # the usual cause is a picture that is older than the pods

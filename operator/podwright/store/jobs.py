@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from podwright.core.job.attempt import recorded_end
-from podwright.core.view import JobView, PodView
+from podwright.core.view import Attempt, JobStatus, JobView, PodView
 from podwright.store.tombstones import Tombstones
 
 
@@ -54,17 +54,15 @@ class JobStore:
         known = self._jobs.get(job.uid)
         if (known is not None and known.resource_version >= job.resource_version) or job.uid in self._deleted:
             return
-        self._jobs[job.uid] = job
-        self._drop_recorded(job)
+        self._jobs[job.uid] = keepsake(job) if _over(job) else job
+        self._drop_needless(job)
         self._on_change(job.uid)
 
     def remove_job(self, uid: str) -> None:
         """Take note that a job is gone; its pods stay until they are gone as well."""
         self._jobs.pop(uid, None)
         self._deleted.add(uid)
-        pods = self._pods.get(uid)
-        if pods:
-            self._keep(uid, {pod.uid: pod for pod in pods.values() if not pod.gone})
+        self._keep(uid, {pod.uid: pod for pod in self.pods(uid) if pod.held and not pod.gone})
         self._on_change(uid)
 
     def replace_jobs(
@@ -93,6 +91,11 @@ class JobStore:
         if known is not None and known.resource_version >= pod.resource_version:
             return
         pods[pod.uid] = pod
+        if not pod.held and self._is_accounted(pod.job_uid):
+            # Nothing will ever be decided on it again, and late events must not bring it back.
+            self._deleted.add(pod.uid)
+            del pods[pod.uid]
+            self._keep(pod.job_uid, pods)
         self._on_change(pod.job_uid)
 
     def remove_pod(self, pod: PodView) -> None:
@@ -137,15 +140,33 @@ class JobStore:
         else:
             self._pods.pop(job_uid, None)
 
-    def _drop_recorded(self, job: JobView) -> None:
-        pods = self._pods.get(job.uid)
-        if pods and any(pod.gone for pod in pods.values()):
-            kept = {
-                uid: pod
-                for uid, pod in pods.items()
-                if not (pod.gone and (_over(job) or recorded_end(status=job.status, pod=pod)))
-            }
-            self._keep(job.uid, kept)
+    def _drop_needless(self, job: JobView) -> None:
+        over = _over(job)
+        kept = {
+            pod.uid: pod
+            for pod in self.pods(job.uid)
+            if (pod.held or not over) and not (pod.gone and (over or recorded_end(status=job.status, pod=pod)))
+        }
+        self._keep(job.uid, kept)
+
+    def _is_accounted(self, job_uid: str) -> bool:
+        job = self._jobs.get(job_uid)
+        return job_uid in self._deleted if job is None else _over(job)
+
+
+def keepsake(job: JobView) -> JobView:
+    """Give what must be known of a job that is over: who it is, when it ended, and which pods its record names."""
+    attempts = tuple(
+        Attempt(number=attempt.number, pod_name="", pod_uid=attempt.pod_uid, outcome=attempt.outcome)
+        for attempt in job.status.attempts
+    )
+    status = JobStatus(
+        observed_generation=job.status.observed_generation,
+        phase=job.status.phase,
+        finished=job.status.finished,
+        attempts=attempts,
+    )
+    return msgspec.structs.replace(job, template=b"", status=status)
 
 
 def _over(job: JobView) -> bool:
