@@ -42,7 +42,7 @@ async def until_leading(
             while True:
                 require_running(process, log=log)
                 answer = await rest.send("GET", _LEASE)
-                if answer.code == 200 and answer.body["spec"].get("holderIdentity") == identity:
+                if answer.code == 200 and (answer.body.get("spec") or {}).get("holderIdentity") == identity:
                     return
                 await asyncio.sleep(0.05)
     except TimeoutError as error:

@@ -35,6 +35,7 @@ _ROWS: Final = (
     ("controller's CPU per job", "controller_cpu_ms", " ms"),
     ("API server's CPU per job", "kube-apiserver_cpu_ms", " ms"),
     ("etcd's CPU per job", "etcd_cpu_ms", " ms"),
+    ("everything's CPU per job", "whole_cpu_ms", " ms"),
     ("controller's memory", "controller_resident", " MiB"),
 )
 
@@ -149,7 +150,8 @@ def _engine(result: Result) -> Table:
             ["memory without jobs", f"{memory.resident_idle:.0f} MiB"],
             [f"memory with {memory.active_jobs} active jobs", f"{memory.resident_active:.0f} MiB"],
             ["its peak until then", f"{memory.resident_active_peak:.0f} MiB"],
-            [f"memory with {memory.finished_jobs} finished jobs more", f"{memory.resident_finished:.0f} MiB"],
+            [f"memory with {memory.finished_jobs} finished jobs more", f"{memory.resident_former:.0f} MiB"],
+            [f"memory with {2 * memory.finished_jobs} finished jobs more", f"{memory.resident_finished:.0f} MiB"],
             ["start to first pod after a restart", f"{memory.restart_seconds:.2f} s"],
             ["CPU until then", f"{memory.cpu_restart:.2f} s"],
             ["memory after the restart", f"{memory.resident_restarted:.0f} MiB"],

@@ -15,7 +15,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True):
     """Requests that the submitting client has under way at once in a burst."""
     paced_rate: float = 20.0
     """Jobs per second of the load below saturation."""
-    paced_seconds: float = 15.0
+    paced_seconds: float = 10.0
     fake_nodes: int = 10
     warm_up: int = 300
     """Jobs of each kind before the measured ones. Watches of the API server begin with short queues, and whoever is late on one
@@ -116,7 +116,10 @@ class EngineMemory(msgspec.Struct, frozen=True, kw_only=True):
     resident_active: float
     resident_active_peak: float
     finished_jobs: int
+    resident_former: float
+    """With `finished_jobs` that have ended."""
     resident_finished: float
+    """With twice as many that have ended."""
     restart_seconds: float
     """From the start of a new process to the first pod that it creates."""
     resident_restarted: float

@@ -98,6 +98,7 @@ def summarize(
         for name, values in _values(workload, group).items():
             metrics[f"{load}.{workload}.{name}"] = measure(values)
     for workload in ("job", "pods"):
+        # Between rounds the machine may have become faster or slower; within one, less so.
         pairs = zip(groups.get(("burst", "batchjob"), ()), groups.get(("burst", workload), ()), strict=False)
         ratios = [ours.jobs_per_second / theirs.jobs_per_second for ours, theirs in pairs]
         if ratios:
@@ -107,7 +108,7 @@ def summarize(
         metrics["engine.cpu_ms"] = measure([1000 * throughput.cpu_per_job])
         metrics["engine.jobs_per_second_per_core"] = measure([1 / throughput.cpu_per_job])
     if memory is not None:
-        grown = memory.resident_finished - memory.resident_active
+        grown = memory.resident_finished - memory.resident_former
         metrics["engine.resident_active"] = measure([memory.resident_active])
         metrics["engine.kib_per_finished_job"] = measure([1024 * grown / memory.finished_jobs])
         metrics["engine.restart_seconds"] = measure([memory.restart_seconds])
@@ -129,6 +130,7 @@ def _values(workload: str, group: Sequence[Round]) -> dict[str, list[float]]:
     values["all_writes"] = [writes_of(counters.EVERYBODY, measured) for measured in group]
     for process in ("kube-apiserver", "etcd"):
         values[f"{process}_cpu_ms"] = [1000 * measured.cpu[process] for measured in group if process in measured.cpu]
+    values["whole_cpu_ms"] = [1000 * sum(measured.cpu.values()) for measured in group]
     if workload in _CONTROLLERS:
         user, process = _CONTROLLERS[workload]
         values["controller_writes"] = [writes_of(user, measured) for measured in group]

@@ -103,6 +103,7 @@ def test_metrics_of_the_engine() -> None:
         resident_active=60,
         resident_active_peak=61,
         finished_jobs=1024,
+        resident_former=60,
         resident_finished=62,
         restart_seconds=1.5,
         resident_restarted=61,
