@@ -116,6 +116,14 @@ class Rest:
                 for line in lines:
                     yield msgspec.json.decode(line)
 
+    async def until_gone(self, path: str, *, seconds: float) -> None:
+        """Wait until there is nothing at a path."""
+        async with asyncio.timeout(seconds):
+            while True:
+                if (await self.send("GET", path)).code == 404:
+                    return
+                await asyncio.sleep(0.05)
+
     async def ready(self, *, seconds: float = 60.0) -> None:
         """Wait until the server says that it is ready."""
         async with asyncio.timeout(seconds):

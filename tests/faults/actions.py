@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import msgspec
+from typing_extensions import override
 
 from tests.faults.history import Exchange
 
@@ -38,6 +39,10 @@ class Action:
         """Give the answer to a request other than a watch."""
         return await forward()
 
+    def opening(self, exchange: Exchange) -> Reply | None:
+        """Give the answer to a watch that is refused, or None to open it."""
+        return None
+
     def lines(self, exchange: Exchange, lines: Lines) -> Lines:
         """Give the lines of a watch."""
         return lines
@@ -49,6 +54,7 @@ class Delay(Action):
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
 
+    @override
     async def reply(self, exchange: Exchange, forward: Forward) -> Reply:
         """Wait, then forward."""
         await asyncio.sleep(self._seconds)
@@ -67,14 +73,21 @@ class Answer(Action):
             self._headers["Retry-After"] = str(retry_after)
         self._body = _status_body(status, reason, message)
 
+    @override
     async def reply(self, exchange: Exchange, forward: Forward) -> Reply:
         """Refuse."""
+        return self.opening(exchange)
+
+    @override
+    def opening(self, exchange: Exchange) -> Reply:
+        """Refuse a watch likewise."""
         return Reply(status=self._status, headers=dict(self._headers), body=self._body)
 
 
 class AnswerAfterwards(Answer):
     """The API server executes the request, but the operator is told that it failed (a timeout on the way back)."""
 
+    @override
     async def reply(self, exchange: Exchange, forward: Forward) -> Reply:
         """Forward, then lie."""
         await forward()
@@ -84,14 +97,21 @@ class AnswerAfterwards(Answer):
 class Drop(Action):
     """The connection ends before the request is sent on."""
 
+    @override
     async def reply(self, exchange: Exchange, forward: Forward) -> Reply:
         """Hang up."""
+        raise HangUp
+
+    @override
+    def opening(self, exchange: Exchange) -> Reply | None:
+        """Hang up on a watch likewise."""
         raise HangUp
 
 
 class DropReply(Action):
     """The API server executes the request, and the connection ends before the operator learns of it."""
 
+    @override
     async def reply(self, exchange: Exchange, forward: Forward) -> Reply:
         """Forward, then hang up."""
         await forward()
@@ -104,6 +124,7 @@ class Truncate(Action):
     def __init__(self, share: float = 0.5) -> None:
         self._share = share
 
+    @override
     async def reply(self, exchange: Exchange, forward: Forward) -> Reply:
         """Forward, then cut."""
         reply = await forward()
@@ -122,6 +143,7 @@ class Hold(Action):
         """Let everything through from now on."""
         self._released.set()
 
+    @override
     async def reply(self, exchange: Exchange, forward: Forward) -> Reply:
         """Wait, then forward."""
         self.holding += 1
@@ -129,6 +151,7 @@ class Hold(Action):
         self.holding -= 1
         return await forward()
 
+    @override
     async def lines(self, exchange: Exchange, lines: Lines) -> Lines:
         """Pass lines on only once released; the connection stays open without a byte."""
         async for line in lines:
@@ -146,6 +169,7 @@ class EndWatch(Action):
         self._code = code
         self._hang_up = hang_up
 
+    @override
     async def lines(self, exchange: Exchange, lines: Lines) -> Lines:
         """Pass the first lines on, then end."""
         passed = 0
@@ -169,6 +193,7 @@ class EditEvents(Action):
     def __init__(self, edit: Callable[[dict[str, Any]], list[dict[str, Any]]]) -> None:
         self._edit = edit
 
+    @override
     async def lines(self, exchange: Exchange, lines: Lines) -> Lines:
         """Send what `edit` says."""
         async for line in lines:
@@ -180,13 +205,14 @@ class Replay(Action):
     """Answers a GET as it was answered before: what an API server with an old cache, or a restored one, would do."""
 
     def __init__(self) -> None:
-        self._taken: dict[tuple[str, str, str], Reply] = {}
+        self._taken: dict[tuple[str, str, str, str], Reply] = {}
         self.replaying = False
         self.replayed = 0
 
+    @override
     async def reply(self, exchange: Exchange, forward: Forward) -> Reply:
         """Remember answers while not replaying; then repeat them where there are any."""
-        key = (exchange.resource, exchange.namespace, exchange.name)
+        key = (exchange.resource, exchange.namespace, exchange.name, exchange.query)
         if self.replaying and key in self._taken:
             self.replayed += 1
             known = self._taken[key]
@@ -213,6 +239,7 @@ class Kill(Action):
         self._moment = moment
         self.victim: Exchange | None = None
 
+    @override
     async def reply(self, exchange: Exchange, forward: Forward) -> Reply:
         """Forward and kill, in the order that the moment asks for."""
         self.victim = exchange
@@ -237,3 +264,25 @@ def _status_body(code: int, reason: str, message: str) -> bytes:
         "code": code,
     }
     return msgspec.json.encode({**status, "reason": reason} if reason else status)
+
+
+class Randomly(Action):
+    """Holds every request up for a while that `draw` gives: requests of several operators interleave in ever new ways."""
+
+    def __init__(self, draw: Callable[[], float]) -> None:
+        self._draw = draw
+
+    @override
+    async def reply(self, exchange: Exchange, forward: Forward) -> Reply:
+        """Wait, forward, wait."""
+        await asyncio.sleep(self._draw())
+        reply = await forward()
+        await asyncio.sleep(self._draw())
+        return reply
+
+    @override
+    async def lines(self, exchange: Exchange, lines: Lines) -> Lines:
+        """Let events come late, in order."""
+        async for line in lines:
+            await asyncio.sleep(self._draw())
+            yield line

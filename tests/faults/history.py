@@ -34,6 +34,7 @@ class Exchange(msgspec.Struct, kw_only=True):
     resource: str
     namespace: str
     name: str
+    query: str
     dry_run: bool
     body: bytes = b""
     code: int | None = None
@@ -173,18 +174,34 @@ class VersionLog:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _follow(self, rest: Rest, plural: str, path: str, selector: str, version: str) -> None:
-        """Watch for ever, also past restarts of the API server; no version may be missed, so 410 is an error."""
+        """Watch for ever, also past restarts of the API server."""
         while True:
             query = {"resourceVersion": version, "labelSelector": selector, "allowWatchBookmarks": "true"}
             try:
                 async for event in rest.watch(path, query=query):
                     if event["type"] == "ERROR":
-                        raise AssertionError(f"versions of {plural} were missed: {event}")
+                        # A restarted API server has forgotten what was before; what happened meanwhile is lost to us.
+                        version = await self._list_again(rest, plural, path, selector)
+                        break
                     version = event["object"]["metadata"]["resourceVersion"]
                     if event["type"] != "BOOKMARK":
                         self.add(plural, event["object"], deleted=event["type"] == "DELETED")
             except (aiohttp.ClientError, OSError, TimeoutError, msgspec.DecodeError):
                 await asyncio.sleep(_RECONNECT_SECONDS)
+
+    async def _list_again(self, rest: Rest, plural: str, path: str, selector: str) -> str:
+        answer = await rest.send("GET", path, query={"labelSelector": selector})
+        if answer.code != 200:
+            raise OSError(f"cannot list {plural}: {answer}")
+        found = {item["metadata"]["uid"]: item for item in answer.body["items"]}
+        for uid, known in list(self._present[plural].items()):
+            if uid not in found:
+                self.add(plural, known.document, deleted=True)
+            elif found[uid]["metadata"]["resourceVersion"] == known.metadata["resourceVersion"]:
+                del found[uid]
+        for item in found.values():
+            self.add(plural, item, deleted=False)
+        return str(answer.body["metadata"]["resourceVersion"])
 
 
 class History:

@@ -28,7 +28,7 @@ class Killed(msgspec.Struct, frozen=True):
 
 
 class Killing:
-    """Kills the operators of one world. Use it as `async for`-free steps: `clean`, then `killed` for what is wanted."""
+    """Kills the operators of one world while they carry out one scenario."""
 
     def __init__(self, world: World, scenario: Scenario) -> None:
         self._world = world
@@ -68,9 +68,11 @@ class Killing:
             assert number <= MOST_WRITES
             runs = [await self.killed(number, moment) for moment in Moment]
             for moment, run in zip(Moment, runs, strict=True):
-                assert run.end == wanted, f"{self._scenario.name}: killed {moment} of {run.victim}"
+                told = f"{self._scenario.name}, write {number}, killed {moment}: {run.victim}"
+                assert run.end == wanted, f"{told}\n  it ended {run.end}\n  instead of {wanted}"
             kills += sum(run.victim is not None for run in runs)
             if all(run.victim is None for run in runs):
+                await self._world.check_quiet()
                 return kills
         raise AssertionError("unreachable")
 

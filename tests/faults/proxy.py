@@ -161,6 +161,7 @@ class FaultProxy:
             resource=f"{plural}/{sub}" if sub else plural,
             namespace=(match["namespace"] or "") if match else "",
             name=name or "",
+            query=request.query_string,
             dry_run="All" in request.query.getall("dryRun", ()),
             body=body,
         )
@@ -182,6 +183,10 @@ class FaultProxy:
         return self._session.request(request.method, request.path_qs, data=body or None, headers=headers)
 
     async def _watch(self, request: web.BaseRequest, exchange: Exchange, action: Action) -> web.StreamResponse:
+        refusal = action.opening(exchange)
+        if refusal is not None:
+            exchange.answered = refusal.status
+            return await _send(request, refusal)
         async with self._open(request, b"") as upstream:
             exchange.code = upstream.status
             if upstream.status != 200:

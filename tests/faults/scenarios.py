@@ -15,7 +15,7 @@ from tests.simulator.manifests import job, script
 Document = dict[str, Any]
 
 _STEP_SECONDS: Final = 30.0
-_RETRY: Final = {"limit": 2, "initial": "10ms", "max": "20ms"}
+QUICK_RETRY: Final = {"limit": 2, "initial": "10ms", "max": "20ms"}
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +32,7 @@ async def _succeeds(world: World, namespace: str) -> None:
 
 
 async def _retried(world: World, namespace: str) -> None:
-    await world.submit(namespace, job("fails", annotations=script(exit_code="3"), retry=_RETRY))
+    await world.submit(namespace, job("fails", annotations=script(exit_code="3"), retry=QUICK_RETRY))
 
 
 async def _cancelled(world: World, namespace: str) -> None:
@@ -74,7 +74,7 @@ async def _several(world: World, namespace: str) -> None:
     for number in range(3):
         await world.submit(
             namespace,
-            job(f"one-of-{number}", annotations=script(exit_code=str(number % 2)), retry={**_RETRY, "limit": 1}),
+            job(f"one-of-{number}", annotations=script(exit_code=str(number % 2)), retry={**QUICK_RETRY, "limit": 1}),
         )
 
 

@@ -1,15 +1,55 @@
 """F1: the operator is killed around every write that it makes; nothing is lost, and nothing runs twice."""
 
+from typing import Final
+
 import pytest
 
+from tests.faults.actions import Kill, Moment
+from tests.faults.invariants import few_writes
 from tests.faults.killing import Killing
+from tests.faults.operators import free_lease
 from tests.faults.scenarios import SCENARIOS, Scenario
 from tests.faults.world import World
+from tests.simulator.manifests import job
 
-_by_name = {scenario.name: scenario for scenario in SCENARIOS}
+_REQUESTS_OF_A_START: Final = 14
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name.replace(" ", "-"))
 async def test_operator_killed_around_every_write_ends_as_if_it_was_not(world: World, scenario: Scenario) -> None:
     """F1, simulated."""
     assert await Killing(world, scenario).every_write() > 0
+
+
+@pytest.mark.parametrize("name", ["fails twice", "suspended and resumed"])
+async def test_operator_killed_around_every_write_on_the_real_server(real_world: World, name: str) -> None:
+    """F1: the two have all kinds of writes between them."""
+    assert await Killing(real_world, scenario_named(name)).every_write() > 0
+
+
+async def test_clean_run_of_one_job_takes_three_writes(world: World) -> None:
+    """I14, undisturbed: the pod, the verdict, and letting go of the pod; one more if the phase Running was told."""
+    writes, _ = await Killing(world, scenario_named("succeeds")).clean()
+    assert not list(few_writes(writes, most=4))
+
+
+@pytest.mark.parametrize("moment", Moment)
+async def test_operator_killed_at_every_request_of_its_start(world: World, moment: Moment) -> None:
+    """F1: election, lists, the proof of the fence: wherever a start ends, the next one gets further."""
+    namespace = await world.new_namespace()
+    await world.submit(namespace, job("waits"))
+    for number in range(_REQUESTS_OF_A_START):
+        operator = await world.start_operator()
+        rule = world.proxy.add(Kill(operator.kill, moment), skip=number, count=1)
+        await world.until_leading_or_dead(operator)
+        world.proxy.rules.remove(rule)
+        operator.kill()
+        await operator.ended.wait()
+        await free_lease(world.rest)
+    await world.start_operator()
+    await world.settle(namespace)
+    world.check(namespace)
+
+
+def scenario_named(name: str) -> Scenario:
+    return next(scenario for scenario in SCENARIOS if scenario.name == name)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from podwright.core import names
 from podwright.devcluster.fake_nodes import ANNOTATION_PREFIX
 from tests.simulator import pods
 from tests.simulator.api import Api
@@ -123,10 +124,9 @@ class Kubelet:
         script = _script(pod["metadata"])
         signal = int(script.get("signal", "0"))
         code = int(script.get("exit-code", str(128 + signal if signal else 0)))
-        if "exit-codes" in script:
-            codes = script["exit-codes"].split(",")
-            attempt = int(pod["metadata"].get("labels", {}).get("podwright.dev/attempt", "0"))
-            code = int(codes[min(attempt, len(codes) - 1)])
+        if codes := script.get("exit-codes"):
+            attempt = int(pod["metadata"].get("labels", {}).get(names.LABEL_ATTEMPT, "0"))
+            code = int(codes.split(",")[: attempt + 1][-1])
         reason = script.get("reason", "Error" if code else "Completed")
         return self._ended(pod, code=code, reason=reason, message=script.get("termination-message", ""))
 

@@ -8,8 +8,8 @@ point for tests; `python -m tests.simulator` runs one as a process.
 import asyncio
 import ssl
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 import msgspec
@@ -86,6 +86,15 @@ class Simulator:
         """Close every connection and stop."""
         if self._runner is not None:
             await self._runner.cleanup()
+
+    @asynccontextmanager
+    async def away(self) -> AsyncIterator[None]:
+        """Answer nobody during the block, as if the process had been killed; what is stored stays."""
+        await self.__aexit__()
+        try:
+            yield
+        finally:
+            await self.__aenter__()
 
     def written(self, user: str) -> int:
         """Count the requests of a user that ask to change something, leases left out: they don't belong to any job."""

@@ -57,6 +57,15 @@ class TestKubelet:
         clock.advance()
         assert phase(api, "p") == "Succeeded"
 
+    @pytest.mark.parametrize(("attempt", "code"), [("0", 3), ("1", 0), ("2", 4), ("7", 4)])
+    def test_each_attempt_may_have_its_own_exit_code(
+        self, api: Api, clock: ManualClock, attempt: str, code: int
+    ) -> None:
+        told = script(exit_codes="3, 0,4", exit_code="9")
+        create(api, POD, pod("p", annotations=told, labels={names.LABEL_ATTEMPT: attempt}))
+        clock.advance()
+        assert terminated(api, "p")["exitCode"] == code
+
     def test_pod_is_ended_at_its_deadline(self, api: Api, clock: ManualClock) -> None:
         body = pod("p", annotations=script(duration="forever"))
         body["spec"]["activeDeadlineSeconds"] = 7

@@ -1,0 +1,50 @@
+"""F12: somebody else changes everything all the time."""
+
+import asyncio
+import contextlib
+import itertools
+import time
+
+from tests.faults.world import World, jobs_path, pods_path
+from tests.rest import MERGE
+from tests.simulator.manifests import job, script
+
+_INTERVAL = 0.01
+_JOBS = 3
+
+
+async def test_conflict_storm_only_slows_down(world: World) -> None:
+    """F12: labels of every job and pod change a hundred times a second; writes and delay stay within bounds (I14)."""
+    await world.start_operator()
+    namespace = await world.new_namespace()
+    storm = asyncio.create_task(label_everything(world, namespace))
+    began = time.monotonic()
+    try:
+        for number in range(_JOBS):
+            told = script(exit_codes="1,0", duration="100ms")
+            await world.submit(
+                namespace, job(f"job-{number}", annotations=told, retry={"initial": "1ms", "max": "1ms"})
+            )
+        await world.settle(namespace)
+    finally:
+        storm.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await storm
+    took = time.monotonic() - began
+    world.check(namespace)
+    writes = world.proxy.history.writes(namespace)
+    conflicts = [known for known in writes if known.code == 409]
+    # Undisturbed, a job with two attempts takes 6 writes, and 2 more if its phase Running is told.
+    assert len(writes) - len(conflicts) <= _JOBS * 8, [str(known) for known in writes]
+    assert len(conflicts) <= _JOBS * 60, f"{len(conflicts)} conflicts"
+    assert took < 15.0, f"it took {took:.1f} s"
+
+
+async def label_everything(world: World, namespace: str) -> None:
+    """Change a label of all that is there, until cancelled."""
+    for number in itertools.count():
+        labels = {"metadata": {"labels": {"storm": str(number)}}}
+        paths = [jobs_path(namespace, known.name) for known in world.log.present_jobs(namespace)]
+        paths += [pods_path(namespace, known.name) for known in world.log.present_pods(namespace)]
+        await asyncio.gather(*(world.rest.send("PATCH", path, labels, content_type=MERGE) for path in paths))
+        await asyncio.sleep(_INTERVAL)
