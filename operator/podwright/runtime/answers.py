@@ -44,6 +44,8 @@ class Answers:
         if isinstance(result, ApiResponse) and result.status < 300:
             self.backoff.succeeded(command.job_uid)
             self._success(command, body=result.body, notes=notes, now=now)
+        elif isinstance(command, CreatePod) and isinstance(result, ApiResponse) and _admission_failed(result):
+            self._not_created(command, error=parse_status(result.status, result.body), notes=notes, now=now)
         elif isinstance(result, Ambiguous) or (isinstance(result, ApiResponse) and result.status >= 500):
             # A server error does not tell whether the write was carried out either.
             self._unknown(command, notes=notes, now=now)
@@ -114,7 +116,9 @@ class Answers:
     def _unknown(self, command: Command, *, notes: Notes, now: float) -> None:
         match command:
             case CreatePod():
-                notes.creation_until = now + _REQUEST_LIFE  # to be repeated: its name makes that safe
+                # It may be repeated under its name, but before the job can end otherwise its pod must be looked for.
+                notes.creation_until = now + _REQUEST_LIFE
+                notes.doubtful_pods.add(command.pod_name)
             case WriteStatus() | DeleteJob():
                 notes.doubtful = True
             case DeletePod() | ReleasePod():
@@ -152,6 +156,11 @@ class Answers:
             notes.refusal = Refusal(
                 attempt=command.attempt, kind=kind, reason=reason, message=error.message, at=now, count=count
             )
+
+
+def _admission_failed(result: ApiResponse) -> bool:
+    """Tell whether a server error surely came before anything was stored: an admission webhook did not answer."""
+    return result.status == 500 and "failed calling webhook" in parse_status(result.status, result.body).message
 
 
 def _pause(result: Result) -> float:

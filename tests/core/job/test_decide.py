@@ -125,6 +125,18 @@ def test_stopping_a_job_that_does_not_run(spec: dict[str, Any], phase: Phase, re
     assert (status.phase, status.reason, status.attempts) == (phase, reason, ())
 
 
+@pytest.mark.parametrize(
+    ("spec", "waits"),
+    [({"cancel": CancelMode.GRACEFUL}, True), ({"total_timeout": 50.0}, True), ({"suspend": True}, False)],
+)
+def test_a_job_does_not_end_while_a_creation_may_be_on_its_way(spec: dict[str, Any], waits: bool) -> None:
+    job = make_job(**spec)
+    decision = decide_job(job=job, pods=(), refusal=None, now=NOW, keep_until=NOW + 30)
+    assert (decision == Decision(requeue_at=NOW + 30)) is waits
+    settled = decide_job(job=job, pods=(), refusal=None, now=NOW + 30, keep_until=NOW + 30)
+    assert isinstance(settled.commands[0], WriteStatus)
+
+
 def test_a_running_job_is_stopped_in_three_steps() -> None:
     job = make_job(cancel=CancelMode.IMMEDIATE)
     pod = running(make_pod(job), at=CREATED)

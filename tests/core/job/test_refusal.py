@@ -25,6 +25,7 @@ R, P = RefusalKind.RETRYABLE, RefusalKind.PERMANENT
         (422, 'Pod "a" is invalid: spec.containers[0].image: Required value', (P, "PodRejected")),
         (400, "Pod in version v1 cannot be handled as a Pod", (P, "PodRejected")),
         (413, "Request entity too large", (P, "PodRejected")),
+        (500, 'Internal error occurred: failed calling webhook "w": connection refused', (R, "AdmissionWebhookFailed")),
         (401, "Unauthorized", (R, "PodCreationFailed")),
     ],
 )

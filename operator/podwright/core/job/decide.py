@@ -27,7 +27,7 @@ def decide_job(
         pods: all pods that it controls, those that vanished unrecorded included.
         refusal: the API server's last refusal of a pod of this job, if any.
         now: Unix seconds.
-        keep_until: the job must not be deleted before, as a creation of unknown outcome may still be on its way.
+        keep_until: the job must not end or be deleted before, as a pod creation of unknown outcome may be on its way.
     """
     if job.deleting:
         return Decision(commands=release_all(pods))
@@ -40,7 +40,7 @@ def decide_job(
     if any(not pod.finished and not recorded_end(status=job.status, pod=pod) for pod in former):
         return Decision(commands=settle)  # no next attempt while a pod of a former one may run
     current = next((pod for pod in pods if pod.attempt == number), None)
-    decision = _on_current(job=job, number=number, pod=current, refusal=refusal, now=now)
+    decision = _on_current(job=job, number=number, pod=current, refusal=refusal, now=now, keep_until=keep_until)
     deadline = total_deadline(job)
     return Decision(
         commands=(*settle, *decision.commands),
@@ -54,12 +54,16 @@ def release_all(pods: Sequence[PodView]) -> tuple[Command, ...]:
     return tuple(_release(pod) for pod in pods if pod.held and not pod.gone)
 
 
-def _on_current(*, job: JobView, number: int, pod: PodView | None, refusal: Refusal | None, now: float) -> Decision:
+def _on_current(
+    *, job: JobView, number: int, pod: PodView | None, refusal: Refusal | None, now: float, keep_until: float
+) -> Decision:
     stop = wanted_stop(job=job, now=now)
     if pod is not None and pod.finished:
         return ended.decide(job=job, pod=pod, stop=stop, now=now)
     if pod is not None:
         return unfinished.decide(job=job, pod=pod, stop=stop, now=now)
+    if stop is not None and stop.final and now < keep_until:
+        return Decision(requeue_at=keep_until)  # a job that has ended promises that nothing of it will start
     last = job.status.attempts[-1] if job.status.attempts else None
     if last is not None and last.outcome is None:
         confirm = ConfirmPod(job_uid=job.uid, namespace=job.namespace, pod_name=last.pod_name, pod_uid=last.pod_uid)

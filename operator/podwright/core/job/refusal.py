@@ -31,6 +31,8 @@ def classify(*, code: int, message: str) -> tuple[RefusalKind, str]:
             if words in message:
                 return RefusalKind.RETRYABLE, reason
         return RefusalKind.PERMANENT, "PodRejected"
+    if "failed calling webhook" in message:
+        return RefusalKind.RETRYABLE, "AdmissionWebhookFailed"
     if code in _LASTING_CODES:
         return RefusalKind.PERMANENT, "PodRejected"
     return RefusalKind.RETRYABLE, "PodCreationFailed"
