@@ -1,5 +1,6 @@
 """Fixtures: worlds over the simulator and over a real API server. All tests here share one event loop and one nursery."""
 
+import contextlib
 import fcntl
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -52,8 +53,28 @@ def fault_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def real_world(fault_cluster: EmbeddedCluster, nursery: Nursery, tmp_path: Path) -> AsyncIterator[World]:
-    """A world over the real API server, for one test at a time: operators see all namespaces."""
-    with (fault_cluster.data_directory / "faults.lock").open("w") as lock:
+    """A world over the real API server."""
+    async with _alone(fault_cluster, nursery, tmp_path) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(
+    loop_scope="session", params=["simulated", pytest.param("real", marks=pytest.mark.cluster)], name="any_world"
+)
+async def any_world_fixture(request: pytest.FixtureRequest, nursery: Nursery, tmp_path: Path) -> AsyncIterator[World]:
+    """First the one, then the other."""
+    if request.param == "simulated":
+        async with simulated(nursery, tmp_path) as made:
+            yield made
+    else:
+        async with _alone(request.getfixturevalue("fault_cluster"), nursery, tmp_path) as made:
+            yield made
+
+
+@contextlib.asynccontextmanager
+async def _alone(cluster: EmbeddedCluster, nursery: Nursery, directory: Path) -> AsyncIterator[World]:
+    """Make a world over the cluster for one test at a time: operators see all namespaces."""
+    with (cluster.data_directory / "faults.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        async with real(fault_cluster, nursery, tmp_path) as made:
+        async with real(cluster, nursery, directory) as made:
             yield made

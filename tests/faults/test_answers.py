@@ -52,8 +52,9 @@ async def test_every_write_meets_every_bad_answer_and_nothing_changes_in_the_end
     assert operator.exit_code is None, operator.told()
 
 
-async def test_every_write_goes_wrong_three_times_in_a_row(world: World) -> None:
+async def test_every_write_goes_wrong_three_times_in_a_row(any_world: World) -> None:
     """F13: nothing gives up, and nothing is done twice, however often it has to be repeated."""
+    world = any_world
     await world.start_operator()
     namespaces = {fault: await world.new_namespace() for fault in FAULTS}
     for fault, namespace in namespaces.items():
@@ -78,8 +79,9 @@ async def test_retry_after_is_honoured(world: World) -> None:
     assert created.at - refused.at >= 2.0
 
 
-async def test_creation_of_unknown_outcome_is_not_repeated_as_another_pod(world: World) -> None:
-    """F13: the answer to a creation is lost and the watch shows nothing, so it has to be asked for again under its name."""
+async def test_creation_of_unknown_outcome_is_not_repeated_as_another_pod(any_world: World) -> None:
+    """F13: the answer to a creation is lost and the watch shows nothing, so the pod is looked up under its name."""
+    world = any_world
     await world.start_operator()
     namespace = await world.new_namespace()
     await world.submit(namespace, job("warm-up"))
@@ -93,14 +95,14 @@ async def test_creation_of_unknown_outcome_is_not_repeated_as_another_pod(world:
     def creations() -> list[Exchange]:
         return [known for known in world.proxy.history.writes(namespace) if known.verb == "create"][1:]
 
-    await world.log.until(lambda: len(creations()) >= 2, seconds=10, what="the creation is repeated")
+    await world.log.until(lambda: bool(creations()), seconds=10, what="the pod is created")
+    await asyncio.sleep(1.0)
     hold.release()
     await world.settle(namespace)
-    assert [known.code for known in creations()] == [201, 409]
+    assert [known.code for known in creations()] == [201]
     world.check(namespace)
 
 
-@pytest.mark.xfail(reason="the job is ended without asking whether the pod of unknown outcome exists")
 async def test_job_cancelled_while_the_outcome_of_its_creation_is_unknown_records_its_pod(world: World) -> None:
     """F13, I5: the pod runs, but neither answer nor watch has told so when the job is cancelled."""
     await world.start_operator()

@@ -46,7 +46,7 @@ async def test_api_server_is_away_for_a_while(world: World, seconds: float) -> N
         await asyncio.sleep(0.3)
         async with world.simulator.away():
             await asyncio.sleep(seconds)
-        await world.settle(namespace, seconds=40)
+        await world.settle(namespace)
         world.check(namespace)
         assert (operator.exit_code is None) == (seconds < 1)
 
@@ -62,5 +62,5 @@ async def test_api_server_killed_with_work_in_all_stages(fault_cluster: Embedded
                 await submit_many(world, namespace)
                 await asyncio.sleep(0.5)
             await asyncio.to_thread(fault_cluster.restart, "kube-apiserver")
-        await world.settle(namespace, seconds=60)
+        await world.settle(namespace)
         world.check(namespace)

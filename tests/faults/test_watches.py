@@ -108,7 +108,8 @@ async def test_what_was_deleted_while_nobody_watched_leaves_no_ghost(world: Worl
         what="the new job of the same name ends",
     )
     counts = await kept(operator)
-    assert counts == {"job": 2, "pod": 2}
+    assert counts["job"] == 2
+    assert counts["pod"] <= 2, "a pod that is no more is still kept"
     await world.change(namespace, "stays", {"cancel": "Immediate"})
     await world.settle(namespace)
     world.check(namespace, deleted_by_user=["vanishes"])
@@ -130,8 +131,9 @@ async def make_vanish(world: World, namespace: str, job_name: str) -> None:
 
 
 @pytest.mark.parametrize("frozen", [*KINDS, "both"])
-async def test_frozen_watch_makes_no_harm_while_the_other_goes_on(world: World, frozen: str) -> None:
+async def test_frozen_watch_makes_no_harm_while_the_other_goes_on(any_world: World, frozen: str) -> None:
     """F8: one kind, or both, are seen as they were a while ago; whatever is decided on that is harmless."""
+    world = any_world
     await world.start_operator()
     holds = []
     for kind in KINDS if frozen == "both" else (frozen,):
@@ -174,8 +176,9 @@ class Past:
         self._world.proxy.cut_watches()
 
 
-async def test_operator_that_starts_on_an_old_cache_does_not_run_a_finished_job_again(world: World) -> None:
+async def test_operator_that_starts_on_an_old_cache_does_not_run_a_finished_job_again(any_world: World) -> None:
     """F8, time travel: the job ended and expired, its pod is gone, and then a new operator is shown the time before."""
+    world = any_world
     namespace = await world.new_namespace()
     past = Past(world)
     created = await world.submit(namespace, job("gone", ttlSecondsAfterFinished=1))
@@ -200,8 +203,9 @@ async def test_operator_that_starts_on_an_old_cache_does_not_run_a_finished_job_
     world.check(later)
 
 
-async def test_operator_that_starts_on_an_old_cache_does_not_repeat_attempts(world: World) -> None:
+async def test_operator_that_starts_on_an_old_cache_does_not_repeat_attempts(any_world: World) -> None:
     """F8, time travel: attempts were made and recorded that the list does not show; their names are not used again."""
+    world = any_world
     namespace = await world.new_namespace()
     past = Past(world)
     for number in range(3):

@@ -130,8 +130,10 @@ class World:
                 return False
         return True
 
-    async def settle(self, namespace: str, *, waiting: Sequence[str] = (), seconds: float = SETTLE_SECONDS) -> None:
+    async def settle(self, namespace: str, *, waiting: Sequence[str] = ()) -> None:
         """Wait until nothing is left to do."""
+        # A real garbage collector takes up to half a minute to learn of a new kind, once.
+        seconds = SETTLE_SECONDS if self.simulator is not None else 2 * SETTLE_SECONDS
         what = f"everything in {namespace} is done"
         await self.log.until(lambda: self.settled(namespace, waiting=waiting), seconds=seconds, what=what)
 

@@ -4,6 +4,7 @@ Every timestamp, deadline and delay of the simulator comes from here, so a scena
 """
 
 import asyncio
+import functools
 import heapq
 import itertools
 import time
@@ -68,7 +69,12 @@ class ManualClock:
 
 def timestamp(seconds: float) -> str:
     """Write a time as `metav1.Time` does: RFC 3339 in UTC, whole seconds."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _written(int(seconds))
+
+
+@functools.lru_cache(maxsize=64)
+def _written(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parse_timestamp(text: str) -> float:
