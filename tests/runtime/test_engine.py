@@ -132,6 +132,15 @@ async def test_thousands_of_jobs(world: World) -> None:
     assert len(world.writes) <= 3000
 
 
+async def test_a_pod_that_is_gone_with_its_finalizer_is_released_once(world: World) -> None:
+    world.submit(script={"duration": "forever"})
+    await until(lambda: bool(world.pod_objects()))
+    world.edit(cancel="Immediate")
+    await until(lambda: "finishTime" in world.status() and not world.pod_objects())
+    await asyncio.sleep(0.1)
+    assert [request.method for request in world.writes].count("PATCH") == 3, "two of the status, one of the finalizer"
+
+
 # Refusals.
 
 

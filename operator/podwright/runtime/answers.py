@@ -110,8 +110,14 @@ class Answers:
     def _released(self, command: ReleasePod, *, body: bytes) -> None:
         version = decode_metadata(body).resource_version
         for pod in self._store.pods(command.job_uid):
-            if pod.uid == command.pod_uid and pod.resource_version < version:
-                self._store.put_pod(msgspec.structs.replace(pod, held=False, resource_version=version))
+            if pod.uid != command.pod_uid or not pod.held:
+                continue
+            released = msgspec.structs.replace(pod, held=False, resource_version=max(version, pod.resource_version))
+            if version > pod.resource_version:
+                self._store.put_pod(released)
+            else:
+                # No new version was stored: ours was the last finalizer of a deleted pod, which is gone with it.
+                self._store.remove_pod(released)
 
     def _unknown(self, command: Command, *, notes: Notes, now: float) -> None:
         match command:
