@@ -15,15 +15,11 @@ from podwright.core import names
 from tests.cluster.api import Api
 from tests.cluster.jobs import Jobs
 from tests.cluster.shared import exclusive, install, shared_cluster
-from tests.operators import OperatorProcess, operator_kubeconfig, started_operator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator
 
     from podwright.devcluster import EmbeddedCluster
-
-    Start = Callable[[str], AbstractContextManager[OperatorProcess]]
 
 REPOSITORY = Path(__file__).parents[2]
 _numbers = itertools.count()
@@ -57,21 +53,6 @@ def shard(cluster_directory: Path, api: Api) -> Iterator[str]:
     with exclusive(cluster_directory / f"{name}.lock"):
         yield name
         api.delete("Lease", "podwright-system", name)
-
-
-@pytest.fixture
-def start(cluster: EmbeddedCluster, shard: str, tmp_path: Path) -> Start:
-    """Start operators by name, with exactly their shipped rights; nobody else leads meanwhile."""
-    kubeconfig = operator_kubeconfig(cluster, tmp_path / "kubeconfig")
-    return lambda name: started_operator(kubeconfig, tmp_path / f"{name}.log")
-
-
-@pytest.fixture
-def operator(start: Start) -> Iterator[OperatorProcess]:
-    """An operator that leads."""
-    with start("operator") as started:
-        started.wait_until_leading()
-        yield started
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The concurrency limit and the backoff."""
 
 from podwright.runtime.backoff import Backoff
-from podwright.runtime.flow import AdaptiveLimit
+from podwright.runtime.flow import AdaptiveLimit, LatencyGauge
 
 
 def test_the_limit_grows_by_one_per_round_and_stops_at_the_top() -> None:
@@ -33,3 +33,25 @@ def test_backoff_grows_is_bounded_and_is_forgotten_by_success() -> None:
     assert backoff.failed("b", now=100.0, at_least=60.0) == 160.0
     backoff.succeeded("a")
     assert (backoff.until("a"), len(backoff)) == (0.0, 1)
+
+
+def test_strain_is_measured_against_what_the_server_can_do() -> None:
+    gauge = LatencyGauge()
+    for _ in range(100):
+        gauge.answered(0.06)
+    assert not gauge.strained, "a server that is always slow is not strained"
+    for _ in range(20):
+        gauge.answered(0.5)
+    assert gauge.strained
+    for _ in range(50):
+        gauge.answered(0.06)
+    assert not gauge.strained
+
+
+def test_a_fast_server_is_not_strained_by_a_little_more() -> None:
+    gauge = LatencyGauge()
+    for _ in range(100):
+        gauge.answered(0.001)
+    for _ in range(100):
+        gauge.answered(0.015)
+    assert not gauge.strained

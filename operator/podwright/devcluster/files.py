@@ -21,7 +21,17 @@ class KeyPair:
 def write_atomically(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     """Replace `path` by `content` in one step, with permission bits `mode`."""
     staged = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    staged.replace(path)
+    try:
+        descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        staged.replace(path)
+    except BaseException:  # also a signal that ends the program
+        staged.unlink(missing_ok=True)
+        raise
+
+
+def remove_staged(path: Path) -> None:
+    """Remove what a crash in the middle of `write_atomically` left of `path`."""
+    for staged in path.parent.glob(f".{path.name}.*"):
+        staged.unlink(missing_ok=True)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import time
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from podwright.devcluster.errors import DevClusterError
-from podwright.devcluster.files import write_atomically
+from podwright.devcluster.files import remove_staged, write_atomically
 from podwright.devcluster.processes import RECORDS_FILE
 from podwright.devcluster.spec import ClusterKind, NodeKind
 
@@ -33,6 +34,8 @@ _OURS = (
     STATE_FILE,
 )
 """All that a cluster writes into its data directory, in the order of removal."""
+_REMOVAL_TURNS = 20
+_REMOVAL_PAUSE = 0.1
 
 
 class ClusterState(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,11 +89,27 @@ def prepare_data_directory(data_directory: Path) -> None:
 
 def remove_data(data_directory: Path) -> None:
     """Remove all that a cluster wrote, and the directory itself if nothing else is in it."""
-    for name in _OURS:
-        path = data_directory / name
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
+    # A process that is just ending may still write; what appears after we looked is removed by the next turn.
+    for _ in range(_REMOVAL_TURNS):
+        for name in _OURS:
+            _remove(data_directory / name)
         with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
+            data_directory.rmdir()
+        if not data_directory.exists() or {entry.name for entry in _entries(data_directory)} - set(_OURS):
+            return
+        time.sleep(_REMOVAL_PAUSE)
+
+
+def _entries(directory: Path) -> list[Path]:
+    try:
+        return list(directory.iterdir())
+    except FileNotFoundError:
+        return []
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
     with contextlib.suppress(OSError):
-        data_directory.rmdir()
+        path.unlink(missing_ok=True)
+        remove_staged(path)

@@ -184,7 +184,7 @@ class Engine:
         self.mark(command.job_uid)
 
     def _puts_off(self, notes: Notes, now: float) -> bool:
-        if not self._writer.backlog:
+        if not self._writer.busy:
             notes.deferred_since = None
             return False
         if notes.deferred_since is None:

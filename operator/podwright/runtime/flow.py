@@ -5,6 +5,10 @@ Additive increase, multiplicative decrease (Chiu and Jain, 1989), the rule of TC
 
 from typing import Final
 
+_SMOOTHING: Final = 0.1
+_DRIFT: Final = 1.001
+_STRAIN: Final = 4.0
+_ALWAYS_FINE: Final = 0.02  # seconds
 _COOL_DOWN: Final = 1.0  # seconds in which one overload counts once, although many requests report it
 
 
@@ -31,3 +35,24 @@ class AdaptiveLimit:
         if now - self._shrunk_at >= _COOL_DOWN:
             self._shrunk_at = now
             self._limit = max(float(self._lowest), self._limit / 2.0)
+
+
+class LatencyGauge:
+    """How long the API server takes to answer, compared with what it takes when it has little to do.
+
+    The measure of "little" is the shortest answer seen, which drifts up slowly, so that it fits a server that became slower.
+    """
+
+    def __init__(self) -> None:
+        self._mean = 0.0
+        self._floor = float("inf")
+
+    def answered(self, seconds: float) -> None:
+        """Take note of how long an answer took."""
+        self._mean += _SMOOTHING * (seconds - self._mean)
+        self._floor = min(seconds, self._floor * _DRIFT)
+
+    @property
+    def strained(self) -> bool:
+        """Tell whether answers take much longer than they could."""
+        return self._mean > max(_ALWAYS_FINE, _STRAIN * self._floor)

@@ -16,7 +16,7 @@ import msgspec
 
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.encode import ApiRequest
-from podwright.runtime.flow import AdaptiveLimit
+from podwright.runtime.flow import AdaptiveLimit, LatencyGauge
 
 
 class Rank(enum.IntEnum):
@@ -59,6 +59,7 @@ class Writer:
         self._order = itertools.count()
         self._under_way: set[asyncio.Task[None]] = set()
         self._paused_until = 0.0
+        self._latency = LatencyGauge()
         self._wake: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -66,6 +67,11 @@ class Writer:
     def backlog(self) -> int:
         """Give how many writes wait."""
         return len(self._queue)
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether the API server has so much to do that what only informs people should wait."""
+        return bool(self._queue) or self._latency.strained
 
     @property
     def under_way(self) -> int:
@@ -109,10 +115,12 @@ class Writer:
 
     async def _carry_out(self, write: Write) -> None:
         result: Result
+        sent = time.monotonic()
         try:
             result = await self._send(write.request)
         except (Unsent, Ambiguous) as error:
             result = error
+        self._latency.answered(time.monotonic() - sent)
         self._learn(result)
         write.done(result)
 

@@ -56,6 +56,13 @@ def test_a_status_that_already_says_so_is_not_written_again() -> None:
     assert decide(told, pod) == Decision()
 
 
+def test_a_pod_that_waits_without_a_reason_is_no_news_for_a_while() -> None:
+    job = make_job()
+    pod = make_pod(job)
+    assert decide(job, pod, now=CREATED + 29) == Decision(requeue_at=CREATED + 30)
+    assert only_status(decide(job, pod, now=CREATED + 30)).status.reason == "PodPending"
+
+
 @pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff"])
 def test_why_a_pod_waits_is_told_once(reason: str) -> None:
     job = make_job()

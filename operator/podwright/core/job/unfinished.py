@@ -13,7 +13,9 @@ from podwright.core.job.write import write_status
 from podwright.core.view import JobView, PodPhase, PodView
 
 SETTLE: Final = 2.0
-"""Seconds that a pod must have been pending or running before status says so: most short jobs end first, a write less."""
+"""Seconds that a pod must have run, or waited for a stated reason, before status says so: most short jobs end first."""
+QUIET_WAIT: Final = 30.0
+"""Seconds that a pod may wait without a stated reason before status says so: in a burst that is no news."""
 
 _SAME_REASON: Final = {"ErrImagePull": "ImagePullBackOff", "ErrImageNeverPull": "ImagePullBackOff"}
 
@@ -62,7 +64,8 @@ def _report(*, job: JobView, pod: PodView, now: float) -> tuple[tuple[Command, .
         return (), None
     if job.status.phase is Phase.RUNNING and not running:
         return (), None
-    visible_at = (pod.created if pod.started is None else pod.started) + SETTLE
+    settle = SETTLE if running or pod.waiting_reason else QUIET_WAIT
+    visible_at = (pod.created if pod.started is None else pod.started) + settle
     if now < visible_at:
         return (), visible_at
     where = f" on node {pod.node}" if pod.node else ""

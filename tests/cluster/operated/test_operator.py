@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from podwright.devcluster import EmbeddedCluster
     from tests.cluster.api import Api
-    from tests.cluster.conftest import Start
     from tests.cluster.jobs import Jobs
+    from tests.cluster.operated.conftest import Start
 
 KOPF = (sys.executable, "-m", "kopf", "run", "--standalone", "--all-namespaces", "-m")
 
