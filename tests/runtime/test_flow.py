@@ -39,13 +39,13 @@ def test_strain_is_measured_against_what_the_server_can_do() -> None:
     gauge = LatencyGauge()
     for _ in range(100):
         gauge.answered(0.06)
-    assert not gauge.strained, "a server that is always slow is not strained"
+    assert not gauge.is_strained(), "a server that is always slow is not strained"
     for _ in range(20):
         gauge.answered(0.5)
-    assert gauge.strained
+    assert gauge.is_strained()
     for _ in range(50):
         gauge.answered(0.06)
-    assert not gauge.strained
+    assert not gauge.is_strained()
 
 
 def test_a_fast_server_is_not_strained_by_a_little_more() -> None:
@@ -54,4 +54,4 @@ def test_a_fast_server_is_not_strained_by_a_little_more() -> None:
         gauge.answered(0.001)
     for _ in range(100):
         gauge.answered(0.015)
-    assert not gauge.strained
+    assert not gauge.is_strained()

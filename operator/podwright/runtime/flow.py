@@ -52,7 +52,6 @@ class LatencyGauge:
         self._mean += _SMOOTHING * (seconds - self._mean)
         self._floor = min(seconds, self._floor * _DRIFT)
 
-    @property
-    def strained(self) -> bool:
+    def is_strained(self) -> bool:
         """Tell whether answers take much longer than they could."""
         return self._mean > max(_ALWAYS_FINE, _STRAIN * self._floor)

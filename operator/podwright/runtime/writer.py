@@ -71,7 +71,7 @@ class Writer:
     @property
     def busy(self) -> bool:
         """Tell whether the API server has so much to do that what only informs people should wait."""
-        return bool(self._queue) or self._latency.strained
+        return bool(self._queue) or self._latency.is_strained()
 
     @property
     def under_way(self) -> int:
