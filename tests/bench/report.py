@@ -113,7 +113,17 @@ def _loads(load: str, title: str, result: Result) -> Table:
         title=title,
         columns=["", *(_TITLES[name] for name in names)],
         rows=rows,
-        text="Controller: the operator, or the Job controller and the process that it is part of.",
+        text="Controller: the operator, or the Job controller and the process that it is part of."
+        + (_ratios(result) if load == "burst" else ""),
+    )
+
+
+def _ratios(result: Result) -> str:
+    speed, work = (result.metrics.get(f"burst.batchjob.{name}_to_job") for name in ("ratio", "cpu_ratio"))
+    if speed is None or work is None:
+        return ""
+    return (
+        f" BatchJob to native Job, within each round: {_cell(speed, 'x')} the jobs/s; jobs by CPU: {_cell(work, 'x')}."
     )
 
 

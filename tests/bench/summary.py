@@ -99,10 +99,13 @@ def summarize(
             metrics[f"{load}.{workload}.{name}"] = measure(values)
     for workload in ("job", "pods"):
         # Between rounds the machine may have become faster or slower; within one, less so.
-        pairs = zip(groups.get(("burst", "batchjob"), ()), groups.get(("burst", workload), ()), strict=False)
-        ratios = [ours.jobs_per_second / theirs.jobs_per_second for ours, theirs in pairs]
-        if ratios:
+        pairs = list(zip(groups.get(("burst", "batchjob"), ()), groups.get(("burst", workload), ()), strict=False))
+        if pairs:
+            ratios = [ours.jobs_per_second / theirs.jobs_per_second for ours, theirs in pairs]
             metrics[f"burst.batchjob.ratio_to_{workload}"] = measure(ratios)
+            # The same by CPU, which other programs disturb less.
+            savings = [sum(theirs.cpu.values()) / sum(ours.cpu.values()) for ours, theirs in pairs]
+            metrics[f"burst.batchjob.cpu_ratio_to_{workload}"] = measure(savings)
     if throughput is not None:
         metrics["engine.jobs_per_second"] = measure([throughput.jobs_per_second])
         metrics["engine.cpu_ms"] = measure([1000 * throughput.cpu_per_job])

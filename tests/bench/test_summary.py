@@ -87,6 +87,7 @@ def test_metrics_are_medians_and_ratios_are_taken_within_a_round() -> None:
     metrics = summarize(rounds, None, None)
     assert metrics["burst.batchjob.jobs_per_second"] == measure([0.5, 1.0, 0.25])
     assert metrics["burst.batchjob.ratio_to_job"] == measure([2.0])
+    assert metrics["burst.batchjob.cpu_ratio_to_job"] == measure([1.0])
     assert metrics["burst.batchjob.controller_cpu_ms"].median == 2.0
     assert metrics["burst.job.controller_cpu_ms"].median == 5.0
     assert metrics["burst.job.controller_resident"].median == 100.0
