@@ -63,7 +63,8 @@ def facts(result: Result) -> str:
     parameters, rounds = result.parameters, result.rounds
     lines = [f"- Run: {result.facts.date}, commit {result.facts.commit}", f"- Machine: {result.facts.machine}"]
     if rounds:
-        each = f"{parameters.rounds} rounds" if parameters.rounds > 1 else "one round"
+        done = sum((r.load, r.workload) == ("burst", workloads.BATCH_JOB.name) for r in rounds)
+        each = f"{done} rounds" if done > 1 else "one round"
         lines += [
             f"- Cluster: embedded Kubernetes {result.facts.kubernetes}, {parameters.fake_nodes} fake nodes whose pods end at"
             " once. Everything, the client too, shares the machine. etcd doesn't wait for the disk (no fsync)",
