@@ -57,12 +57,13 @@ def test_everything_is_measured() -> None:
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_nothing_is_left_however_it_ends(number: signal.Signals) -> None:
+def test_nothing_is_left_however_it_ends(number: signal.Signals, tmp_path: Path) -> None:
     mark = f"BENCH_TEST={uuid.uuid4()}"
     name, _, value = mark.partition("=")
     command = [sys.executable, "-m", "tests.bench", "--only=engine", "--engine-jobs=1000000"]
     paths = os.pathsep.join([str(ROOT / "operator"), str(ROOT)])
-    environment = os.environ | {name: value, "PYTHONPATH": paths}
+    # Killed, it can't remove its files: they go with the test's.
+    environment = os.environ | {name: value, "PYTHONPATH": paths, "TMPDIR": str(tmp_path)}
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as bench:
