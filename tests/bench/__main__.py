@@ -32,6 +32,8 @@ def measure(parameters: Parameters) -> Result:
 
     rounds: list[Round] = []
     notes: list[str] = []
+    # Of the beginning: others may commit meanwhile.
+    facts, digest = machine.facts(), machine.digest()
     kubernetes = ""
     throughput: EngineThroughput | None = None
     memory: EngineMemory | None = None
@@ -41,8 +43,10 @@ def measure(parameters: Parameters) -> Result:
     if parameters.cluster:
         until = began + 60 * parameters.minutes
         rounds, kubernetes, notes = measure_cluster(parameters, until=until, say=say)
+    if machine.digest() != digest:
+        notes.append("The sources were changed during the run: its parts may have measured different code.")
     return Result(
-        facts=machine.facts(kubernetes=kubernetes),
+        facts=msgspec.structs.replace(facts, kubernetes=kubernetes),
         parameters=parameters,
         notes=notes,
         rounds=rounds,

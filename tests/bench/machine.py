@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import os
 import platform
 import subprocess
@@ -10,14 +11,15 @@ from pathlib import Path
 
 from tests.bench.result import Machine, RunFacts
 
+_ROOT = Path(__file__).parents[2]
 
-def facts(*, kubernetes: str) -> RunFacts:
-    """Describe this run."""
+
+def facts() -> RunFacts:
+    """Describe a run that begins now; which Kubernetes it has is not known yet."""
     return RunFacts(
         date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
         commit=_commit(),
         machine=machine(),
-        kubernetes=kubernetes,
     )
 
 
@@ -32,6 +34,16 @@ def machine() -> Machine:
     )
 
 
+def digest() -> str:
+    """A digest of everything that is measured: two that differ tell that somebody changed it meanwhile."""
+    found = hashlib.sha256()
+    for directory in ("operator", "crds", "manifests", "tests/bench", "tests/simulator"):
+        for path in sorted((_ROOT / directory).rglob("*")):
+            if path.suffix in {".py", ".yaml"}:
+                found.update(f"{path.relative_to(_ROOT)}\0".encode() + path.read_bytes() + b"\0")
+    return found.hexdigest()
+
+
 def _processor() -> str:
     for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         if line.startswith("model name"):
@@ -41,13 +53,10 @@ def _processor() -> str:
 
 def _commit() -> str:
     def git(*arguments: str) -> str:
-        directory = Path(__file__).parent
-        return subprocess.run(
-            ["git", *arguments], cwd=directory, capture_output=True, text=True, check=True
-        ).stdout.strip()
+        return subprocess.run(["git", *arguments], cwd=_ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        changed = git("status", "--porcelain", "--", "../../operator")
+        changed = git("status", "--porcelain", "--", "operator", "crds", "manifests")
         return git("rev-parse", "--short=10", "HEAD") + ("-changed" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

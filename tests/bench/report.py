@@ -70,7 +70,7 @@ def facts(result: Result) -> str:
             " once. Everything, the client too, shares the machine. etcd doesn't wait for the disk (no fsync)",
             f"- {each}, each with bare pods, native Jobs and BatchJobs in turn: medians over the rounds, extremes in brackets."
             " Times are of the submitting client's own clock, by watches",
-            f"- Other programs kept {max(r.other_load for r in rounds):.1f} cores busy at most,"
+            f"- During the rounds other programs kept {max(r.other_load for r in rounds):.1f} cores busy at most,"
             f" {sum(r.other_load for r in rounds) / len(rounds):.1f} on average",
         ]
     return "\n".join(lines + [f"- {note}" for note in result.notes])
@@ -155,6 +155,7 @@ def _engine(result: Result) -> Table:
             [f"jobs/s, {alone.jobs} at once (the simulator is the limit)", f"{alone.jobs_per_second:.0f}"],
             ["operator's CPU per job", f"{1e6 * alone.cpu_per_job:.0f} µs"],
             ["simulator's CPU per job", f"{1e6 * alone.simulator_cpu_per_job:.0f} µs"],
+            ["cores that other programs kept busy meanwhile", f"{alone.other_load:.1f}"],
         ]
     if (memory := result.memory) is not None:
         rows += [
