@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+from podwright.devcluster import components
+from podwright.devcluster.build import ensure_programs
+from podwright.devcluster.real_node import requirements
+from podwright.devcluster.reporting import LineReporter
+
+if TYPE_CHECKING:
+    from _pytest.capture import CaptureManager
 
 # Derandomized by default: a run fails for what the change did, not for the seed. `HYPOTHESIS_PROFILE=explore` looks for
 # new examples, for longer.
@@ -29,3 +39,23 @@ def _no_cluster_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test may reach the user's own cluster by accident: whoever needs a cluster gets a kubeconfig as an argument."""
     monkeypatch.setenv("KUBECONFIG", os.devnull)
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+
+
+@pytest.fixture(scope="session")
+def built_programs(pytestconfig: pytest.Config) -> None:
+    """The programs of the clusters are built. On a new machine that takes minutes, which must not be some test's time."""
+    real = () if requirements.why_not_real() else components.REAL_NODES
+    capture: CaptureManager | None = pytestconfig.pluginmanager.getplugin("capturemanager")
+    assert capture is not None
+    with capture.global_and_fixture_disabled():
+        ensure_programs(
+            (*components.CONTROL_PLANE, *components.FAKE_NODES, *real, *components.HELM),
+            reporter=LineReporter(sys.stderr),
+        )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _programs_first(request: pytest.FixtureRequest) -> None:
+    """Build before the first fixture that may start a cluster, if any selected test needs one."""
+    if any(item.get_closest_marker("cluster") for item in request.session.items):
+        request.getfixturevalue("built_programs")

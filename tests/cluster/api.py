@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
 OPERATOR = "system:serviceaccount:podwright-system:podwright-operator"
+_IDLE_SECONDS = 30.0  # the API server closes what was idle for longer than 90 s
 
 _PREFIXES = {
     "BatchJob": ("/apis/podwright.dev/v1alpha1", "batchjobs"),
@@ -53,11 +55,31 @@ class Answer:
         return self.body
 
 
+class Connection(http.client.HTTPSConnection):
+    """A connection that opens anew, before the next request, if it was idle for long or the last request broke off."""
+
+    _used = 0.0
+
+    def exchange(self, method: str, target: str, body: str | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        """Give the status code and the body of the answer."""
+        if time.monotonic() - self._used > _IDLE_SECONDS:
+            self.close()
+        try:
+            self.request(method, target, body=body, headers=headers)
+            with self.getresponse() as response:
+                answer = response.status, response.read()
+        except BaseException:  # also a test's timeout
+            self.close()
+            raise
+        self._used = time.monotonic()
+        return answer
+
+
 @dataclass(frozen=True)
 class Api:
     """One connection to the API server as administrator, acting as `user` if that is set. Not for several threads."""
 
-    connection: http.client.HTTPSConnection
+    connection: Connection
     user: str = ""
 
     @classmethod
@@ -67,7 +89,7 @@ class Api:
         context = ssl.create_default_context(cafile=str(cluster.ca_file))
         context.load_cert_chain(certificates / "admin.crt", certificates / "admin.key")
         parts = urlsplit(cluster.server)
-        return cls(http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=30, context=context))
+        return cls(Connection(parts.hostname or "", parts.port, timeout=30, context=context))
 
     def acting_as(self, user: str) -> Api:
         """The same connection with another user's rights (impersonation)."""
@@ -87,10 +109,8 @@ class Api:
             headers["Impersonate-User"] = self.user
         target = f"{path}?{urlencode(query)}" if query else path
         content = None if body is None else json.dumps(body)
-        self.connection.request(method, target, body=content, headers=headers)
-        response = self.connection.getresponse()
-        raw = response.read()
-        return Answer(response.status, json.loads(raw) if raw.startswith(b"{") else {"message": raw.decode()})
+        code, raw = self.connection.exchange(method, target, content, headers)
+        return Answer(code, json.loads(raw) if raw.startswith(b"{") else {"message": raw.decode()})
 
     def create(self, manifest: Mapping[str, Any], *, dry_run: bool = False) -> Answer:
         """Create the object in its namespace."""
