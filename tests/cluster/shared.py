@@ -78,6 +78,7 @@ def _await_policies(api: Api) -> None:
     unlabelled = make_pod(namespace="default")
     shard_0 = make_pod(namespace="default", labels={names.LABEL_SHARD: "0"})
     probe = make_job(namespace="default", name="probe")
+    other_template = {"spec": {"template": {"metadata": {"labels": {"a": "b"}}}}}
     deadline = time.monotonic() + 30
     api.create(probe).expect()
     while not (
@@ -85,6 +86,7 @@ def _await_policies(api: Api) -> None:
         and "podwright fence" in api.acting_as(OPERATOR).create(unlabelled, dry_run=True).words
         and "podwright-fence" in api.acting_as(OPERATOR).create(shard_0, dry_run=True).words
         and "podwright:" in api.patch("BatchJob", "default", "probe", {"status": {}}, subresource="status").words
+        and "podwright:" in api.patch("BatchJob", "default", "probe", other_template, dry_run=True).words
     ):
         assert time.monotonic() < deadline, "the admission policies didn't come into force"
         time.sleep(0.05)

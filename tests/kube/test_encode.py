@@ -137,7 +137,11 @@ def test_release_pod_leaves_other_finalizers_alone() -> None:
     assert (request.method, request.path) == ("PATCH", "/api/v1/namespaces/team-a/pods/p")
     assert request.content_type == "application/strategic-merge-patch+json"
     assert json.loads(request.body or b"") == {
-        "metadata": {"uid": "pu", "$deleteFromPrimitiveList/finalizers": ["podwright.dev/accounting"]}
+        "metadata": {
+            "uid": "pu",
+            "managedFields": [{}],
+            "$deleteFromPrimitiveList/finalizers": ["podwright.dev/accounting"],
+        }
     }
 
 

@@ -290,6 +290,16 @@ async def test_a_proxy_that_ends_every_watch_does_not_cause_a_hot_loop() -> None
         assert "ended at once" in now.reflector.problem
 
 
+async def test_what_no_watch_tells_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loaded API server drops a watch that can't be fed quickly enough, again and again, before it tells anything."""
+    monkeypatch.setattr(module, "_FIRST_DELAY", 0.02)
+    lists = [listed(10), listed(30, job("a", 25))]
+    async with running(lists=lists, watches=[[], [], [], [added("b", 31), 60.0]]) as now:
+        await now.until_mirrored(a=25, b=31)
+        assert now.script.watched_from == [10, 10, 10, 30]
+        assert now.mirror.lists == [10, 30]
+
+
 async def test_errors_within_every_watch_do_not_cause_a_hot_loop() -> None:
     async with running(lists=[listed(10)], watches=[[event_json("ERROR", status_json(410))]]) as now:
         await asyncio.sleep(1.0)

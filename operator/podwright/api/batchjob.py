@@ -6,7 +6,7 @@ from pydantic import Field
 
 from podwright.api.batchjob_status import BatchJobStatus
 from podwright.api.kind import Column, Kind
-from podwright.api.model import ApiModel, Rule, immutable, validated_by
+from podwright.api.model import ATOMIC_MAP, ApiModel, Rule, immutable, validated_by
 from podwright.api.pod.template import PodTemplate
 from podwright.api.scalars import Count, Delay, Int32, Timeout, valid_duration
 from podwright.core import names
@@ -77,7 +77,8 @@ class BatchJobSpec(ApiModel):
         )
     )
 
-    template: Annotated[PodTemplate, immutable(remedy=_ANEW)] = Field(
+    # That it is immutable is an admission policy's business: a rule here would be checked with every status as well.
+    template: Annotated[PodTemplate, ATOMIC_MAP] = Field(
         description="The pod that runs the job. Each attempt gets a new one. Immutable."
     )
     priority: Annotated[Int32, Field(ge=-1_000_000, le=1_000_000)] = Field(
@@ -110,7 +111,8 @@ class BatchJob(ApiModel):
     """A job: a pod that is run to completion, and run again if it fails."""
 
     spec: BatchJobSpec = Field(description="What is wanted. Written by people and tools, never by the operator.")
-    status: BatchJobStatus = Field(
+    # It has one writer, so who owns which of its fields needs no record, which every write would have to pay for.
+    status: Annotated[BatchJobStatus, ATOMIC_MAP] = Field(
         BatchJobStatus(),
         description="What is. Written by the operator only.",
     )

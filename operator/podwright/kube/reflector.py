@@ -29,6 +29,7 @@ _WATCH_SECONDS: Final = (290, 590)
 _FIRST_DELAY: Final = 0.25
 _LONGEST_DELAY: Final = 30.0
 _PATIENCE: Final = 5  # failed watches in a row before the list is read anew
+_FRUITLESS: Final = 3  # the same for watches that end before they tell anything
 _SOUND_SECONDS: Final = 10.0  # a watch that lasted so long had no problem, even if nothing happened
 
 _log = logging.getLogger(__name__)
@@ -168,8 +169,13 @@ class Reflector(Generic[View]):
                     if handled % _LINES_PER_TURN == 0:
                         await asyncio.sleep(0)
         if not handled and not self._was_sound():
+            problem = f"{self._path}: the watch ended at once"
+            if self._failures + 1 >= _FRUITLESS:
+                # A loaded API server drops watches that it can't feed quickly enough, and the longer we wait the more
+                # there is to feed. A list gets over all of it.
+                raise _ListAgain(problem)
             # Some proxies end streams at once; without a pause this would be a hot loop.
-            await self._back_off(f"{self._path}: the watch ended at once")
+            await self._back_off(problem)
 
     def _take(self, event: WatchEvent[View]) -> None:
         item = event.item
