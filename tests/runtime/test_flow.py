@@ -55,3 +55,12 @@ def test_a_fast_server_is_not_strained_by_a_little_more() -> None:
     for _ in range(100):
         gauge.answered(0.015)
     assert not gauge.is_strained()
+
+
+def test_a_long_burst_is_not_taken_for_the_rule() -> None:
+    gauge = LatencyGauge()
+    for _ in range(100):
+        gauge.answered(0.004)
+    for _ in range(6000):
+        gauge.answered(0.04)
+    assert gauge.is_strained()
