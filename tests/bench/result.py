@@ -23,7 +23,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True):
     engine_jobs: int = 5000
     active_jobs: int = 10_000
     finished_jobs: int = 10_000
-    minutes: float = 8.0
+    minutes: float = 12
     """After these no further round begins."""
     cluster: bool = True
     engine: bool = True
