@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from podwright.core.names import pod_name
+from podwright.core.spec import Retention
 from podwright.core.view import Attempt, JobStatus, JobView, Outcome, PodPhase, PodView
 
 CREATED = 1_000_000.0
@@ -26,6 +27,11 @@ def make_job(*, uid: str = "job-uid", name: str = "job", **changes: Any) -> JobV
         "template": msgspec.json.encode(TEMPLATE),
     }
     return JobView(**{**fields, **changes})
+
+
+def kept_for(seconds: float | None) -> Retention:
+    """Build what a plain `ttlSecondsAfterFinished` means."""
+    return Retention(succeeded=seconds, failed=seconds, cancelled=seconds)
 
 
 def make_pod(job: JobView, *, attempt: int = 0, **changes: Any) -> PodView:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from podwright.core.job.phase import Phase
 from podwright.core.view import JobView, PodView
 from podwright.store.jobs import JobStore
-from tests.builders import finished, make_attempt, make_job, make_pod, running, with_status
+from tests.builders import finished, kept_for, make_attempt, make_job, make_pod, running, with_status
 
 JOB = make_job()
 
@@ -139,11 +139,13 @@ def test_an_accounted_pod_of_a_finished_job_is_forgotten_for_good(store: JobStor
 def test_of_a_finished_job_only_what_is_needed_is_kept(store: JobStore) -> None:
     attempts = (make_attempt(JOB, number=0, message="a" * 1000), make_attempt(JOB, number=1))
     store.put_job(
-        with_status(job_at(1, ttl=5.0), phase=Phase.FAILED, finished=9.0, message="b" * 1000, attempts=attempts)
+        with_status(
+            job_at(1, retention=kept_for(5.0)), phase=Phase.FAILED, finished=9.0, message="b" * 1000, attempts=attempts
+        )
     )
     kept = store.job(JOB.uid)
     assert kept is not None
-    assert (kept.template, kept.status.message, kept.status.finished, kept.ttl) == (b"", "", 9.0, 5.0)
+    assert (kept.template, kept.status.message, kept.status.finished, kept.retention) == (b"", "", 9.0, kept_for(5.0))
     assert [(a.number, a.pod_uid, a.message) for a in kept.status.attempts] == [
         (attempt.number, attempt.pod_uid, "") for attempt in attempts
     ]

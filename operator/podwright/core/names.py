@@ -28,6 +28,16 @@ ENV_ATTEMPT: Final = "PODWRIGHT_ATTEMPT"
 ENV_IDEMPOTENCY_KEY: Final = "PODWRIGHT_IDEMPOTENCY_KEY"
 ENV_FENCING_TOKEN: Final = "PODWRIGHT_FENCING_TOKEN"  # noqa: S105 - the name of a variable, no secret
 
+# Keys of labels and annotations by which Argo CD and Flux mark what they would create again.
+GITOPS_MARKS: Final = frozenset(
+    {
+        "argocd.argoproj.io/tracking-id",
+        "argocd.argoproj.io/instance",
+        "kustomize.toolkit.fluxcd.io/name",
+        "helm.toolkit.fluxcd.io/name",
+    }
+)
+
 _NAME_LIMIT: Final = 63  # a pod's host name is cut at a DNS label's length; equal prefixes would then collide
 _HASH_LENGTH: Final = 10
 

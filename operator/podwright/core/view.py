@@ -8,7 +8,17 @@ import enum
 
 import msgspec
 
+from podwright.core.index_set import EMPTY, IndexSet
 from podwright.core.job.phase import Phase
+from podwright.core.spec import (
+    ArraySpec,
+    CancelMode,
+    DeliveryMode,
+    Dependency,
+    FailurePolicy,
+    Retention,
+    RetryPolicy,
+)
 
 
 class PodPhase(enum.StrEnum):
@@ -19,13 +29,6 @@ class PodPhase(enum.StrEnum):
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"
     UNKNOWN = "Unknown"
-
-
-class CancelMode(enum.StrEnum):
-    """`spec.cancel`: how the running pod of a cancelled job is stopped."""
-
-    GRACEFUL = "Graceful"
-    IMMEDIATE = "Immediate"
 
 
 class Outcome(enum.StrEnum):
@@ -78,9 +81,21 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.deletion_requested is not None and not self.node
 
 
-class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """`status.attempts[]`: one try to run the job, in one pod. `outcome` is None while it goes on."""
+class Budget(enum.StrEnum):
+    """Which of `spec.retry`'s limits a failure is charged to."""
 
+    USER = "User"
+    PLATFORM = "Platform"
+    TIMEOUT = "Timeout"
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """`status.attempts[]`: one try to run the job, in one pod. `outcome` is None while it goes on.
+
+    `index` is the task's or pack's, in an array. A failure without a `budget` was free.
+    """
+
+    index: int | None = None
     number: int
     pod_name: str
     pod_uid: str = ""
@@ -88,9 +103,37 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     started: float | None = None
     ended: float | None = None
     outcome: Outcome | None = None
+    budget: Budget | None = None
     exit_code: int | None = None
     reason: str = ""
     message: str = ""
+
+
+class RetryGroup(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """`status.array.retries[]`, `.taskFailures[]`: tasks (or packs) that are not done and were tried alike.
+
+    `since` is when the last of their attempts was recorded, from which the delay counts; `delay` is one they asked for.
+    """
+
+    indexes: IndexSet
+    attempts: int
+    failed: int = 0
+    platform: int = 0
+    timeouts: int = 0
+    out_of_memory: int = 0
+    since: float | None = None
+    delay: int | None = None
+
+
+class ArrayRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """`status.array`. What is in none of its sets has not ended an attempt."""
+
+    succeeded: IndexSet = EMPTY
+    failed: IndexSet = EMPTY
+    running: IndexSet = EMPTY
+    started: IndexSet = EMPTY
+    retries: tuple[RetryGroup, ...] = ()
+    task_failures: tuple[RetryGroup, ...] = ()
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -105,7 +148,10 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class JobStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """`status` of a BatchJob. `attempts` holds the last few; `attempt_count` and `failed_count` count all that ended."""
+    """`status` of a BatchJob. `attempts` holds the last few; the counts are of all that ended.
+
+    `outputs` is a JSON object as text, `artifacts` are pairs of name and URL.
+    """
 
     observed_generation: int = -1
     phase: Phase | None = None
@@ -116,22 +162,25 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     next_attempt: float | None = None
     attempt_count: int = 0
     failed_count: int = 0
+    platform_failed_count: int = 0
+    timeout_count: int = 0
+    out_of_memory_count: int = 0
+    lost_node_count: int = 0
     progress: str = ""
     attempts: tuple[Attempt, ...] = ()
+    array: ArrayRecord | None = None
+    outputs: str = ""
+    artifacts: tuple[tuple[str, str], ...] = ()
+    duplicate_of: str = ""
     conditions: tuple[Condition, ...] = ()
 
 
-class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """`spec.retry`: at most `limit` further attempts, delayed by exponential backoff with full jitter."""
-
-    limit: int = 3
-    initial: float = 10.0
-    factor: int = 2
-    maximum: float = 360.0
-
-
 class JobView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One BatchJob. `template` is the raw JSON of `spec.template`, empty once the job is terminal (never needed again)."""
+    """One BatchJob. `template` is the raw JSON of `spec.template`, empty once the job is terminal (never needed again).
+
+    `problem` says why the spec can't be carried out, where the API server could not find that out. `start_timeout` and the
+    like are `spec.timeouts`.
+    """
 
     uid: str
     namespace: str
@@ -148,7 +197,21 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     retry: RetryPolicy = RetryPolicy()
     attempt_timeout: float | None = None
     total_timeout: float | None = None
-    ttl: float | None = None
+    queue_timeout: float | None = None
+    start_timeout: float | None = None
+    progress_timeout: float | None = None
+    task_timeout: float | None = None
+    retention: Retention = Retention()
+    array: ArraySpec | None = None
+    failure_policy: FailurePolicy = FailurePolicy()
+    dead_letter: bool = True
+    delivery: DeliveryMode = DeliveryMode.AT_LEAST_ONCE
+    worker_timeout: int | None = None
+    idempotency_key: str = ""
+    dedup_window: float = 86400.0
+    start_at: float | None = None
+    dependencies: tuple[Dependency, ...] = ()
+    problem: str = ""
 
 
 class RefusalKind(enum.StrEnum):

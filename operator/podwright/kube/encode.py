@@ -11,7 +11,7 @@ import msgspec
 
 from podwright.core.commands import CreatePod, DeleteJob, DeletePod, NoteProblem, ReleasePod, WriteStatus
 from podwright.core.names import FINALIZER, GROUP, JOB_PLURAL, VERSION
-from podwright.core.view import Attempt, Condition, JobStatus
+from podwright.core.view import ArrayRecord, Attempt, Condition, JobStatus, RetryGroup
 from podwright.kube.times import format_time
 
 JSON: Final = "application/json"
@@ -152,11 +152,61 @@ def status_fields(status: JobStatus) -> dict[str, Any]:
         "progress": status.progress or None,
         "attempts": [_attempt(attempt) for attempt in status.attempts],
         "conditions": [_condition(condition) for condition in status.conditions],
+        **_without_nulls(_kept_once_set(status)),
     }
+
+
+def _kept_once_set(status: JobStatus) -> dict[str, Any]:
+    """Give the fields that are never unset again, so that a patch need not name them while they are empty."""
+    return {
+        "platformFailedCount": status.platform_failed_count or None,
+        "timeoutCount": status.timeout_count or None,
+        "outOfMemoryCount": status.out_of_memory_count or None,
+        "lostNodeCount": status.lost_node_count or None,
+        "array": None if status.array is None else _array(status.array),
+        "outputs": msgspec.Raw(status.outputs.encode()) if status.outputs else None,
+        "artifacts": [{"name": name, "url": url} for name, url in status.artifacts] or None,
+        "duplicateOf": status.duplicate_of or None,
+    }
+
+
+def _array(record: ArrayRecord) -> dict[str, Any]:
+    return {
+        "succeeded": len(record.succeeded),
+        "failed": len(record.failed),
+        "running": len(record.running),
+        "succeededIndexes": str(record.succeeded) or None,
+        "failedIndexes": str(record.failed) or None,
+        "runningIndexes": str(record.running) or None,
+        "startedIndexes": str(record.started) or None,
+        "retries": [_retries(group) for group in record.retries] or None,
+        "taskFailures": [_retries(group) for group in record.task_failures] or None,
+    }
+
+
+def _retries(group: RetryGroup) -> dict[str, Any]:
+    return _without_nulls(
+        {
+            "indexes": str(group.indexes),
+            "attempts": group.attempts,
+            "failed": group.failed or None,
+            "platform": group.platform or None,
+            "timeouts": group.timeouts or None,
+            "outOfMemory": group.out_of_memory or None,
+            "since": _time(group.since),
+            "delaySeconds": group.delay,
+        }
+    )
+
+
+def _without_nulls(fields: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is unset: a merge patch replaces lists as they are, and would store a null inside one."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:
     fields = {
+        "index": attempt.index,
         "number": attempt.number,
         "podName": attempt.pod_name,
         "podUID": attempt.pod_uid or None,
@@ -164,12 +214,12 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "startTime": _time(attempt.started),
         "endTime": _time(attempt.ended),
         "outcome": attempt.outcome,
+        "budget": attempt.budget,
         "exitCode": attempt.exit_code,
         "reason": attempt.reason or None,
         "message": attempt.message or None,
     }
-    # A merge patch replaces lists as they are: a null inside one would be stored, not removed.
-    return {name: value for name, value in fields.items() if value is not None}
+    return _without_nulls(fields)
 
 
 def _condition(condition: Condition) -> dict[str, Any]:

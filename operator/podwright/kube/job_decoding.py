@@ -10,19 +10,23 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from podwright.core.index_set import IndexSet
 from podwright.core.job.phase import Phase
-from podwright.core.view import Attempt, CancelMode, Condition, JobStatus, JobView, Outcome, RetryPolicy
+from podwright.core.names import GITOPS_MARKS
+from podwright.core.spec import CancelMode, DeliveryMode
+from podwright.core.view import ArrayRecord, Attempt, Budget, Condition, JobStatus, JobView, Outcome, RetryGroup
+from podwright.kube import spec_decoding as spec
 from podwright.kube.times import parse_duration, unix_seconds
 
 Time = datetime.datetime
 _Count = Annotated[int, msgspec.Meta(ge=0)]
-_DEFAULT_RETRY: Final = RetryPolicy()
 _EMPTY_STATUS: Final = JobStatus()
 
 
-class AttemptStatus(msgspec.Struct, gc=False, rename="camel"):
+class AttemptStatus(msgspec.Struct, gc=False, kw_only=True, rename="camel"):
     """`status.attempts[]`."""
 
+    index: _Count | None = None
     number: _Count
     pod_name: str
     pod_uid: str = msgspec.field(name="podUID", default="")
@@ -30,6 +34,7 @@ class AttemptStatus(msgspec.Struct, gc=False, rename="camel"):
     start_time: Time | None = None
     end_time: Time | None = None
     outcome: Outcome | None = None
+    budget: Budget | None = None
     exit_code: int | None = None
     reason: str = ""
     message: str = ""
@@ -46,6 +51,37 @@ class ConditionStatus(msgspec.Struct, gc=False, rename="camel"):
     observed_generation: int = 0
 
 
+class TaskRetries(msgspec.Struct, gc=False, rename="camel"):
+    """`status.array.retries[]` and `.taskFailures[]`."""
+
+    indexes: str
+    attempts: _Count
+    failed: _Count = 0
+    platform: _Count = 0
+    timeouts: _Count = 0
+    out_of_memory: _Count = 0
+    since: Time | None = None
+    delay_seconds: _Count | None = None
+
+
+class ArrayStatus(msgspec.Struct, gc=False, rename="camel"):
+    """`status.array`; the counts follow from the sets."""
+
+    succeeded_indexes: str = ""
+    failed_indexes: str = ""
+    running_indexes: str = ""
+    started_indexes: str = ""
+    retries: list[TaskRetries] | None = None
+    task_failures: list[TaskRetries] | None = None
+
+
+class Artifact(msgspec.Struct, gc=False):
+    """`status.artifacts[]`."""
+
+    name: str
+    url: str
+
+
 class BatchJobStatus(msgspec.Struct, gc=False, rename="camel"):
     """`status` of a BatchJob."""
 
@@ -58,18 +94,17 @@ class BatchJobStatus(msgspec.Struct, gc=False, rename="camel"):
     next_attempt_time: Time | None = None
     attempt_count: _Count = 0
     failed_count: _Count = 0
+    platform_failed_count: _Count = 0
+    timeout_count: _Count = 0
+    out_of_memory_count: _Count = 0
+    lost_node_count: _Count = 0
     progress: str = ""
     attempts: list[AttemptStatus] | None = None
     conditions: list[ConditionStatus] | None = None
-
-
-class Retry(msgspec.Struct, gc=False):
-    """`spec.retry`."""
-
-    limit: _Count = 3
-    initial: str = "10s"
-    factor: Annotated[int, msgspec.Meta(ge=1)] = 2
-    maximum: str = msgspec.field(name="max", default="6m")
+    array: ArrayStatus | None = None
+    outputs: msgspec.Raw | None = None
+    artifacts: list[Artifact] | None = None
+    duplicate_of: str = ""
 
 
 class Timeouts(msgspec.Struct, gc=False):
@@ -77,6 +112,10 @@ class Timeouts(msgspec.Struct, gc=False):
 
     attempt: str | None = None
     total: str | None = None
+    queue: str | None = None
+    start: str | None = None
+    progress: str | None = None
+    task: str | None = None
 
 
 class BatchJobSpec(msgspec.Struct, gc=False, rename="camel"):
@@ -86,9 +125,19 @@ class BatchJobSpec(msgspec.Struct, gc=False, rename="camel"):
     priority: int = 0
     suspend: bool = False
     cancel: CancelMode | None = None
-    retry: Retry | None = None
+    retry: spec.Retry | None = None
     timeouts: Timeouts | None = None
     ttl_seconds_after_finished: _Count | None = None
+    retention: spec.Keep | None = None
+    array: spec.Array | None = None
+    failure_policy: spec.Failures | None = None
+    on_exhausted: str = "DeadLetter"
+    delivery_mode: DeliveryMode = DeliveryMode.AT_LEAST_ONCE
+    worker_timeout_seconds: _Count | None = None
+    idempotency_key: str = ""
+    dedup_window: str = "24h"
+    start_at: Time | None = None
+    depends_on: list[spec.DependsOn] | None = None
 
 
 class BatchJobMetadata(msgspec.Struct, gc=False, rename="camel"):
@@ -101,6 +150,8 @@ class BatchJobMetadata(msgspec.Struct, gc=False, rename="camel"):
     creation_timestamp: Time
     generation: int = 0
     deletion_timestamp: Time | None = None
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
 
 
 class BatchJob(msgspec.Struct, gc=False):
@@ -111,16 +162,22 @@ class BatchJob(msgspec.Struct, gc=False):
     status: BatchJobStatus | None = None
 
 
+_NO_TIMEOUTS: Final = Timeouts()
+
+
 def job_view(job: BatchJob) -> JobView:
     """Give the view of a job; the template of one that is over is dropped, since nothing will run of it any more.
 
     Raises:
         ValueError: a duration or the resourceVersion is malformed.
     """
-    metadata, spec = job.metadata, job.spec
+    metadata, wanted = job.metadata, job.spec
     status = _EMPTY_STATUS if job.status is None else status_view(job.status)
     over = status.phase is not None and status.phase.terminal
-    timeouts, ttl = spec.timeouts, spec.ttl_seconds_after_finished
+    timeouts = wanted.timeouts or _NO_TIMEOUTS
+    array, problem = (None, "") if wanted.array is None else spec.array_spec(wanted.array)
+    if array is not None and over:
+        array = msgspec.structs.replace(array, items=())
     return JobView(
         uid=metadata.uid,
         namespace=intern(metadata.namespace),
@@ -129,16 +186,32 @@ def job_view(job: BatchJob) -> JobView:
         generation=metadata.generation,
         created=unix_seconds(metadata.creation_timestamp),
         # A copy: the raw value is a window into the whole page and would keep it in memory.
-        template=b"" if over else bytes(spec.template),
+        template=b"" if over else bytes(wanted.template),
         status=status,
         deleting=metadata.deletion_timestamp is not None,
-        priority=spec.priority,
-        suspend=spec.suspend,
-        cancel=spec.cancel,
-        retry=_DEFAULT_RETRY if spec.retry is None else _retry(spec.retry),
-        attempt_timeout=None if timeouts is None else _seconds(timeouts.attempt),
-        total_timeout=None if timeouts is None else _seconds(timeouts.total),
-        ttl=None if ttl is None else float(ttl),
+        priority=wanted.priority,
+        suspend=wanted.suspend,
+        cancel=wanted.cancel,
+        retry=spec.retry_policy(wanted.retry),
+        attempt_timeout=_seconds(timeouts.attempt),
+        total_timeout=_seconds(timeouts.total),
+        queue_timeout=_seconds(timeouts.queue),
+        start_timeout=_seconds(timeouts.start),
+        progress_timeout=_seconds(timeouts.progress),
+        task_timeout=_seconds(timeouts.task),
+        retention=spec.retention(
+            ttl=wanted.ttl_seconds_after_finished, keep=wanted.retention, gitops=_is_kept_by_gitops(metadata)
+        ),
+        array=array,
+        failure_policy=spec.failure_policy(wanted.failure_policy),
+        dead_letter=wanted.on_exhausted == "DeadLetter",
+        delivery=wanted.delivery_mode,
+        worker_timeout=wanted.worker_timeout_seconds,
+        idempotency_key=wanted.idempotency_key,
+        dedup_window=parse_duration(wanted.dedup_window),
+        start_at=_time(wanted.start_at),
+        dependencies=tuple([spec.dependency(entry) for entry in wanted.depends_on or ()]),
+        problem=problem,
     )
 
 
@@ -155,14 +228,47 @@ def status_view(status: BatchJobStatus) -> JobStatus:
         next_attempt=_time(status.next_attempt_time),
         attempt_count=status.attempt_count,
         failed_count=status.failed_count,
+        platform_failed_count=status.platform_failed_count,
+        timeout_count=status.timeout_count,
+        out_of_memory_count=status.out_of_memory_count,
+        lost_node_count=status.lost_node_count,
         progress=intern(status.progress),
         attempts=tuple([_attempt(attempt) for attempt in status.attempts or ()]),
         conditions=tuple([_condition(condition, message) for condition in status.conditions or ()]),
+        array=None if status.array is None else _array(status.array),
+        outputs="" if status.outputs is None else bytes(status.outputs).decode(),
+        artifacts=tuple([(artifact.name, artifact.url) for artifact in status.artifacts or ()]),
+        duplicate_of=status.duplicate_of,
+    )
+
+
+def _array(array: ArrayStatus) -> ArrayRecord:
+    return ArrayRecord(
+        succeeded=IndexSet.parse(array.succeeded_indexes),
+        failed=IndexSet.parse(array.failed_indexes),
+        running=IndexSet.parse(array.running_indexes),
+        started=IndexSet.parse(array.started_indexes),
+        retries=tuple([_retries(group) for group in array.retries or ()]),
+        task_failures=tuple([_retries(group) for group in array.task_failures or ()]),
+    )
+
+
+def _retries(group: TaskRetries) -> RetryGroup:
+    return RetryGroup(
+        indexes=IndexSet.parse(group.indexes),
+        attempts=group.attempts,
+        failed=group.failed,
+        platform=group.platform,
+        timeouts=group.timeouts,
+        out_of_memory=group.out_of_memory,
+        since=_time(group.since),
+        delay=group.delay_seconds,
     )
 
 
 def _attempt(attempt: AttemptStatus) -> Attempt:
     return Attempt(
+        index=attempt.index,
         number=attempt.number,
         pod_name=attempt.pod_name,
         pod_uid=attempt.pod_uid,
@@ -170,6 +276,7 @@ def _attempt(attempt: AttemptStatus) -> Attempt:
         started=_time(attempt.start_time),
         ended=_time(attempt.end_time),
         outcome=attempt.outcome,
+        budget=attempt.budget,
         exit_code=attempt.exit_code,
         reason=intern(attempt.reason),
         message=attempt.message,
@@ -188,14 +295,9 @@ def _condition(condition: ConditionStatus, message: str) -> Condition:
     )
 
 
-def _retry(retry: Retry) -> RetryPolicy:
-    policy = RetryPolicy(
-        limit=retry.limit,
-        initial=parse_duration(retry.initial),
-        factor=retry.factor,
-        maximum=parse_duration(retry.maximum),
-    )
-    return _DEFAULT_RETRY if policy == _DEFAULT_RETRY else policy
+def _is_kept_by_gitops(metadata: BatchJobMetadata) -> bool:
+    """Tell whether a tool would create the job again if it were deleted."""
+    return any(key in GITOPS_MARKS for keys in (metadata.labels, metadata.annotations) for key in keys or ())
 
 
 def _seconds(duration: str | None) -> float | None:

@@ -9,8 +9,9 @@ from podwright.core.commands import ConfirmPod, CreatePod, Decision, DeleteJob, 
 from podwright.core.job.decide import decide_job
 from podwright.core.job.phase import Phase
 from podwright.core.job.unfinished import SETTLE
-from podwright.core.view import CancelMode, JobView, Outcome, PodView, Refusal, RefusalKind, RetryPolicy
-from tests.builders import CREATED, finished, make_attempt, make_job, make_pod, running, with_status
+from podwright.core.spec import CancelMode, RetryPolicy
+from podwright.core.view import JobView, Outcome, PodView, Refusal, RefusalKind
+from tests.builders import CREATED, finished, kept_for, make_attempt, make_job, make_pod, running, with_status
 
 NOW = CREATED + 100
 
@@ -287,7 +288,7 @@ def test_a_stray_pod_of_a_finished_job_is_ended_and_let_go() -> None:
     ids=["too early", "expired", "a creation may still be on its way"],
 )
 def test_expiry(now: float, keep_until: float, want: float | None) -> None:
-    job = with_status(make_job(ttl=60.0), phase=Phase.SUCCEEDED, finished=NOW)
+    job = with_status(make_job(retention=kept_for(60.0)), phase=Phase.SUCCEEDED, finished=NOW)
     decision = decide_job(job=job, pods=(), refusal=None, now=now, keep_until=keep_until)
     if want is None:
         assert [type(command) for command in decision.commands] == [DeleteJob]
@@ -296,7 +297,9 @@ def test_expiry(now: float, keep_until: float, want: float | None) -> None:
 
 
 def test_an_expired_job_waits_for_its_pods_to_be_accounted() -> None:
-    job = with_status(make_job(ttl=0.0), phase=Phase.FAILED, finished=NOW, attempts=(make_attempt(make_job()),))
+    job = with_status(
+        make_job(retention=kept_for(0.0)), phase=Phase.FAILED, finished=NOW, attempts=(make_attempt(make_job()),)
+    )
     assert [type(c) for c in decide(job, finished(make_pod(job), at=NOW, exit_code=1)).commands] == [ReleasePod]
 
 

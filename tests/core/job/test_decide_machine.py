@@ -25,7 +25,8 @@ from podwright.core.commands import (
 )
 from podwright.core.job.decide import decide_job
 from podwright.core.job.phase import require_transition
-from podwright.core.view import CancelMode, JobView, Outcome, PodPhase, PodView, RetryPolicy
+from podwright.core.spec import CancelMode, RetryPolicy
+from podwright.core.view import JobView, Outcome, PodPhase, PodView
 from tests.builders import CREATED, finished, make_job, make_pod, running
 
 CODES = st.sampled_from([0, 0, 1, 137])

@@ -3,11 +3,11 @@
 import pytest
 
 from podwright.core.job.retention import expires_at
-from tests.builders import make_job, with_status
+from tests.builders import kept_for, make_job, with_status
 
 
 @pytest.mark.parametrize(
     ("ttl", "finished", "want"), [(None, 10.0, None), (60.0, None, None), (0.0, 10.0, 10.0), (60.0, 10.0, 70.0)]
 )
 def test_expiry(ttl: float | None, finished: float | None, want: float | None) -> None:
-    assert expires_at(with_status(make_job(ttl=ttl), finished=finished)) == want
+    assert expires_at(with_status(make_job(retention=kept_for(ttl)), finished=finished)) == want

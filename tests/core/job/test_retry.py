@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podwright.core.job.retry import exhausted, retry_delay
-from podwright.core.view import RetryPolicy
+from podwright.core.spec import RetryPolicy
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ Source of the rule: "Exponential Backoff And Jitter" (AWS Architecture Blog): sl
 """
 
 from podwright.core.jitter import fraction
-from podwright.core.view import RetryPolicy
+from podwright.core.spec import RetryPolicy
 
 _EXPONENT_LIMIT = 64  # factor^n must not grow into numbers that float cannot hold
 

@@ -4,7 +4,8 @@ import enum
 
 from podwright.core.job.deadline import total_deadline
 from podwright.core.job.phase import Phase
-from podwright.core.view import CancelMode, JobView
+from podwright.core.spec import CancelMode
+from podwright.core.view import JobView
 
 
 class Stop(enum.StrEnum):
