@@ -9,7 +9,7 @@ from pydantic import Field
 from podwright.api.condition import Conditions
 from podwright.api.model import ATOMIC, ApiModel, Rule, list_map, validated_by
 from podwright.api.scalars import Count, Generation, Int32, Message, ObjectName, Opaque, Reason, Uid, Word
-from podwright.core.job.phase import TERMINAL, TRANSITIONS, Phase
+from podwright.core.job.phase import TERMINAL, TRANSITIONS, UNSUCCESSFUL, Phase
 
 
 def _cel(value: object) -> str:
@@ -68,9 +68,8 @@ _RULES: Final = (
         field_path=".conditions",
     ),
     Rule(
-        rule=f"{_condition('Failed')} == ({_ENDED} && self.phase != '{Phase.SUCCEEDED}')",
-        message="condition Failed must be True exactly when phase is "
-        + " or ".join(sorted(TERMINAL - {Phase.SUCCEEDED})),
+        rule=f"{_condition('Failed')} == (has(self.phase) && self.phase in {_cel(sorted(UNSUCCESSFUL))})",
+        message="condition Failed must be True exactly when phase is " + " or ".join(sorted(UNSUCCESSFUL)),
         field_path=".conditions",
     ),
     Rule(
@@ -161,7 +160,7 @@ class BatchJobStatus(ApiModel):
         None,
         description="Summary for people; programs should read the conditions. Pending: waits for its pod to run. "
         "Retrying: waits before the next attempt. Suspended: waits for spec.suspend to become false. Stopping: its pod is "
-        "being ended. Succeeded, Failed and Cancelled are final.",
+        "being ended. Succeeded, Failed, Cancelled, DeadLettered (its retries are used up) and Skipped (not to be run) are final.",
     )
     reason: Reason | None = Field(None, description="Why it is in this phase, in one CamelCase word.")
     message: Message | None = Field(None, description="Why it is in this phase, for people.")
@@ -195,6 +194,6 @@ class BatchJobStatus(ApiModel):
     duplicate_of: ObjectName | None = Field(None, description="The job that runs under the same idempotencyKey.")
     conditions: Conditions | None = Field(
         None,
-        description="Finished, Complete (succeeded) and Failed (or cancelled) tell the end; Ready, Reconciling and Stalled "
+        description="Finished, Complete (succeeded), Failed (or cancelled) and Skipped tell the end; Ready, Reconciling and Stalled "
         "follow kstatus; Suspended. Example: kubectl wait --for=condition=Finished.",
     )
