@@ -225,6 +225,7 @@ class RefusalKind(enum.StrEnum):
 class Refusal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The last refusal of an attempt's pod; `count` in a row. Kept in memory only: after a restart it is asked again."""
 
+    task_index: int = 0
     attempt: int
     kind: RefusalKind
     reason: str

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from podwright.core.array.size import MOST_RUNNING_RANGES
 from podwright.core.commands import CreatePod, DeleteJob, DeletePod, NoteProblem, ReleasePod, WriteStatus
 from podwright.core.names import FINALIZER, GROUP, JOB_PLURAL, VERSION
 from podwright.core.view import ArrayRecord, Attempt, Condition, JobStatus, RetryGroup
@@ -177,7 +178,7 @@ def _array(record: ArrayRecord) -> dict[str, Any]:
         "running": len(record.running),
         "succeededIndexes": str(record.succeeded) or None,
         "failedIndexes": str(record.failed) or None,
-        "runningIndexes": str(record.running) or None,
+        "runningIndexes": str(record.running) or None if len(record.running.ranges) <= MOST_RUNNING_RANGES else None,
         "startedIndexes": str(record.started) or None,
         "retries": [_retries(group) for group in record.retries] or None,
         "taskFailures": [_retries(group) for group in record.task_failures] or None,

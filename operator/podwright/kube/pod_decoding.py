@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from podwright.core.names import FINALIZER, GROUP, JOB_KIND
+from podwright.core.names import FINALIZER, GROUP, JOB_KIND, parse_pod_name
 from podwright.core.view import PodPhase, PodView
 from podwright.kube.times import unix_seconds
 
@@ -18,7 +18,6 @@ MESSAGE_LIMIT: Final = 1024
 _ORDINARY_WAITS: Final = frozenset({"", "PodInitializing", "ContainerCreating"})
 _TERMINAL: Final = frozenset({PodPhase.SUCCEEDED, PodPhase.FAILED})
 _GROUP_PREFIX: Final = f"{GROUP}/"
-_ATTEMPT_DIGITS: Final = 9
 
 
 class OwnerReference(msgspec.Struct, gc=False, rename="camel"):
@@ -117,7 +116,7 @@ def pod_view(pod: Pod) -> PodView:
         ValueError: the resourceVersion is no number.
     """
     metadata, status = pod.metadata, pod.status
-    job_uid, job_name, attempt = _identity(metadata)
+    job_uid, job_name, task_index, attempt = _identity(metadata)
     failed = _first_failed(status)
     waiting = None if status.phase in _TERMINAL else _waiting(status)
     return PodView(
@@ -127,7 +126,7 @@ def pod_view(pod: Pod) -> PodView:
         resource_version=int(metadata.resource_version),
         job_uid=job_uid,
         job_name=job_name,
-        task_index=0,
+        task_index=task_index,
         attempt=attempt,
         created=unix_seconds(metadata.creation_timestamp),
         held=metadata.finalizers is not None and FINALIZER in metadata.finalizers,
@@ -147,17 +146,17 @@ def pod_view(pod: Pod) -> PodView:
     )
 
 
-def _identity(metadata: PodMetadata) -> tuple[str, str, int]:
-    """Give job uid, job name and attempt by what cannot be edited: the controller reference is checked, the name is fixed.
+def _identity(metadata: PodMetadata) -> tuple[str, str, int, int]:
+    """Give job uid, job name, index and attempt by what cannot be edited: the controller reference is checked, the name is fixed.
 
     Labels are for selecting only: whoever may edit pods may change them.
     """
-    number = metadata.name.rpartition("-")[2]
-    if number.isascii() and number.isdigit() and len(number) <= _ATTEMPT_DIGITS:
+    parsed = parse_pod_name(metadata.name)
+    if parsed is not None:
         for owner in metadata.owner_references or ():
             if owner.controller and owner.kind == JOB_KIND and owner.api_version.startswith(_GROUP_PREFIX):
-                return owner.uid, owner.name, int(number)
-    return "", "", 0
+                return owner.uid, owner.name, *parsed
+    return "", "", 0, 0
 
 
 def _deletion_requested(metadata: PodMetadata) -> float | None:

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from podwright.core.commands import Command, CreatePod, DeleteJob, DeletePod, ReleasePod, WriteStatus
-from podwright.core.job.refusal import classify
+from podwright.core.job.refusal import ask_again_at, classify
 from podwright.core.view import PodView, Refusal
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.decode import decode_metadata, decode_pod
@@ -62,6 +62,7 @@ class Answers:
                 self._created(command, body=body, now=now)
             case WriteStatus():
                 notes.deferred_since = None
+                notes.written_at = now
                 self._status_written(command, body=body)
             case DeletePod():
                 # The whole pod: whether a pod that is being deleted had a node decides whether it may still run.
@@ -156,12 +157,26 @@ class Answers:
             notes.doubtful = True
             self.backoff.failed(command.job_uid, now=now, at_least=_FENCED_PAUSE)
         else:
-            kind, reason = classify(code=error.code, message=error.message)
-            same = notes.refusal is not None and notes.refusal.attempt == command.attempt
-            count = notes.refusal.count + 1 if notes.refusal is not None and same else 1
-            notes.refusal = Refusal(
-                attempt=command.attempt, kind=kind, reason=reason, message=error.message, at=now, count=count
-            )
+            notes.refusal = _refusal(command, error=error, before=notes.refusal, now=now)
+
+
+def _refusal(command: CreatePod, *, error: StatusError, before: Refusal | None, now: float) -> Refusal:
+    kind, reason = classify(code=error.code, message=error.message)
+    same = before is not None and (before.task_index, before.attempt) == (command.task_index, command.attempt)
+    count = before.count + 1 if before is not None and same else 1
+    if before is not None and not same and now < ask_again_at(refusal=before, job_uid=command.job_uid):
+        count = before.count  # of many pods that an array asked for at once, all are refused at once
+    elif before is not None and not same and command.task_index != before.task_index:
+        count = before.count + 1
+    return Refusal(
+        task_index=command.task_index,
+        attempt=command.attempt,
+        kind=kind,
+        reason=reason,
+        message=error.message,
+        at=now,
+        count=count,
+    )
 
 
 def _admission_failed(result: ApiResponse) -> bool:

@@ -20,6 +20,7 @@ from podwright.core.shard import shard_of
 from podwright.core.view import JobView, PodView
 from podwright.kube.decode import Undecodable
 from podwright.runtime.answers import Answers
+from podwright.runtime.array_look import look_at_array
 from podwright.runtime.metrics import Metrics
 from podwright.runtime.reads import Reads
 from podwright.runtime.requests import request_for
@@ -120,8 +121,8 @@ class Engine:
         if tenure is None:
             return  # whoever holds the shard looks; when it becomes ours, everything is marked
         notes = self._notebook.of(uid)
-        if notes.outstanding:
-            return  # its answer marks the job again
+        if notes.exclusive or (notes.outstanding and (job is None or job.array is None)):
+            return  # the answer marks the job again
         blocked = self._answers.backoff.until(uid)
         if blocked > now:
             self._timers.set(uid, blocked)
@@ -142,6 +143,8 @@ class Engine:
     def _decide(self, *, job: JobView | None, pods: tuple[PodView, ...], notes: Notes, now: float) -> Decision:
         if job is None:
             return Decision(commands=release_all(pods))
+        if job.array is not None:
+            return look_at_array(job=job, pods=pods, notes=notes, now=now)
         return decide_job(job=job, pods=pods, refusal=notes.refusal, now=now, keep_until=notes.creation_until)
 
     def _issue(self, command: Command, *, job: JobView | None, notes: Notes, tenure: Tenure, now: float) -> None:
@@ -158,7 +161,7 @@ class Engine:
             self._submit(command, job=job, notes=notes, tenure=tenure)
 
     def _submit(self, command: Command, *, job: JobView | None, notes: Notes, tenure: Tenure) -> None:
-        notes.outstanding += 1
+        notes.begin(command)
         write = Write(
             request=request_for(command, job=job, tenure=tenure),
             rank=_rank(command),
@@ -179,7 +182,7 @@ class Engine:
 
     def _done(self, command: Command, tenure: Tenure, result: Result) -> None:
         notes = self._notebook.of(command.job_uid)
-        notes.outstanding -= 1
+        notes.end(command)
         self._answers.take(command, result=result, notes=notes, now=self._clock())
         self.mark(command.job_uid)
 
@@ -192,22 +195,31 @@ class Engine:
         return now - notes.deferred_since < _NEWS_PATIENCE
 
     def _read(self, uid: str, *, job: JobView | None, pods: tuple[PodView, ...], notes: Notes, tenure: Tenure) -> None:
-        notes.outstanding += 1
+        notes.begin(None)
+        doubted, doubted_pods = notes.doubtful, frozenset(notes.doubtful_pods)
         namespace, name = (job.namespace, job.name) if job is not None else (pods[0].namespace, pods[0].job_name)
 
         def done(error: Exception | None) -> None:
-            notes.outstanding -= 1
+            notes.end(None)
             if error is None:
-                if notes.doubtful:
+                if doubted:
                     notes.confirmed_epoch = tenure.epoch
-                notes.doubtful = False
-                notes.doubtful_pods.clear()
+                    notes.doubtful = False
+                notes.doubtful_pods -= doubted_pods  # what came into doubt meanwhile is read next
             else:
                 self._answers.backoff.failed(uid, now=self._clock())
             self.mark(uid)
 
         self._reads.start(
-            store=self.store, uid=uid, namespace=namespace, job_name=name, notes=notes, now=self._clock, done=done
+            store=self.store,
+            uid=uid,
+            namespace=namespace,
+            job_name=name,
+            job=doubted,
+            pods=doubted_pods,
+            notes=notes,
+            now=self._clock,
+            done=done,
         )
 
     def _tenure_of(self, job: JobView | None, pods: tuple[PodView, ...]) -> Tenure | None:

@@ -5,11 +5,12 @@ The answer goes into the store like any event. A pod that turns out to be somebo
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import msgspec
 
 from podwright.core.job.attempt import current_number
+from podwright.core.names import parse_pod_name
 from podwright.core.view import JobView, PodView, Refusal, RefusalKind
 from podwright.kube import encode
 from podwright.kube.client import ApiUnreachable
@@ -37,19 +38,21 @@ class Reads:
         uid: str,
         namespace: str,
         job_name: str,
+        job: bool,
+        pods: Collection[str],
         notes: Notes,
         now: Callable[[], float],
         done: Callable[[Exception | None], None],
     ) -> None:
-        """Read what the notes doubt and tell `done`, with the error if it could not be read."""
+        """Read the job, if `job` says so, and the pods of these names; tell `done`, with the error if one could not be read."""
 
         async def run() -> None:
             error: Exception | None = None
             try:
                 async with self._places:
-                    if notes.doubtful:
+                    if job:
                         await self._read_job(store=store, uid=uid, namespace=namespace, name=job_name)
-                    for name in tuple(notes.doubtful_pods):
+                    for name in pods:
                         await self._read_pod(
                             store=store, uid=uid, namespace=namespace, name=name, notes=notes, now=now()
                         )
@@ -93,8 +96,10 @@ class Reads:
             store.put_pod(pod)
         elif job is not None:
             _note_vanished(store=store, job=job, name=name)
+            index, attempt = parse_pod_name(name) or (0, current_number(job.status))
             notes.refusal = Refusal(
-                attempt=current_number(job.status),
+                task_index=index,
+                attempt=attempt,
                 kind=RefusalKind.COLLISION,
                 reason="NameCollision",
                 message=f"a pod named {name} exists that this job does not control; delete or rename it",

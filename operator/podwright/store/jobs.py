@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from podwright.core.job.attempt import recorded_end
-from podwright.core.view import Attempt, JobStatus, JobView, PodView
+from podwright.core.recorded import end_is_recorded
+from podwright.core.view import ArrayRecord, Attempt, JobStatus, JobView, PodView
 from podwright.store.tombstones import Tombstones
 
 
@@ -91,9 +91,7 @@ class JobStore:
         if known is not None and known.resource_version >= pod.resource_version:
             return
         pods[pod.uid] = pod
-        if not pod.held and self._is_accounted(pod.job_uid):
-            # Nothing will ever be decided on it again, and late events must not bring it back.
-            self._deleted.add(pod.uid)
+        if not pod.held and self._is_settled(pod):
             del pods[pod.uid]
             self._keep(pod.job_uid, pods)
         self._on_change(pod.job_uid)
@@ -106,7 +104,7 @@ class JobStore:
         if last is not None and pod.resource_version < last.resource_version:
             pod = last
         job = self._jobs.get(pod.job_uid)
-        if job is not None and not _over(job) and not recorded_end(status=job.status, pod=pod):
+        if job is not None and not _over(job) and not end_is_recorded(job=job, pod=pod):
             pods[pod.uid] = msgspec.structs.replace(pod, gone=True)
         self._keep(pod.job_uid, pods)
         self._on_change(pod.job_uid)
@@ -142,16 +140,27 @@ class JobStore:
 
     def _drop_needless(self, job: JobView) -> None:
         over = _over(job)
-        kept = {
-            pod.uid: pod
-            for pod in self.pods(job.uid)
-            if (pod.held or not over) and not (pod.gone and (over or recorded_end(status=job.status, pod=pod)))
-        }
-        self._keep(job.uid, kept)
 
-    def _is_accounted(self, job_uid: str) -> bool:
-        job = self._jobs.get(job_uid)
-        return job_uid in self._deleted if job is None else _over(job)
+        def is_needed(pod: PodView) -> bool:
+            if pod.held and not pod.gone:
+                return True
+            if over:
+                return False
+            # A single job's pods stay until its end; those of an array would become too many.
+            return not ((pod.gone or job.array is not None) and end_is_recorded(job=job, pod=pod))
+
+        self._keep(job.uid, {pod.uid: pod for pod in self.pods(job.uid) if is_needed(pod)})
+
+    def _is_settled(self, pod: PodView) -> bool:
+        """Tell whether nothing will ever be decided on a released pod again."""
+        job = self._jobs.get(pod.job_uid)
+        if job is not None and not _over(job):
+            # Should a late event bring it back, then as a pod whose end is on record, which is let go of again.
+            return job.array is not None and end_is_recorded(job=job, pod=pod)
+        if job is None and pod.job_uid not in self._deleted:
+            return False
+        self._deleted.add(pod.uid)  # late events must not bring it back
+        return True
 
 
 def keepsake(job: JobView) -> JobView:
@@ -165,8 +174,15 @@ def keepsake(job: JobView) -> JobView:
         phase=job.status.phase,
         finished=job.status.finished,
         attempts=attempts,
+        array=_sets_alone(job.status.array),
     )
-    return msgspec.structs.replace(job, template=b"", status=status)
+    array = None if job.array is None else msgspec.structs.replace(job.array, items=())
+    return msgspec.structs.replace(job, template=b"", status=status, array=array)
+
+
+def _sets_alone(record: ArrayRecord | None) -> ArrayRecord | None:
+    """Keep which tasks of an array succeeded and failed; other arrays may wait for them."""
+    return None if record is None else ArrayRecord(succeeded=record.succeeded, failed=record.failed)
 
 
 def _over(job: JobView) -> bool:

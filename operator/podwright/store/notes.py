@@ -7,6 +7,8 @@ doubt here, and no decision is made on a job in doubt.
 
 import msgspec
 
+from podwright.core.array.units import Units
+from podwright.core.commands import Command, CreatePod, DeletePod, ReleasePod
 from podwright.core.view import Refusal
 
 
@@ -14,27 +16,61 @@ class Notes(msgspec.Struct, kw_only=True):
     """About one job.
 
     Attributes:
-        outstanding: writes and reads under way; no decision is made before they are answered.
+        outstanding: writes and reads under way; no decision on a single job is made before they are answered.
+        exclusive: those of them that no decision on an array may overlap: of the job itself, and reads.
+        creating: of an array, names of pods whose creation is under way, and their units.
+        changing: of an array, names of pods of which another write is under way.
         doubtful: the job itself must be read from the API server before the next decision.
         doubtful_pods: names of pods that must be read first.
         creation_until: when a pod creation of unknown outcome can no longer take effect (Unix seconds).
         refusal: the last refusal of a pod.
         confirmed_epoch: the epoch in which the job's state was last read from the API server itself.
         deferred_since: since when a deferrable write has been put off (Unix seconds).
+        written_at: when the job's status was last written (Unix seconds).
+        look_after: an array is not looked at again before (Unix seconds).
+        units: of an array, its record as it was last arranged.
     """
 
     outstanding: int = 0
+    exclusive: int = 0
+    creating: dict[str, int] = msgspec.field(default_factory=dict)
+    changing: set[str] = msgspec.field(default_factory=set)
     doubtful: bool = False
     doubtful_pods: set[str] = msgspec.field(default_factory=set)
     creation_until: float = 0.0
     refusal: Refusal | None = None
     confirmed_epoch: int = -1
     deferred_since: float | None = None
+    written_at: float = 0.0
+    look_after: float = 0.0
+    units: Units | None = None
 
     @property
     def in_doubt(self) -> bool:
         """Tell whether something must be read before the next decision."""
         return self.doubtful or bool(self.doubtful_pods)
+
+    def begin(self, command: Command | None) -> None:
+        """Take note that a command, or a read (None), is under way."""
+        self.outstanding += 1
+        match command:
+            case CreatePod():
+                self.creating[command.pod_name] = command.task_index
+            case DeletePod() | ReleasePod():
+                self.changing.add(command.pod_name)
+            case _:
+                self.exclusive += 1
+
+    def end(self, command: Command | None) -> None:
+        """Take note that it is answered."""
+        self.outstanding -= 1
+        match command:
+            case CreatePod():
+                self.creating.pop(command.pod_name, None)
+            case DeletePod() | ReleasePod():
+                self.changing.discard(command.pod_name)
+            case _:
+                self.exclusive -= 1
 
 
 class Notebook:

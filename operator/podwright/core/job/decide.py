@@ -32,7 +32,7 @@ def decide_job(
     if job.deleting:
         return Decision(commands=release_all(pods))
     if job.status.phase is not None and job.status.phase.terminal:
-        return _after_the_end(job=job, pods=pods, now=now, keep_until=keep_until)
+        return after_the_end(job=job, pods=pods, now=now, keep_until=keep_until)
     # A pod numbered beyond the record was permitted by a status that we do not see (yet): it is the current one.
     number = max([current_number(job.status), *(pod.attempt for pod in pods)])
     former = tuple(pod for pod in pods if pod.attempt < number)
@@ -89,7 +89,8 @@ def _settle(*, job: JobView, pod: PodView) -> tuple[Command, ...]:
     return () if pod.deletion_requested is not None else (_delete(pod),)
 
 
-def _after_the_end(*, job: JobView, pods: Sequence[PodView], now: float, keep_until: float) -> Decision:
+def after_the_end(*, job: JobView, pods: Sequence[PodView], now: float, keep_until: float) -> Decision:
+    """Decide on a job that is over, single or array: let go of its pods, and delete it when its time has come."""
     held = [pod for pod in pods if pod.held and not pod.gone]
     if held:
         return Decision(commands=tuple(_let_go(job=job, pod=pod) for pod in held))
