@@ -25,7 +25,7 @@ def end(look: Look, pods: SortedPods, *, after: After, end: End) -> Decision:
     if pods.live or look.creating:
         return _stop_pods(look, pods, after=after, stop=Stop.OUTCOME_DECIDED, message=end.message)
     if look.now < look.keep_until:
-        return Decision(requeue_at=look.keep_until)  # a job that has ended promises that nothing of it will start
+        return _wait(look, after, message=end.message)
     return _write(look, after, phase=end.phase, reason=end.reason, message=end.message)
 
 
@@ -42,11 +42,23 @@ def stop(look: Look, pods: SortedPods, *, after: After, stop: Stop | None) -> De
             look, after, phase=Phase.PENDING, reason="Resumed", message="the job was resumed", started=look.now
         )
     if stop.final and look.now < look.keep_until:
-        return Decision(requeue_at=look.keep_until)
+        return _wait(look, after, message=explain(job=job, stop=stop))
     phase = phase_after(stop)
     if job.status.phase is phase and not after.ends:
         return Decision()
     return _write(look, after, phase=phase, reason=str(stop), message=explain(job=job, stop=stop))
+
+
+def _wait(look: Look, after: After, *, message: str) -> Decision:
+    """Hold the end back, as a job that has ended promises that nothing of it will start; what ended meanwhile is recorded."""
+    due = look.recorded_at + RECORD_EVERY
+    if not after.ends:
+        return Decision(requeue_at=look.keep_until)
+    if look.now < due:
+        return Decision(requeue_at=due)
+    present = look.job.status
+    phase = Phase.RUNNING if present.phase in (None, Phase.PENDING, Phase.RETRYING) else present.phase
+    return _write(look, after, phase=phase or Phase.RUNNING, reason=present.reason or "TasksRunning", message=message)
 
 
 def _stop_pods(look: Look, pods: SortedPods, *, after: After, stop: Stop, message: str) -> Decision:

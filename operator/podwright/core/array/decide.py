@@ -36,7 +36,7 @@ def _on_unfinished(look: Look, pods: SortedPods) -> Decision:
     ends = _ends(look, pods)
     record = recorded(job=job, array=look.array, units=look.units, ends=ends, now=look.now)
     after = going.After(ends=ends, record=record)
-    end = _decided(look) or end_of(job=job, array=look.array, record=record)
+    end = end_of(job=job, array=look.array, record=record) or _decided(look)
     stop = wanted_stop(job=job, now=look.now)
     if end is not None and (end.phase is Phase.SUCCEEDED or stop is None or not stop.final):
         return closing.end(look, pods, after=after, end=end)
