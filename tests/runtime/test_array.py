@@ -10,6 +10,7 @@ from podwright.core.names import parse_pod_name
 from podwright.kube.client import Ambiguous, ApiResponse
 from podwright.kube.encode import ApiRequest
 from tests.runtime.world import World, decoded, started_world, until
+from tests.simulator.admission import Operation, Request
 from tests.simulator.deletion import DeleteOptions
 from tests.simulator.errors import forbidden
 from tests.simulator.kinds import POD
@@ -159,26 +160,23 @@ async def test_an_ambiguous_creation_makes_no_second_pod(world: World) -> None:
 
 
 async def test_a_refused_quota_delays_without_counting(world: World) -> None:
-    refusals = 0
+    refused = 0
 
-    async def refuse(request: ApiRequest, send: Send) -> ApiResponse:
-        nonlocal refusals
-        if (
-            request.path.endswith("/pods")
-            and request.method == "POST"
-            and len(world.pod_objects()) >= 4
-            and refusals < 30
-        ):
-            refusals += 1
-            error = forbidden("exceeded quota: pods")
-            return ApiResponse(status=403, body=error.body(), retry_after=None)
-        return await send(request)
+    def refuse(request: Request) -> None:
+        nonlocal refused
+        is_creation = request.operation is Operation.CREATE and request.kind is POD
+        if is_creation and len(world.pod_objects()) >= 4 and refused < 12:
+            refused += 1
+            raise forbidden("pods", request.name, "exceeded quota: q, used: pods=4")
 
-    world.fault = refuse
+    world.api.rules.append(refuse)
+    world.kubelet.pause()
     world.submit(array={"size": 8})
-    await until(lambda: world.status().get("reason") == "QuotaExceeded" or world.is_over(), seconds=30)
-    assert refusals <= 12, "a refused array must not ask hotly"
-    world.fault = None
+    await until(lambda: world.status().get("reason") == "QuotaExceeded", seconds=30)
+    assert world.status()["phase"] == "Pending"
+    assert refused <= 8, "a refused array must not ask hotly"
+    refused = 12
+    world.kubelet.resume()
     await until(world.is_over, seconds=40)
     assert (world.status()["phase"], world.status().get("failedCount", 0)) == ("Succeeded", 0)
 
@@ -203,3 +201,16 @@ async def test_a_vanished_pod_is_lost_and_replaced(world: World) -> None:
     assert (world.status()["phase"], world.status()["array"]["succeeded"]) == ("Succeeded", 2)
     lost = parse_pod_name(victim)
     assert created(world)[lost] == 1, "a pod that may have run is not created again under its number"
+
+
+async def test_a_forbidden_pod_fails_the_array_in_the_servers_words(world: World) -> None:
+    def refuse(request: Request) -> None:
+        if request.kind is POD and request.operation is Operation.CREATE:
+            raise forbidden("pods", request.name, 'violates PodSecurity "restricted"')
+
+    world.api.rules.append(refuse)
+    world.submit(array={"size": 1000, "parallelism": 10})
+    await until(world.is_over, seconds=30)
+    assert (world.status()["phase"], world.status()["reason"]) == ("Failed", "PodRejected")
+    assert 'violates PodSecurity "restricted"' in world.status()["message"]
+    assert sum(created(world).values()) <= 20

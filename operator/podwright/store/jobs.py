@@ -7,12 +7,15 @@ No IO and no decisions. Two rules make it safe to decide on:
 """
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 import msgspec
 
 from podwright.core.recorded import end_is_recorded
 from podwright.core.view import ArrayRecord, Attempt, JobStatus, JobView, PodView
 from podwright.store.tombstones import Tombstones
+
+_SETTLED_KNOWN: Final = 10_000  # pods of arrays, so many that late events of more are rare
 
 
 class JobStore:
@@ -23,6 +26,7 @@ class JobStore:
         self._jobs: dict[str, JobView] = {}
         self._pods: dict[str, dict[str, PodView]] = {}
         self._deleted = Tombstones()
+        self._settled = Tombstones(capacity=_SETTLED_KNOWN)
 
     # What decisions read.
 
@@ -84,7 +88,7 @@ class JobStore:
 
     def put_pod(self, pod: PodView) -> None:
         """Take in a pod of one of our jobs unless a newer picture of it, or its deletion, is known."""
-        if not pod.job_uid or pod.uid in self._deleted:
+        if not pod.job_uid or pod.uid in self._deleted or pod.uid in self._settled:
             return
         pods = self._pods.setdefault(pod.job_uid, {})
         known = pods.get(pod.uid)
@@ -155,8 +159,11 @@ class JobStore:
         """Tell whether nothing will ever be decided on a released pod again."""
         job = self._jobs.get(pod.job_uid)
         if job is not None and not _over(job):
-            # Should a late event bring it back, then as a pod whose end is on record, which is let go of again.
-            return job.array is not None and end_is_recorded(job=job, pod=pod)
+            if job.array is None or not end_is_recorded(job=job, pod=pod):
+                return False
+            # Should an event bring it back after we forgot this, then as a pod whose end is on record: it is let go of again.
+            self._settled.add(pod.uid)
+            return True
         if job is None and pod.job_uid not in self._deleted:
             return False
         self._deleted.add(pod.uid)  # late events must not bring it back

@@ -7,7 +7,7 @@ from podwright.core.array.units import units_of
 from podwright.core.index_set import IndexSet
 from podwright.core.names import array_pod_name
 from podwright.core.spec import ArraySpec
-from podwright.core.view import ArrayRecord, JobView, PodView
+from podwright.core.view import ArrayRecord, JobView, PodView, RetryGroup
 from tests.builders import make_job, make_pod
 
 
@@ -16,11 +16,9 @@ def make_array(size: int = 10, **changes: Any) -> ArraySpec:
     return ArraySpec(**{"size": size, "tasks": IndexSet.up_to(size), **changes})
 
 
-def record_of(**sets: Any) -> ArrayRecord:
+def record_of(*, succeeded: str = "", failed: str = "", retries: tuple[RetryGroup, ...] = ()) -> ArrayRecord:
     """Build a record; sets are given as text."""
-    return ArrayRecord(
-        **{name: IndexSet.parse(value) if isinstance(value, str) else value for name, value in sets.items()}
-    )
+    return ArrayRecord(succeeded=IndexSet.parse(succeeded), failed=IndexSet.parse(failed), retries=retries)
 
 
 def array_job(array: ArraySpec, **changes: Any) -> JobView:

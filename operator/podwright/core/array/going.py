@@ -139,17 +139,20 @@ def _record_or_tell(
 
 
 def _phase(look: Look, pods: SortedPods, after: After, *, starting: bool) -> tuple[Phase, str]:
-    refusal = look.refusal
-    if refusal is not None and not pods.live and not after.ends:
-        return look.job.status.phase or Phase.PENDING, refusal.reason
+    phase, reason = _phase_of_tasks(look, pods, after, starting=starting)
+    # What keeps the others from starting is more worth telling than that some run.
+    return phase, reason if look.refusal is None else look.refusal.reason
+
+
+def _phase_of_tasks(look: Look, pods: SortedPods, after: After, *, starting: bool) -> tuple[Phase, str]:
+    present = look.job.status.phase
     if any(pod.phase is not PodPhase.PENDING for pod in pods.live):
         return Phase.RUNNING, "TasksRunning"
-    if pods.live or look.creating or starting:
-        phase = look.job.status.phase
-        return (phase, "TasksRunning") if phase is Phase.RUNNING else (Phase.PENDING, "TasksPending")
-    if units_of(after.record).groups:
+    if present is Phase.RUNNING and (pods.live or look.creating or starting):
+        return Phase.RUNNING, "TasksRunning"
+    if not (pods.live or look.creating or starting) and units_of(after.record).groups:
         return Phase.RETRYING, "TasksFailed"
-    return look.job.status.phase or Phase.PENDING, look.job.status.reason or "TasksPending"
+    return (present if present is Phase.RUNNING else Phase.PENDING), "TasksPending"
 
 
 def _status(
@@ -162,7 +165,7 @@ def _status(
         f"{len(running)} in pods, {waiting} waiting"
     )
     if look.refusal is not None and reason == look.refusal.reason:
-        message = look.refusal.message
+        message = f"{look.refusal.message}; {message}"
     return array_status(
         job=look.job,
         array=look.array,
