@@ -42,7 +42,7 @@ def tasks_of(*, array: ArraySpec, unit: int) -> IndexSet:
     """Give all tasks of a unit, ended ones included."""
     if array.pack == 1:
         return IndexSet(((unit, unit),))
-    return IndexSet(((unit * array.pack, min(array.size, (unit + 1) * array.pack) - 1),)) & array.tasks
+    return IndexSet(((unit * array.pack, (unit + 1) * array.pack - 1),)) & array.tasks
 
 
 def open_tasks(*, array: ArraySpec, record: ArrayRecord) -> IndexSet:
