@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from podwright.core.commands import Command, ConfirmPod, CreatePod, Decision, NoteProblem, ReleasePod, WriteStatus
+from podwright.core.job.at_most_once import recorded_intent
 from podwright.core.job.decide import decide_job, release_all
 from podwright.core.job.phase import IllegalTransitionError
 from podwright.core.job.status import with_problem
@@ -131,7 +132,7 @@ class Engine:
         if notes.in_doubt:
             self._read(uid, job=job, pods=pods, notes=notes, tenure=tenure)
             return
-        decision = self._decide(job=job, pods=pods, notes=notes, now=now)
+        decision = self._decide(job=job, pods=pods, notes=notes, epoch=tenure.epoch, now=now)
         self._timers.set(uid, decision.requeue_at)
         for command in decision.commands:
             self._issue(command, job=job, notes=notes, tenure=tenure, now=now)
@@ -139,15 +140,25 @@ class Engine:
         if not decision.commands and job is not None and _over(job):
             self._notebook.drop(uid)
 
-    def _decide(self, *, job: JobView | None, pods: tuple[PodView, ...], notes: Notes, now: float) -> Decision:
+    def _decide(
+        self, *, job: JobView | None, pods: tuple[PodView, ...], notes: Notes, epoch: int, now: float
+    ) -> Decision:
         if job is None:
             return Decision(commands=release_all(pods))
-        return decide_job(job=job, pods=pods, refusal=notes.refusal, now=now, keep_until=notes.creation_until)
+        return decide_job(
+            job=job,
+            pods=pods,
+            refusal=notes.refusal,
+            now=now,
+            keep_until=notes.creation_until,
+            own_intent=notes.own_intent(epoch),
+        )
 
     def _issue(self, command: Command, *, job: JobView | None, notes: Notes, tenure: Tenure, now: float) -> None:
         uid = command.job_uid
         if isinstance(command, ConfirmPod):
             notes.doubtful_pods.add(command.pod_name)
+            notes.intent_epoch = -1  # it was judged not to be ours
             self.mark(uid)
         elif isinstance(command, WriteStatus) and command.deferrable and self._puts_off(notes, now):
             self._timers.set(uid, now + 1.0)
@@ -159,6 +170,11 @@ class Engine:
 
     def _submit(self, command: Command, *, job: JobView | None, notes: Notes, tenure: Tenure) -> None:
         notes.outstanding += 1
+        if isinstance(command, CreatePod):
+            notes.pod_asked = True
+        elif isinstance(command, WriteStatus) and job is not None and _records_intent(command, job):
+            # An answer that gets lost must not turn our intent into somebody else's.
+            notes.intent_epoch, notes.pod_asked = tenure.epoch, False
         write = Write(
             request=request_for(command, job=job, tenure=tenure),
             rank=_rank(command),
@@ -244,6 +260,10 @@ def _over(job: JobView) -> bool:
 def _confirmed(job: JobView, notes: Notes, tenure: Tenure) -> bool:
     """Tell whether the job's picture is surely newer than anything the shard's former holder did."""
     return job.resource_version > tenure.baseline or notes.confirmed_epoch == tenure.epoch
+
+
+def _records_intent(command: WriteStatus, job: JobView) -> bool:
+    return recorded_intent(command.status) is not None and recorded_intent(job.status) is None
 
 
 def _rank(command: Command) -> Rank:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from podwright.core.job.at_most_once import recorded_intent
 from podwright.core.job.attempt import current_number
 from podwright.core.view import JobView, PodView, Refusal, RefusalKind
 from podwright.kube import encode
@@ -83,16 +84,17 @@ class Reads:
         if answer.status not in (200, 404):
             raise parse_status(answer.status, answer.body)
         pod = decode_pod(answer.body) if answer.status == 200 else None
+        notes.looked_for(name, found=pod is not None and pod.job_uid == uid)
         for known in store.pods(uid):
             if known.name == name and (pod is None or pod.uid != known.uid):
                 store.remove_pod(known)
         job = store.job(uid)
-        if pod is None:
-            _note_vanished(store=store, job=job, name=name)
-        elif pod.job_uid == uid:
+        if pod is not None and pod.job_uid == uid:
             store.put_pod(pod)
-        elif job is not None:
+            return
+        if not (_is_only_intended(job) and (notes.is_unasked or now < notes.creation_until)):
             _note_vanished(store=store, job=job, name=name)
+        if pod is not None and job is not None:
             notes.refusal = Refusal(
                 attempt=current_number(job.status),
                 kind=RefusalKind.COLLISION,
@@ -101,6 +103,10 @@ class Reads:
                 at=now,
                 count=1,
             )
+
+
+def _is_only_intended(job: JobView | None) -> bool:
+    return job is not None and recorded_intent(job.status) is not None
 
 
 def _note_vanished(*, store: JobStore, job: JobView | None, name: str) -> None:
