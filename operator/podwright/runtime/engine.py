@@ -21,6 +21,7 @@ from podwright.core.shard import shard_of
 from podwright.core.view import JobView, PodView
 from podwright.kube.decode import Undecodable
 from podwright.runtime.answers import Answers
+from podwright.runtime.cleanup import Cleanup, is_cleanup
 from podwright.runtime.metrics import Metrics
 from podwright.runtime.reads import Reads
 from podwright.runtime.requests import request_for
@@ -52,6 +53,7 @@ class Engine:
         self._dirty = DirtySet()
         self._timers = Timers()
         self._notebook = Notebook()
+        self._cleanup = Cleanup()
         self._wake = asyncio.Event()
         self._told: dict[str, str] = {}
         self.store = JobStore(on_change=self.mark)
@@ -85,11 +87,11 @@ class Engine:
     async def run(self) -> None:
         """Look at dirty jobs until cancelled."""
         while True:
-            for uid in self._timers.pop_due(self._clock()):
+            for uid in (*self._timers.pop_due(self._clock()), *self._cleanup.admitted()):
                 self._dirty.add(uid)
             for _ in range(min(_LOOKS_PER_TURN, len(self._dirty))):
                 self._look_safely(self._dirty.pop())
-            if self._dirty:
+            if self._dirty or self._cleanup.ready:
                 await asyncio.sleep(0)
                 continue
             await self._wait()
@@ -129,6 +131,8 @@ class Engine:
             return
         if job is None and not self.store.job_was_deleted(uid):
             notes.doubtful = True
+        if self.store.lacks_pods(uid):
+            notes.pods_unlisted = True
         if notes.in_doubt:
             self._read(uid, job=job, pods=pods, notes=notes, tenure=tenure)
             return
@@ -162,6 +166,8 @@ class Engine:
             self.mark(uid)
         elif isinstance(command, WriteStatus) and command.deferrable and self._puts_off(notes, now):
             self._timers.set(uid, now + 1.0)
+        elif is_cleanup(command) and not self._cleanup.begin(uid):
+            pass  # it waits in line
         elif isinstance(command, CreatePod) and job is not None and not _confirmed(job, notes, tenure):
             notes.doubtful = True
             self.mark(uid)
@@ -196,6 +202,8 @@ class Engine:
     def _done(self, command: Command, tenure: Tenure, result: Result) -> None:
         notes = self._notebook.of(command.job_uid)
         notes.outstanding -= 1
+        if is_cleanup(command):
+            self._cleanup.end()
         self._answers.take(command, result=result, notes=notes, now=self._clock())
         self.mark(command.job_uid)
 
@@ -216,7 +224,7 @@ class Engine:
             if error is None:
                 if notes.doubtful:
                     notes.confirmed_epoch = tenure.epoch
-                notes.doubtful = False
+                notes.doubtful = notes.pods_unlisted = False
                 notes.doubtful_pods.clear()
             else:
                 self._answers.backoff.failed(uid, now=self._clock())
@@ -273,4 +281,6 @@ def _rank(command: Command) -> Rank:
         return Rank.NEWS
     if isinstance(command, CreatePod):
         return Rank.CREATE
+    if is_cleanup(command):
+        return Rank.CLEANUP
     return Rank.RELEASE if isinstance(command, ReleasePod) else Rank.VERDICT

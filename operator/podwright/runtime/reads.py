@@ -14,7 +14,7 @@ from podwright.core.job.attempt import current_number
 from podwright.core.view import JobView, PodView, Refusal, RefusalKind
 from podwright.kube import encode
 from podwright.kube.client import ApiUnreachable
-from podwright.kube.decode import decode_job, decode_pod
+from podwright.kube.decode import PODS, decode_job, decode_pod
 from podwright.kube.errors import StatusError, parse_status
 from podwright.runtime.writer import Send
 from podwright.store.jobs import JobStore
@@ -50,6 +50,8 @@ class Reads:
                 async with self._places:
                     if notes.doubtful:
                         await self._read_job(store=store, uid=uid, namespace=namespace, name=job_name)
+                    if notes.pods_unlisted:
+                        await self._list_pods(store=store, uid=uid, namespace=namespace)
                     for name in tuple(notes.doubtful_pods):
                         await self._read_pod(
                             store=store, uid=uid, namespace=namespace, name=name, notes=notes, now=now()
@@ -76,6 +78,21 @@ class Reads:
         else:
             store.remove_job(uid)  # a namesake has taken its place
             store.put_job(job)
+
+    async def _list_pods(self, *, store: JobStore, uid: str, namespace: str) -> None:
+        found: list[PodView] = []
+        token = ""
+        while True:
+            answer = await self._send(encode.list_pods_of_job(namespace=namespace, job_uid=uid, continue_token=token))
+            if answer.status != 200:
+                raise parse_status(answer.status, answer.body)
+            page = PODS.page(answer.body)
+            # The label is for finding only: the controller reference says whose a pod is.
+            found += [pod for pod in page.items if isinstance(pod, PodView) and pod.job_uid == uid]
+            token = page.continue_token
+            if not token:
+                break
+        store.put_all_pods(uid, found)
 
     async def _read_pod(
         self, *, store: JobStore, uid: str, namespace: str, name: str, notes: Notes, now: float

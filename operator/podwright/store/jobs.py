@@ -23,6 +23,7 @@ class JobStore:
         self._jobs: dict[str, JobView] = {}
         self._pods: dict[str, dict[str, PodView]] = {}
         self._deleted = Tombstones()
+        self._incomplete: set[str] = set()
 
     # What decisions read.
 
@@ -39,6 +40,10 @@ class JobStore:
         """Tell whether the job is known to be deleted, rather than just not known."""
         return uid in self._deleted
 
+    def lacks_pods(self, job_uid: str) -> bool:
+        """Tell whether pods of the job were forgotten that are wanted now: `spec.retention.podSeconds` came after its end."""
+        return job_uid in self._incomplete
+
     def uids(self) -> set[str]:
         """Give the uids of all jobs that exist or still have pods."""
         return self._jobs.keys() | self._pods.keys()
@@ -54,6 +59,8 @@ class JobStore:
         known = self._jobs.get(job.uid)
         if (known is not None and known.resource_version >= job.resource_version) or job.uid in self._deleted:
             return
+        if known is not None and _over(known) and _keeps_pods(job) and not _keeps_pods(known):
+            self._incomplete.add(job.uid)
         self._jobs[job.uid] = keepsake(job) if _over(job) else job
         self._drop_needless(job)
         self._on_change(job.uid)
@@ -61,6 +68,7 @@ class JobStore:
     def remove_job(self, uid: str) -> None:
         """Take note that a job is gone; its pods stay until they are gone as well."""
         self._jobs.pop(uid, None)
+        self._incomplete.discard(uid)
         self._deleted.add(uid)
         self._keep(uid, {pod.uid: pod for pod in self.pods(uid) if pod.held and not pod.gone})
         self._on_change(uid)
@@ -92,6 +100,10 @@ class JobStore:
             return
         pods[pod.uid] = pod
         if not pod.held and self._is_accounted(pod.job_uid):
+            if self._wants_pods(pod.job_uid):
+                pods[pod.uid] = _kept_pod(pod)
+                self._on_change(pod.job_uid)
+                return
             # Nothing will ever be decided on it again, and late events must not bring it back.
             self._deleted.add(pod.uid)
             del pods[pod.uid]
@@ -116,6 +128,13 @@ class JobStore:
         for pods in list(self._pods.values()):
             if uid in pods:
                 self.remove_pod(pods[uid])
+
+    def put_all_pods(self, job_uid: str, pods: Iterable[PodView]) -> None:
+        """Take in all pods of one job that were forgotten; one that was deleted meanwhile turns out so when it is deleted."""
+        self._incomplete.discard(job_uid)
+        for pod in pods:
+            self._deleted.discard(pod.uid)
+            self.put_pod(pod)
 
     def replace_pods(
         self, pods: Iterable[PodView], *, list_version: int, also_present: frozenset[str] | set[str] = frozenset()
@@ -142,16 +161,31 @@ class JobStore:
 
     def _drop_needless(self, job: JobView) -> None:
         over = _over(job)
+        wanted = not over or _keeps_pods(job)
         kept = {
             pod.uid: pod
             for pod in self.pods(job.uid)
-            if (pod.held or not over) and not (pod.gone and (over or recorded_end(status=job.status, pod=pod)))
+            if (pod.held or wanted) and not (pod.gone and (over or recorded_end(status=job.status, pod=pod)))
         }
         self._keep(job.uid, kept)
+
+    def _wants_pods(self, job_uid: str) -> bool:
+        job = self._jobs.get(job_uid)
+        return job is not None and _keeps_pods(job)
 
     def _is_accounted(self, job_uid: str) -> bool:
         job = self._jobs.get(job_uid)
         return job_uid in self._deleted if job is None else _over(job)
+
+
+def _keeps_pods(job: JobView) -> bool:
+    """Tell whether the pods of the job, should it be over, must be known for as long as they exist."""
+    return job.retention.pods is not None and not job.deleting
+
+
+def _kept_pod(pod: PodView) -> PodView:
+    """Give what must be known of a pod whose end is accounted for."""
+    return msgspec.structs.replace(pod, reason="", message="", waiting_reason="", waiting_message="", disruption="")
 
 
 def keepsake(job: JobView) -> JobView:

@@ -17,6 +17,7 @@ class Notes(msgspec.Struct, kw_only=True):
         outstanding: writes and reads under way; no decision is made before they are answered.
         doubtful: the job itself must be read from the API server before the next decision.
         doubtful_pods: names of pods that must be read first.
+        pods_unlisted: all pods of the job must be listed first.
         unanswered: by name, pods whose only creation got no answer, and until when it may take effect (Unix seconds).
         creation_until: when a pod creation whose outcome a read did not tell can no longer take effect (Unix seconds).
         refusal: the last refusal of a pod.
@@ -29,6 +30,7 @@ class Notes(msgspec.Struct, kw_only=True):
     outstanding: int = 0
     doubtful: bool = False
     doubtful_pods: set[str] = msgspec.field(default_factory=set)
+    pods_unlisted: bool = False
     unanswered: dict[str, float] = msgspec.field(default_factory=dict)
     creation_until: float = 0.0
     refusal: Refusal | None = None
@@ -40,7 +42,7 @@ class Notes(msgspec.Struct, kw_only=True):
     @property
     def in_doubt(self) -> bool:
         """Tell whether something must be read before the next decision."""
-        return self.doubtful or bool(self.doubtful_pods)
+        return self.doubtful or self.pods_unlisted or bool(self.doubtful_pods)
 
     @property
     def is_unasked(self) -> bool:

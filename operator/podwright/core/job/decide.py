@@ -12,7 +12,7 @@ from podwright.core.job import ended, unfinished, unstarted
 from podwright.core.job.at_most_once import recorded_intent, without_intent
 from podwright.core.job.attempt import current_number, recorded_end
 from podwright.core.job.deadline import total_deadline
-from podwright.core.job.retention import expires_at
+from podwright.core.job.retention import expires_at, pods_expire_at
 from podwright.core.job.stop import wanted_stop
 from podwright.core.names import pod_name
 from podwright.core.view import JobView, PodView, Refusal
@@ -123,14 +123,19 @@ def _after_the_end(*, job: JobView, pods: Sequence[PodView], now: float, keep_un
     if held:
         return Decision(commands=tuple(_let_go(job=job, pod=pod) for pod in held))
     expires = expires_at(job)
-    if expires is None:
-        return Decision()
-    if now < max(expires, keep_until):
-        return Decision(requeue_at=max(expires, keep_until))
-    delete = DeleteJob(
-        job_uid=job.uid, namespace=job.namespace, job_name=job.name, resource_version=job.resource_version
-    )
-    return Decision(commands=(delete,))
+    if expires is not None:
+        expires = max(expires, keep_until)
+        if now >= expires:
+            delete = DeleteJob(
+                job_uid=job.uid, namespace=job.namespace, job_name=job.name, resource_version=job.resource_version
+            )
+            return Decision(commands=(delete,))
+    # That a pod is still there is all that has to be known of what is left to do: it needs no record and no list.
+    unwanted = tuple(pod for pod in pods if pod.deletion_requested is None and not pod.gone)
+    due = pods_expire_at(job) if unwanted else None
+    if due is not None and now >= due:
+        return Decision(commands=tuple(_delete(pod, cleanup=True) for pod in unwanted), requeue_at=expires)
+    return Decision(requeue_at=_earliest(expires, due))
 
 
 def _let_go(*, job: JobView, pod: PodView) -> Command:
@@ -144,8 +149,8 @@ def _release(pod: PodView) -> ReleasePod:
     return ReleasePod(job_uid=pod.job_uid, namespace=pod.namespace, pod_name=pod.name, pod_uid=pod.uid)
 
 
-def _delete(pod: PodView) -> DeletePod:
-    return DeletePod(job_uid=pod.job_uid, namespace=pod.namespace, pod_name=pod.name, pod_uid=pod.uid)
+def _delete(pod: PodView, *, cleanup: bool = False) -> DeletePod:
+    return DeletePod(job_uid=pod.job_uid, namespace=pod.namespace, pod_name=pod.name, pod_uid=pod.uid, cleanup=cleanup)
 
 
 def _earliest(*times: float | None) -> float | None:
