@@ -122,3 +122,18 @@ async def test_a_thousand_expired_jobs_are_deleted_a_few_at_a_time_and_hold_up_n
         await until(lambda: len(world.api.table(BATCH_JOB).objects) == 1, seconds=60)
         assert 1 < most <= PLACES
         await until(lambda: len(world.api.table(POD).objects) == 1, seconds=30)
+
+
+async def test_a_creation_that_was_found_by_a_read_holds_up_no_deletion(world: World) -> None:
+    lost: list[str] = []
+
+    async def lose_creation(request: ApiRequest, send: Send) -> ApiResponse:
+        answer = await send(request)
+        if request.method == "POST" and not lost:
+            lost.append(request.path)
+            raise Ambiguous("no answer")
+        return answer
+
+    world.fault = lose_creation
+    world.submit(ttlSecondsAfterFinished=0)
+    await until(lambda: bool(lost) and not world.api.table(BATCH_JOB).objects)
