@@ -61,6 +61,19 @@ def one_started_pod_per_attempt(evidence: Evidence) -> Violations:
             yield f"I1: attempt {attempt} of task {task} of job {job} was started as {len(uids)} pods: {sorted(uids)}"
 
 
+def at_most_once_is_at_most_once(evidence: Evidence) -> Violations:
+    """I1, for AtMostOnce: of each task of a job at most one pod was ever started, of whichever attempt."""
+    once = {job.uid for job in evidence.jobs if job.document["spec"].get("deliveryMode") == "AtMostOnce"}
+    started: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for pod in evidence.pods:
+        job, task, _ = _attempt(pod)
+        if job in once and _was_started(pod):
+            started[job, task].add(pod.uid)
+    for (job, task), uids in started.items():
+        if len(uids) > 1:
+            yield f"I1: task {task} of job {job}, to be started at most once, was started as {sorted(uids)}"
+
+
 def one_running_pod_per_task(evidence: Evidence) -> Violations:
     """I2: at no time do two pods of the same task exist of which either may still run."""
     may_run: dict[tuple[str, str], set[str]] = defaultdict(set)
@@ -219,6 +232,7 @@ def few_writes(exchanges: Iterable[Exchange], *, most: int) -> Violations:
 
 ALWAYS: Final[tuple[Callable[[Evidence], Violations], ...]] = (
     one_started_pod_per_attempt,
+    at_most_once_is_at_most_once,
     one_running_pod_per_task,
     no_lost_job,
     the_end_is_final,

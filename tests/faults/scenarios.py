@@ -93,6 +93,34 @@ async def _array_cancelled(world: World, namespace: str) -> None:
     await world.change(namespace, "array", {"cancel": "Graceful"})
 
 
+async def _once(world: World, namespace: str) -> None:
+    await world.submit(namespace, job("once", deliveryMode="AtMostOnce"))
+
+
+async def _once_failing(world: World, namespace: str) -> None:
+    await world.submit(namespace, job("fails", annotations=script(exit_code="3"), deliveryMode="AtMostOnce"))
+
+
+async def _once_stopped(world: World, namespace: str) -> None:
+    """The job is stopped as soon as it says that it starts: before, while, or after its pod is created."""
+    await world.submit(namespace, job("stopped", annotations=script(pending="1s"), deliveryMode="AtMostOnce"))
+    await world.log.until(
+        lambda: any(known.status.get("phase") for known in world.log.present_jobs(namespace)),
+        seconds=_STEP_SECONDS,
+        what="it starts",
+    )
+    await world.change(namespace, "stopped", {"suspend": True})
+    await world.log.until(
+        lambda: any(
+            known.status.get("phase") in ("Suspended", "Failed", "Succeeded")
+            for known in world.log.present_jobs(namespace)
+        ),
+        seconds=_STEP_SECONDS,
+        what="the stop has taken effect",
+    )
+    await world.change(namespace, "stopped", {"suspend": False})
+
+
 SCENARIOS: Final = (
     Scenario(name="succeeds", tell=_succeeds),
     Scenario(name="fails twice", tell=_retried),
@@ -103,6 +131,13 @@ SCENARIOS: Final = (
     Scenario(name="several at once", tell=_several),
     Scenario(name="retrying array", tell=_array),
     Scenario(name="cancelled array", tell=_array_cancelled),
+)
+
+# Their end depends on where the operator was killed: a job that may have run is not run again.
+AT_MOST_ONCE: Final = (
+    Scenario(name="once", tell=_once),
+    Scenario(name="once, failing", tell=_once_failing),
+    Scenario(name="once, stopped and resumed", tell=_once_stopped),
 )
 
 

@@ -8,7 +8,7 @@ from tests.faults.actions import Kill, Moment
 from tests.faults.invariants import few_writes
 from tests.faults.killing import Killing
 from tests.faults.operators import free_lease
-from tests.faults.scenarios import SCENARIOS, Scenario
+from tests.faults.scenarios import AT_MOST_ONCE, SCENARIOS, Scenario
 from tests.faults.world import World
 from tests.simulator.manifests import job
 
@@ -25,6 +25,22 @@ async def test_operator_killed_around_every_write_ends_as_if_it_was_not(world: W
 async def test_operator_killed_around_every_write_on_the_real_server(real_world: World, name: str) -> None:
     """F1: the two have all kinds of writes between them."""
     assert await Killing(real_world, scenario_named(name)).every_write() > 0
+
+
+@pytest.mark.parametrize("scenario", AT_MOST_ONCE, ids=lambda scenario: scenario.name.replace(" ", "-"))
+async def test_at_most_once_whenever_the_operator_is_killed(world: World, scenario: Scenario) -> None:
+    """F1 and the promise of AtMostOnce, simulated: no task is started twice, and every job ends."""
+    assert await Killing(world, scenario).every_write_whatever_the_end()
+
+
+async def test_a_job_that_may_have_run_is_given_up_only_between_its_intent_and_its_pod(world: World) -> None:
+    """F1: killed anywhere else, an AtMostOnce job ends as if nobody had been killed."""
+    ends = await Killing(world, AT_MOST_ONCE[0]).every_write_whatever_the_end()
+    lost = [end for end in ends if end["jobs"]["once"]["reason"] == "MayHaveRun"]
+    assert {end["jobs"]["once"]["phase"] for end in ends if end not in lost} == {"Succeeded"}
+    # After the intent was sent (with or without an answer), and before the creation was.
+    assert len(lost) == 3
+    assert not any(end["pods"] for end in lost)
 
 
 async def test_clean_run_of_one_job_takes_three_writes(world: World) -> None:

@@ -44,13 +44,17 @@ class WriteStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class DeletePod(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Delete exactly this pod (uid precondition). `grace` in seconds; None leaves the pod's own."""
+    """Delete exactly this pod (uid precondition). `grace` in seconds; None leaves the pod's own.
+
+    `cleanup` marks a pod that has ended and is only no longer wanted; its deletion may wait for everything else.
+    """
 
     job_uid: str
     namespace: str
     pod_name: str
     pod_uid: str
     grace: int | None = None
+    cleanup: bool = False
 
 
 class ReleasePod(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -11,7 +11,7 @@ import msgspec
 
 from podwright.core.array.size import MOST_RUNNING_RANGES
 from podwright.core.commands import CreatePod, DeleteJob, DeletePod, NoteProblem, ReleasePod, WriteStatus
-from podwright.core.names import FINALIZER, GROUP, JOB_PLURAL, VERSION
+from podwright.core.names import FINALIZER, GROUP, JOB_PLURAL, LABEL_JOB_UID, VERSION
 from podwright.core.view import ArrayRecord, Attempt, Condition, JobStatus, RetryGroup
 from podwright.kube.times import format_time
 
@@ -52,6 +52,14 @@ def get_pod(*, namespace: str, name: str) -> ApiRequest:
 def get_job(*, namespace: str, name: str) -> ApiRequest:
     """Read a BatchJob."""
     return ApiRequest(method="GET", path=f"{jobs_path(namespace)}/{name}")
+
+
+def list_pods_of_job(*, namespace: str, job_uid: str, continue_token: str = "") -> ApiRequest:
+    """Read a page of the pods that are labelled as a job's."""
+    query = {"labelSelector": f"{LABEL_JOB_UID}={job_uid}", "limit": "500"}
+    if continue_token:
+        query["continue"] = continue_token
+    return ApiRequest(method="GET", path=pods_path(namespace), query=query)
 
 
 def create_pod(command: CreatePod, *, body: bytes) -> ApiRequest:

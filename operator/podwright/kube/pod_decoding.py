@@ -51,12 +51,19 @@ class Waiting(msgspec.Struct, gc=False):
     message: str = ""
 
 
+class Running(msgspec.Struct, gc=False, rename="camel"):
+    """`state.running` of a container."""
+
+    started_at: datetime.datetime | None = None
+
+
 class Terminated(msgspec.Struct, gc=False, rename="camel"):
     """`state.terminated` of a container."""
 
     exit_code: int
     reason: str = ""
     message: str = ""
+    started_at: datetime.datetime | None = None
     finished_at: datetime.datetime | None = None
 
 
@@ -64,6 +71,7 @@ class ContainerState(msgspec.Struct, gc=False):
     """`state` of a container."""
 
     waiting: Waiting | None = None
+    running: Running | None = None
     terminated: Terminated | None = None
 
 
@@ -133,6 +141,7 @@ def pod_view(pod: Pod) -> PodView:
         phase=status.phase,
         node=intern(pod.spec.node_name),
         started=None if status.start_time is None else unix_seconds(status.start_time),
+        containers_started=_containers_started(status.container_statuses),
         ended=_ended(status.container_statuses),
         deletion_requested=_deletion_requested(metadata),
         deletion_grace=_deletion_grace(metadata),
@@ -205,6 +214,21 @@ def _ended(statuses: Iterable[ContainerStatus] | None) -> float | None:
         # Runtimes that lost track of a container say that it ended at the epoch.
         if time > 0 and (latest is None or time > latest):
             latest = time
+    return latest
+
+
+def _containers_started(statuses: list[ContainerStatus] | None) -> float | None:
+    """Give when the last container began to run. One that never did has no such time, or the epoch, even once it is ended."""
+    latest: float | None = None
+    for container in statuses or ():
+        state = container.state
+        ran = None if state is None else state.running or state.terminated
+        if ran is None or ran.started_at is None:
+            return None
+        time = unix_seconds(ran.started_at)
+        if time <= 0:
+            return None
+        latest = time if latest is None else max(latest, time)
     return latest
 
 

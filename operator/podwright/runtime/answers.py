@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from podwright.core.commands import Command, CreatePod, DeleteJob, DeletePod, ReleasePod, WriteStatus
+from podwright.core.job.at_most_once import recorded_intent
 from podwright.core.job.refusal import ask_again_at, classify
 from podwright.core.view import PodView, Refusal
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
@@ -39,6 +40,8 @@ class Answers:
     def take(self, command: Command, *, result: Result, notes: Notes, now: float) -> None:
         """Take in the result of one command."""
         self._metrics.answered(command, result)
+        if isinstance(command, CreatePod) and _surely_not_created(result):
+            notes.pod_asked = False
         if isinstance(result, Refused):
             return
         if isinstance(result, ApiResponse) and result.status < 300:
@@ -124,7 +127,7 @@ class Answers:
         match command:
             case CreatePod():
                 # It may be repeated under its name, but before the job can end otherwise its pod must be looked for.
-                notes.creation_until = now + _REQUEST_LIFE
+                notes.unanswered[command.pod_name] = now + _REQUEST_LIFE
                 notes.doubtful_pods.add(command.pod_name)
             case WriteStatus() | DeleteJob():
                 notes.doubtful = True
@@ -137,6 +140,8 @@ class Answers:
                 self._not_created(command, error=error, notes=notes, now=now)
             case WriteStatus() | DeleteJob():
                 notes.doubtful = True
+                if isinstance(command, WriteStatus) and recorded_intent(command.status) is not None:
+                    notes.intent_epoch = -1  # whatever intent is on record, it is not the one that was refused
             case DeletePod() | ReleasePod():
                 notes.doubtful_pods.add(command.pod_name)
         if error.code not in (404, 409):
@@ -177,6 +182,13 @@ def _refusal(command: CreatePod, *, error: StatusError, before: Refusal | None, 
         at=now,
         count=count,
     )
+
+
+def _surely_not_created(result: Result) -> bool:
+    """Tell whether a request to create an object was surely not carried out, so that it may be made once more."""
+    if isinstance(result, ApiResponse):
+        return 400 <= result.status < 500 or _admission_failed(result)
+    return not isinstance(result, Ambiguous)
 
 
 def _admission_failed(result: ApiResponse) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from podwright.core.commands import Command, ConfirmPod, CreatePod, Decision, NoteProblem, ReleasePod, WriteStatus
+from podwright.core.job.at_most_once import recorded_intent
 from podwright.core.job.decide import decide_job, release_all
 from podwright.core.job.phase import IllegalTransitionError
 from podwright.core.job.status import with_problem
@@ -21,6 +22,7 @@ from podwright.core.view import JobView, PodView
 from podwright.kube.decode import Undecodable
 from podwright.runtime.answers import Answers
 from podwright.runtime.array_look import look_at_array
+from podwright.runtime.cleanup import Cleanup, is_cleanup
 from podwright.runtime.metrics import Metrics
 from podwright.runtime.reads import Reads
 from podwright.runtime.requests import request_for
@@ -52,6 +54,7 @@ class Engine:
         self._dirty = DirtySet()
         self._timers = Timers()
         self._notebook = Notebook()
+        self._cleanup = Cleanup()
         self._wake = asyncio.Event()
         self._told: dict[str, str] = {}
         self.store = JobStore(on_change=self.mark)
@@ -85,11 +88,11 @@ class Engine:
     async def run(self) -> None:
         """Look at dirty jobs until cancelled."""
         while True:
-            for uid in self._timers.pop_due(self._clock()):
+            for uid in (*self._timers.pop_due(self._clock()), *self._cleanup.admitted()):
                 self._dirty.add(uid)
             for _ in range(min(_LOOKS_PER_TURN, len(self._dirty))):
                 self._look_safely(self._dirty.pop())
-            if self._dirty:
+            if self._dirty or self._cleanup.ready:
                 await asyncio.sleep(0)
                 continue
             await self._wait()
@@ -129,10 +132,12 @@ class Engine:
             return
         if job is None and not self.store.job_was_deleted(uid):
             notes.doubtful = True
+        if self.store.lacks_pods(uid):
+            notes.pods_unlisted = True
         if notes.in_doubt:
             self._read(uid, job=job, pods=pods, notes=notes, tenure=tenure)
             return
-        decision = self._decide(job=job, pods=pods, notes=notes, now=now)
+        decision = self._decide(job=job, pods=pods, notes=notes, epoch=tenure.epoch, now=now)
         self._timers.set(uid, decision.requeue_at)
         for command in decision.commands:
             self._issue(command, job=job, notes=notes, tenure=tenure, now=now)
@@ -140,20 +145,32 @@ class Engine:
         if not decision.commands and job is not None and _over(job):
             self._notebook.drop(uid)
 
-    def _decide(self, *, job: JobView | None, pods: tuple[PodView, ...], notes: Notes, now: float) -> Decision:
+    def _decide(
+        self, *, job: JobView | None, pods: tuple[PodView, ...], notes: Notes, epoch: int, now: float
+    ) -> Decision:
         if job is None:
             return Decision(commands=release_all(pods))
         if job.array is not None:
             return look_at_array(job=job, pods=pods, notes=notes, now=now)
-        return decide_job(job=job, pods=pods, refusal=notes.refusal, now=now, keep_until=notes.creation_until)
+        return decide_job(
+            job=job,
+            pods=pods,
+            refusal=notes.refusal,
+            now=now,
+            keep_until=notes.creation_until,
+            own_intent=notes.own_intent(epoch),
+        )
 
     def _issue(self, command: Command, *, job: JobView | None, notes: Notes, tenure: Tenure, now: float) -> None:
         uid = command.job_uid
         if isinstance(command, ConfirmPod):
             notes.doubtful_pods.add(command.pod_name)
+            notes.intent_epoch = -1  # it was judged not to be ours
             self.mark(uid)
         elif isinstance(command, WriteStatus) and command.deferrable and self._puts_off(notes, now):
             self._timers.set(uid, now + 1.0)
+        elif is_cleanup(command) and not self._cleanup.begin(uid):
+            pass  # it waits in line
         elif isinstance(command, CreatePod) and job is not None and not _confirmed(job, notes, tenure):
             notes.doubtful = True
             self.mark(uid)
@@ -162,6 +179,11 @@ class Engine:
 
     def _submit(self, command: Command, *, job: JobView | None, notes: Notes, tenure: Tenure) -> None:
         notes.begin(command)
+        if isinstance(command, CreatePod):
+            notes.pod_asked = True
+        elif isinstance(command, WriteStatus) and job is not None and _records_intent(command, job):
+            # An answer that gets lost must not turn our intent into somebody else's.
+            notes.intent_epoch, notes.pod_asked = tenure.epoch, False
         write = Write(
             request=request_for(command, job=job, tenure=tenure),
             rank=_rank(command),
@@ -183,6 +205,8 @@ class Engine:
     def _done(self, command: Command, tenure: Tenure, result: Result) -> None:
         notes = self._notebook.of(command.job_uid)
         notes.end(command)
+        if is_cleanup(command):
+            self._cleanup.end()
         self._answers.take(command, result=result, notes=notes, now=self._clock())
         self.mark(command.job_uid)
 
@@ -196,7 +220,7 @@ class Engine:
 
     def _read(self, uid: str, *, job: JobView | None, pods: tuple[PodView, ...], notes: Notes, tenure: Tenure) -> None:
         notes.begin(None)
-        doubted, doubted_pods = notes.doubtful, frozenset(notes.doubtful_pods)
+        doubted, unlisted, doubted_pods = notes.doubtful, notes.pods_unlisted, frozenset(notes.doubtful_pods)
         namespace, name = (job.namespace, job.name) if job is not None else (pods[0].namespace, pods[0].job_name)
 
         def done(error: Exception | None) -> None:
@@ -205,6 +229,7 @@ class Engine:
                 if doubted:
                     notes.confirmed_epoch = tenure.epoch
                     notes.doubtful = False
+                notes.pods_unlisted = notes.pods_unlisted and not unlisted
                 notes.doubtful_pods -= doubted_pods  # what came into doubt meanwhile is read next
             else:
                 self._answers.backoff.failed(uid, now=self._clock())
@@ -258,6 +283,10 @@ def _confirmed(job: JobView, notes: Notes, tenure: Tenure) -> bool:
     return job.resource_version > tenure.baseline or notes.confirmed_epoch == tenure.epoch
 
 
+def _records_intent(command: WriteStatus, job: JobView) -> bool:
+    return recorded_intent(command.status) is not None and recorded_intent(job.status) is None
+
+
 def _rank(command: Command) -> Rank:
     if isinstance(command, WriteStatus):
         return Rank.NEWS if command.deferrable else Rank.VERDICT
@@ -265,4 +294,6 @@ def _rank(command: Command) -> Rank:
         return Rank.NEWS
     if isinstance(command, CreatePod):
         return Rank.CREATE
+    if is_cleanup(command):
+        return Rank.CLEANUP
     return Rank.RELEASE if isinstance(command, ReleasePod) else Rank.VERDICT

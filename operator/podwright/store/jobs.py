@@ -27,6 +27,7 @@ class JobStore:
         self._pods: dict[str, dict[str, PodView]] = {}
         self._deleted = Tombstones()
         self._settled = Tombstones(capacity=_SETTLED_KNOWN)
+        self._incomplete: set[str] = set()
 
     # What decisions read.
 
@@ -43,6 +44,10 @@ class JobStore:
         """Tell whether the job is known to be deleted, rather than just not known."""
         return uid in self._deleted
 
+    def lacks_pods(self, job_uid: str) -> bool:
+        """Tell whether pods of the job were forgotten that are wanted now: `spec.retention.podSeconds` came after its end."""
+        return job_uid in self._incomplete
+
     def uids(self) -> set[str]:
         """Give the uids of all jobs that exist or still have pods."""
         return self._jobs.keys() | self._pods.keys()
@@ -58,6 +63,8 @@ class JobStore:
         known = self._jobs.get(job.uid)
         if (known is not None and known.resource_version >= job.resource_version) or job.uid in self._deleted:
             return
+        if known is not None and _lacks_pods(known, now=job):
+            self._incomplete.add(job.uid)
         self._jobs[job.uid] = keepsake(job) if _over(job) else job
         self._drop_needless(job)
         self._on_change(job.uid)
@@ -65,6 +72,7 @@ class JobStore:
     def remove_job(self, uid: str) -> None:
         """Take note that a job is gone; its pods stay until they are gone as well."""
         self._jobs.pop(uid, None)
+        self._incomplete.discard(uid)
         self._deleted.add(uid)
         self._keep(uid, {pod.uid: pod for pod in self.pods(uid) if pod.held and not pod.gone})
         self._on_change(uid)
@@ -95,7 +103,9 @@ class JobStore:
         if known is not None and known.resource_version >= pod.resource_version:
             return
         pods[pod.uid] = pod
-        if not pod.held and self._is_settled(pod):
+        if not pod.held and self._wants_pods(pod.job_uid):
+            pods[pod.uid] = _kept_pod(pod)
+        elif not pod.held and self._settle(pod):
             del pods[pod.uid]
             self._keep(pod.job_uid, pods)
         self._on_change(pod.job_uid)
@@ -118,6 +128,14 @@ class JobStore:
         for pods in list(self._pods.values()):
             if uid in pods:
                 self.remove_pod(pods[uid])
+
+    def put_all_pods(self, job_uid: str, pods: Iterable[PodView]) -> None:
+        """Take in all pods of one job that were forgotten; one that was deleted meanwhile turns out so when it is deleted."""
+        self._incomplete.discard(job_uid)
+        for pod in pods:
+            self._deleted.discard(pod.uid)
+            self._settled.discard(pod.uid)
+            self.put_pod(pod)
 
     def replace_pods(
         self, pods: Iterable[PodView], *, list_version: int, also_present: frozenset[str] | set[str] = frozenset()
@@ -144,19 +162,24 @@ class JobStore:
 
     def _drop_needless(self, job: JobView) -> None:
         over = _over(job)
+        wanted = not over or _keeps_pods(job)
 
         def is_needed(pod: PodView) -> bool:
             if pod.held and not pod.gone:
                 return True
             if over:
-                return False
+                return wanted and not pod.gone
             # A single job's pods stay until its end; those of an array would become too many.
             return not ((pod.gone or job.array is not None) and end_is_recorded(job=job, pod=pod))
 
         self._keep(job.uid, {pod.uid: pod for pod in self.pods(job.uid) if is_needed(pod)})
 
-    def _is_settled(self, pod: PodView) -> bool:
-        """Tell whether nothing will ever be decided on a released pod again."""
+    def _wants_pods(self, job_uid: str) -> bool:
+        job = self._jobs.get(job_uid)
+        return job is not None and _over(job) and _keeps_pods(job)
+
+    def _settle(self, pod: PodView) -> bool:
+        """Forget a released pod if nothing will ever be decided on it again; tell whether that is so."""
         job = self._jobs.get(pod.job_uid)
         if job is not None and not _over(job):
             if job.array is None or not end_is_recorded(job=job, pod=pod):
@@ -168,6 +191,23 @@ class JobStore:
             return False
         self._deleted.add(pod.uid)  # late events must not bring it back
         return True
+
+
+def _keeps_pods(job: JobView) -> bool:
+    """Tell whether the pods of the job, should it be over, must be known for as long as they exist."""
+    return job.retention.pods is not None and not job.deleting
+
+
+def _lacks_pods(before: JobView, *, now: JobView) -> bool:
+    """Tell whether pods were forgotten of a job that keeps them now that it is over."""
+    if not (_over(now) and _keeps_pods(now)):
+        return False
+    return not _keeps_pods(before) if _over(before) else now.array is not None
+
+
+def _kept_pod(pod: PodView) -> PodView:
+    """Give what must be known of a pod whose end is accounted for."""
+    return msgspec.structs.replace(pod, reason="", message="", waiting_reason="", waiting_message="", disruption="")
 
 
 def keepsake(job: JobView) -> JobView:
