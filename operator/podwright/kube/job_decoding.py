@@ -10,13 +10,14 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from podwright.core.duration import parse_duration
 from podwright.core.index_set import IndexSet
 from podwright.core.job.phase import Phase
 from podwright.core.names import GITOPS_MARKS
 from podwright.core.spec import CancelMode, DeliveryMode
 from podwright.core.view import ArrayRecord, Attempt, Budget, Condition, JobStatus, JobView, Outcome, RetryGroup
 from podwright.kube import spec_decoding as spec
-from podwright.kube.times import parse_duration, unix_seconds
+from podwright.kube.times import unix_seconds
 
 Time = datetime.datetime
 _Count = Annotated[int, msgspec.Meta(ge=0)]
