@@ -54,7 +54,7 @@ async def test_a_failing_job_is_retried_up_to_its_limit(world: World) -> None:
     world.submit(script={"exit-code": "3"}, retry=QUICK_RETRY)
     await until(world.is_over)
     status = world.status()
-    assert (status["phase"], status["reason"], status["failedCount"]) == ("Failed", "RetriesExhausted", 3)
+    assert (status["phase"], status["reason"], status["failedCount"]) == ("DeadLettered", "RetriesExhausted", 3)
     assert [(a["number"], a["exitCode"], a["outcome"]) for a in status["attempts"]] == [
         (n, 3, "Failed") for n in range(3)
     ]
