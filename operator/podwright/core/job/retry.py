@@ -87,14 +87,17 @@ def next_delay(*, policy: RetryPolicy, key: str, counts: Counts, budget: Budget 
     if asked is not None:
         return float(asked)
     purpose = "retry" if budget is Budget.USER else str(budget)
-    return _delay(policy=policy, key=key, purpose=purpose, count=counts.of(budget))
+    return retry_delay(policy=policy, job_uid=key, failed_count=counts.of(budget), purpose=purpose)
 
 
-def _delay(*, policy: RetryPolicy, key: str, purpose: str, count: int) -> float:
-    """The jitter is a function of the job and the count, so every operator that looks at the job agrees on it."""
-    exponent = min(count - 1, _EXPONENT_LIMIT)
+def retry_delay(*, policy: RetryPolicy, job_uid: str, failed_count: int, purpose: str = "retry") -> float:
+    """Give the backoff after `failed_count` (1 or more) failures that were charged to one budget, in seconds.
+
+    The jitter is a function of the job and the count, so every operator that looks at the job agrees on it.
+    """
+    exponent = min(failed_count - 1, _EXPONENT_LIMIT)
     ceiling = min(policy.maximum, policy.initial * float(policy.factor) ** exponent)
-    return ceiling * fraction(key, purpose, count)
+    return ceiling * fraction(job_uid, purpose, failed_count)
 
 
 def _free_delay(*, key: str, attempts: int) -> float:
