@@ -8,7 +8,7 @@ the state: a verdict is recorded, then its pod is released, then the next attemp
 from collections.abc import Sequence
 
 from podwright.core.commands import Command, ConfirmPod, CreatePod, Decision, DeleteJob, DeletePod, ReleasePod
-from podwright.core.job import ended, unfinished, unstarted
+from podwright.core.job import ended, invalid, unfinished, unstarted
 from podwright.core.job.at_most_once import recorded_intent, without_intent
 from podwright.core.job.attempt import current_number, recorded_end
 from podwright.core.job.deadline import total_deadline
@@ -41,6 +41,9 @@ def decide_job(
         return Decision(commands=release_all(pods))
     if job.status.phase is not None and job.status.phase.terminal:
         return after_the_end(job=job, pods=pods, now=now, keep_until=keep_until)
+    refused = invalid.decide(job=job, pods=pods, now=now, keep_until=keep_until)
+    if refused is not None:
+        return refused
     # A pod numbered beyond the record was permitted by a status that we do not see (yet): it is the current one.
     number = max([current_number(job.status), *(pod.attempt for pod in pods)])
     former = tuple(pod for pod in pods if pod.attempt < number)
