@@ -14,8 +14,10 @@ import typer
 
 import podwright
 from podwright.cli import dev, operator
+from podwright.cli.dead_letters import commands as dead_letters
 from podwright.cli.demo.command import demo
 from podwright.cli.errors import CommandError
+from podwright.cli.jobs import commands as jobs
 
 app = typer.Typer(
     help="Podwright: jobs, workflows and queues as Kubernetes resources.",
@@ -24,6 +26,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(jobs.app)
+app.add_typer(dead_letters.app, name="dlq")
 dev.app.command()(demo)
 app.add_typer(dev.app, name="dev")
 app.add_typer(operator.app, name="operator")
