@@ -132,10 +132,12 @@ class JobClient:
             "kind": "DeleteOptions",
             "propagationPolicy": "Background",
             "preconditions": preconditions,
+            # In the body: the API server reads a deletion's options from its query only if there is no body.
+            **({"dryRun": ["All"]} if dry_run else {}),
         }
         path = self.path(name=meta["name"], namespace=meta["namespace"])
         try:
-            self.connection.request("DELETE", path, query=_DRY if dry_run else None, body=options)
+            self.connection.request("DELETE", path, body=options)
         except StatusError as error:
             if error.code == 404:
                 return False
