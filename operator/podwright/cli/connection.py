@@ -107,7 +107,7 @@ class Connection:
 
     @contextlib.contextmanager
     def stream(
-        self, path: str, query: Mapping[str, str] | None = None, *, silence: float | None = None
+        self, path: str, query: Mapping[str, str] | None = None, *, silence: float | None = None, accept: str = JSON
     ) -> Iterator[Iterator[bytes]]:
         """Open a stream and give its bytes as they come, in pieces of any size.
 
@@ -118,7 +118,7 @@ class Connection:
             Unreachable: it could not be reached.
             BrokenStreamError: while iterating, the stream broke off.
         """
-        response = self._send("GET", path, query, content=None, headers={"Accept": JSON}, silence=silence)
+        response = self._send("GET", path, query, content=None, headers={"Accept": accept}, silence=silence)
         with _closing(response):
             if response.status >= 300:
                 raise parse_status(response.status, self._read(response, method="GET", path=path))

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from podwright.cli.connection import BrokenStreamError, Object, Unreachable, lines_of
+from podwright.cli.connection import JSON, TABLE, BrokenStreamError, Object, Unreachable, lines_of
 from podwright.cli.errors import CommandError
 from podwright.cli.job_client import JobClient
 from podwright.cli.refusals import explain
+from podwright.cli.table import headings_of, metadata_of
 from podwright.kube.errors import StatusError
 
 _WATCH_SECONDS: Final = 60.0
@@ -71,8 +72,20 @@ class Follower:
         fields: str = "",
         deadline: Deadline | None = None,
         known: Iterable[Object] = (),
+        tables: bool = False,
     ) -> None:
-        """Prepare. Of the `known` jobs that are not there any more it tells that they are gone."""
+        """Prepare.
+
+        Args:
+            client: for the cluster.
+            selector: labels of the jobs.
+            fields: fields of the jobs.
+            deadline: when to stop.
+            known: if one of these jobs is not there any more, it is told that it is gone.
+            tables: give lines of tables, with the jobs' `metadata` and `cells`, whose columns are in `headings`.
+        """
+        self.headings: tuple[str, ...] = ()
+        self._accept = TABLE if tables else JSON
         self._client = client
         self._query = {"labelSelector": selector, "fieldSelector": fields}
         self._deadline = deadline or Deadline(None)
@@ -118,8 +131,8 @@ class Follower:
         query = {name: value for name, value in self._query.items() if value} | {"limit": "500"}
         while True:
             path = self._client.path(everywhere=self._client.everywhere)
-            answer = self._client.connection.get(path, query)
-            for item in answer.get("items") or ():
+            answer = self._client.connection.get(path, query, accept=self._accept)
+            for item in self._items(answer):
                 found[item["metadata"]["uid"]] = item
             # Of the first chunk: that is the state that all chunks show.
             version = version or answer["metadata"]["resourceVersion"]
@@ -141,31 +154,40 @@ class Follower:
             "timeoutSeconds": str(max(1, round(seconds))),
         }
         path = self._client.path(everywhere=self._client.everywhere)
-        with self._client.connection.stream(path, query, silence=seconds + 5) as pieces:
+        with self._client.connection.stream(path, query, silence=seconds + 5, accept=self._accept) as pieces:
             for line in lines_of(pieces):
                 if line.strip():
                     yield from self._event(_decoded(line))
                 self._deadline.left()
 
     def _event(self, event: dict[str, Any]) -> Iterator[Change]:
-        item: Object = event["object"]
+        answer: Object = event["object"]
         kind = event["type"]
         if kind == "ERROR":
             raise StatusError(
-                code=int(item.get("code") or 500),
-                reason=str(item.get("reason", "")),
-                message=str(item.get("message", "")),
+                code=int(answer.get("code") or 500),
+                reason=str(answer.get("reason", "")),
+                message=str(answer.get("message", "")),
             )
-        self._version = item["metadata"]["resourceVersion"]
+        items = self._items(answer) if answer.get("kind") == "Table" else [answer]
+        for item in items:
+            self._version = item["metadata"].get("resourceVersion") or self._version
         if kind == "BOOKMARK":
             return
-        uid = item["metadata"]["uid"]
-        if kind == "DELETED":
-            self._known.pop(uid, None)
-            yield Change(item, gone=True)
-        else:
-            self._known[uid] = item
-            yield Change(item)
+        for item in items:
+            uid = item["metadata"]["uid"]
+            if kind == "DELETED":
+                self._known.pop(uid, None)
+            else:
+                self._known[uid] = item
+            yield Change(item, gone=kind == "DELETED")
+
+    def _items(self, answer: Object) -> list[Object]:
+        if self._accept == JSON:
+            return list(answer.get("items") or ())
+        # The events of a watch leave the columns out, except for the first.
+        self.headings = headings_of(answer) or self.headings
+        return [{"metadata": metadata_of(row), "cells": row.get("cells")} for row in answer.get("rows") or ()]
 
 
 def _decoded(line: bytes) -> dict[str, Any]:

@@ -6,6 +6,7 @@ nothing slow at its top, since all of them are loaded for every call, even for `
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -43,6 +44,17 @@ def main() -> None:
         if error.remedy:
             print(error.remedy, file=sys.stderr)
         sys.exit(1)
+    finally:
+        _flush()
+
+
+def _flush() -> None:
+    """Hand on what is left to print. A reader that has gone, such as `head`, is no error worth words."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more at its end, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _print_version(wanted: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from podwright.cli.printable import one_line
 
 NOTHING: Final = "-"
+NAMESPACE: Final = "NAMESPACE"
 _GAP: Final = "   "
 
 Row = tuple[str, ...]
@@ -46,19 +47,20 @@ def rows_of(table: Mapping[str, Any], *, offered: Sequence[str], wanted: Sequenc
         offered: the columns of the answer. The events of a watch leave them out, except for the first.
         wanted: the columns to show. One that isn't offered stays empty.
     """
-    positions = [offered.index(name) if name in offered else -1 for name in wanted]
-    namespaced = [name == "NAMESPACE" for name in wanted]
     return [
-        tuple(
-            _namespace(row) if of_object else _cell(row.get("cells") or (), position)
-            for position, of_object in zip(positions, namespaced, strict=True)
-        )
+        row_of(metadata=metadata_of(row), cells=row.get("cells") or (), offered=offered, wanted=wanted)
         for row in table.get("rows") or ()
     ]
 
 
-def _namespace(row: Mapping[str, Any]) -> str:
-    return one_line(metadata_of(row).get("namespace", "")) or NOTHING
+def row_of(*, metadata: Mapping[str, Any], cells: Sequence[Any], offered: Sequence[str], wanted: Sequence[str]) -> Row:
+    """Give one row with the wanted columns; see `rows_of`."""
+    return tuple(
+        one_line(metadata.get("namespace") or NOTHING)
+        if name == NAMESPACE
+        else _cell(cells, offered.index(name) if name in offered else -1)
+        for name in wanted
+    )
 
 
 def metadata_of(row: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -17,7 +17,9 @@ _MESSAGE_LENGTH = 80
 
 def list_(
     *,
-    output: Annotated[options.ListFormat, typer.Option("--output", "-o")] = options.ListFormat.TABLE,
+    output: Annotated[
+        options.ListFormat, typer.Option("--output", "-o", help="In which form; wide shows whole messages.")
+    ] = options.ListFormat.TABLE,
     no_headers: Annotated[bool, typer.Option("--no-headers", help="Leave out the headings.")] = False,
     selector: options.SelectorOption = "",
     everywhere: options.EverywhereOption = False,

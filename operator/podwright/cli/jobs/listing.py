@@ -12,13 +12,16 @@ if TYPE_CHECKING:
     from podwright.cli.job_client import JobClient
 
 _COLUMNS = ("NAME", "PHASE", "PROGRESS", "ATTEMPTS", "AGE", "REASON")
+_LEAST_WIDTH = 10
 
 
 def list_(
     *,
     phase: Annotated[str, typer.Option(metavar="PHASE", help="Only jobs in this phase, such as Running.")] = "",
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on with every change.")] = False,
-    output: Annotated[options.ListFormat, typer.Option("--output", "-o")] = options.ListFormat.TABLE,
+    output: Annotated[
+        options.ListFormat, typer.Option("--output", "-o", help="In which form.")
+    ] = options.ListFormat.TABLE,
     no_headers: Annotated[bool, typer.Option("--no-headers", help="Leave out the headings.")] = False,
     selector: options.SelectorOption = "",
     fields: options.FieldSelectorOption = "",
@@ -76,7 +79,7 @@ def show(
 
 def _show_table(client: JobClient, *, selector: str, fields: str, wide: bool, no_headers: bool, watch: bool) -> None:
     from podwright.cli.output import print_lines, remark
-    from podwright.cli.table import headings_of, layout, rows_of
+    from podwright.cli.table import headings_of, layout, rows_of, widths_of
 
     offered: tuple[str, ...] = ()
     rows = []
@@ -91,50 +94,43 @@ def _show_table(client: JobClient, *, selector: str, fields: str, wide: bool, no
     if not watch:
         print_lines(layout(wanted, rows, no_headers=no_headers))
         return
-    _watch_table(client, selector=selector, fields=fields, wide=wide, no_headers=no_headers)
+    # What comes may be wider than what is there.
+    widths = [max(width, _LEAST_WIDTH) for width in widths_of(wanted, rows)]
+    _watch_table(client, selector=selector, fields=fields, wide=wide, no_headers=no_headers, widths=widths)
 
 
 def columns(offered: tuple[str, ...], *, wide: bool, everywhere: bool) -> tuple[str, ...]:
     """Choose the columns to show from those that the API server offers."""
+    from podwright.cli.table import NAMESPACE
+
     chosen = offered if wide else tuple(name for name in _COLUMNS if name in offered)
-    return ("NAMESPACE", *chosen) if everywhere else chosen
+    return (NAMESPACE, *chosen) if everywhere else chosen
 
 
-def _watch_table(client: JobClient, *, selector: str, fields: str, wide: bool, no_headers: bool) -> None:
-    """Print a line for each job and each of its changes.
-
-    A change says which job it is; its line is asked for by name, so that an interrupted watch can go on as any other.
-    """
-    import contextlib
-
-    from podwright.cli.connection import TABLE
+def _watch_table(
+    client: JobClient, *, selector: str, fields: str, wide: bool, no_headers: bool, widths: list[int]
+) -> None:
+    """Print a line for each job and each of its changes that shows in it."""
     from podwright.cli.follow import Follower
     from podwright.cli.output import print_lines
-    from podwright.cli.table import headings_of, line, rows_of, widths_of
-    from podwright.kube.errors import StatusError
+    from podwright.cli.table import line, row_of
 
-    widths: list[int] = []
     shown: dict[str, tuple[str, ...]] = {}
-    for change in Follower(client, selector=selector, fields=fields).changes():
+    follower = Follower(client, selector=selector, fields=fields, tables=True)
+    for change in follower.changes():
         meta = change.job["metadata"]
-        if change.gone:
-            shown.pop(meta["uid"], None)
-            continue
-        with contextlib.suppress(StatusError):
-            table = client.connection.get(client.path(name=meta["name"], namespace=meta["namespace"]), accept=TABLE)
-            offered = headings_of(table)
-            wanted = columns(offered, wide=wide, everywhere=client.everywhere)
-            for row in rows_of(table, offered=offered, wanted=wanted):
-                if not widths:
-                    widths = [width + 2 for width in widths_of(wanted, [row])]
-                    if not no_headers:
-                        print_lines([line(wanted, widths)])
-                if shown.get(meta["uid"]) != row:
-                    shown[meta["uid"]] = row
-                    print_lines([line(row, widths)])
+        wanted = columns(follower.headings, wide=wide, everywhere=client.everywhere)
+        row = row_of(metadata=meta, cells=change.job["cells"] or (), offered=follower.headings, wanted=wanted)
+        if not shown and not no_headers:
+            print_lines([line(wanted, widths)])
+        if shown.get(meta["uid"]) != row:
+            print_lines([line(row, widths)])
+        shown[meta["uid"]] = row
 
 
 def _watch_objects(client: JobClient, *, selector: str, fields: str, output: str) -> None:
+    import sys
+
     from podwright.cli.follow import Follower
     from podwright.cli.output import print_object
     from podwright.core import names
@@ -142,11 +138,4 @@ def _watch_objects(client: JobClient, *, selector: str, fields: str, output: str
     for change in Follower(client, selector=selector, fields=fields).changes():
         if not change.gone:
             print_object({"apiVersion": names.API_VERSION, "kind": names.JOB_KIND, **change.job}, output)
-            print_flush()
-
-
-def print_flush() -> None:
-    """Hand on what was printed to whoever reads on a pipe."""
-    import sys
-
-    sys.stdout.flush()
+            sys.stdout.flush()
