@@ -27,6 +27,14 @@ def test_only_the_lines_of_a_task_are_kept(task: int, kept: slice, over: bool) -
     assert section.mixed is False
 
 
+@pytest.mark.parametrize("end", ["exit 0 after 1s", "timed out after 60s", "stopped"])
+def test_a_task_ends_in_several_ways(end: str) -> None:
+    section = Section(1)
+    lines = [b"[podwright] task 1 started", b"words", f"[podwright] task 1 {end}".encode(), b"after"]
+    assert [line for line in lines if section.keeps(line)] == lines[:3]
+    assert section.over
+
+
 def test_tasks_side_by_side_are_told() -> None:
     section = Section(1)
     lines = [

@@ -92,6 +92,11 @@ def end(**status: Any) -> dict[str, Any]:
             "report runs 2 pods; 3/9 tasks have succeeded, 1 failed (5). 1 of the pods cannot start yet, such as p-4 (index 4): "
             "container main cannot start (ImagePullBackOff): no such image.",
         ),
+        (
+            make_job(phase="Pending", dependsOn=[{"name": "b"}], status={"reason": "DependencyCycle", "message": "a waits for b waits for a"}),
+            {"others": {"b": make_job("b", phase="Pending")}},
+            "report is Pending (DependencyCycle): a waits for b waits for a.",
+        ),
         (make_job(phase="Pending", status={"reason": "QuotaExceeded", "message": "pods 10/10"}), {}, "report is Pending (QuotaExceeded): pods 10/10."),
         (
             make_job(phase="Pending", status={"reason": "QuotaExceeded", "message": "pods 10/10"}),

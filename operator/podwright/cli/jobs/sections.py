@@ -1,7 +1,7 @@
 """The part of a packed pod's log that one task wrote. Pure.
 
 A pack's runner writes `[podwright] task 17 started` before the output of each task and
-`[podwright] task 17 exit 3 after 2s` after it.
+`[podwright] task 17 exit 3 after 2s`, `… timed out after 60s` or `… stopped` after it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_MARK: Final = re.compile(rb"\[podwright\] task ([0-9]{1,7}) (started|exit [0-9]+ after .*)\r?")
+_MARK: Final = re.compile(rb"\[podwright\] task ([0-9]{1,7}) (started|stopped|(?:exit [0-9]+|timed out) after .*)\r?")
 
 
 class Section:

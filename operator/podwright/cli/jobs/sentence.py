@@ -22,6 +22,8 @@ _ENDED: Final = {
 }
 _OVER: Final = ("Succeeded", "Failed")
 _NAMED_SETS: Final = 60
+_GATES: Final = ("", "Delayed", "DependencyWaiting", "DependencyMissing")
+"""Reasons of waiting that are told better from the spec than by the status; others (a circle, a key) only the status tells."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +118,8 @@ def _asked_to_stop(facts: Facts, name: str) -> str:
 
 def _held_back(facts: Facts, name: str) -> str:
     spec = spec_of(facts.job)
-    if facts.pods or status_of(facts.job).get("attemptCount"):
+    status = status_of(facts.job)
+    if facts.pods or status.get("attemptCount") or str(status.get("reason") or "") not in _GATES:
         return ""
     start = seconds_of(spec.get("startAt"))
     if start is not None and start > facts.now:
@@ -139,7 +142,7 @@ def _dependency(facts: Facts, dependency: Mapping[str, Any]) -> str:
     phase = phase_of(other)
     met = {
         "Succeeded": phase == Phase.SUCCEEDED,
-        "Failed": phase in (Phase.FAILED, Phase.DEAD_LETTERED, Phase.CANCELLED),
+        "Failed": phase in (Phase.FAILED, Phase.DEAD_LETTERED),
         "Finished": finished(other),
         "Started": phase not in ("", Phase.PENDING, Phase.SUSPENDED),
     }

@@ -63,11 +63,25 @@ def find_leader(client: JobClient, *, namespace: str, system_namespace: str) -> 
     import time
 
     from podwright.cli.jobs.leader import leader_of
+    from podwright.core.names import lease_name
     from podwright.kube.errors import StatusError
 
-    path = f"/apis/coordination.k8s.io/v1/namespaces/{system_namespace}/leases"
+    leases: list[Object] = []
     try:
-        leases = client.connection.get(path).get("items") or []
+        # One by one: beside those of the shards there may be any number of Leases in that namespace.
+        while (lease := _find_lease(client, lease_name(len(leases)), namespace=system_namespace)) is not None:
+            leases.append(lease)
     except StatusError:
         return None
     return leader_of(leases, namespace=namespace, system_namespace=system_namespace, now=time.time())
+
+
+def _find_lease(client: JobClient, name: str, *, namespace: str) -> Object | None:
+    from podwright.kube.errors import StatusError
+
+    try:
+        return client.connection.get(f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}")
+    except StatusError as error:
+        if error.code == 404:
+            return None
+        raise
