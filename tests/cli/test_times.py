@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podwright.cli.times import duration_field, parse_moment, parse_span, seconds_of, span
-from podwright.kube.times import parse_duration
+from podwright.core.duration import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
