@@ -7,11 +7,16 @@ decided once the earlier write is seen in the state. Every command is safe to re
 
 import msgspec
 
+from podwright.core.index_set import EMPTY, IndexSet
 from podwright.core.view import JobStatus
 
 
 class CreatePod(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Create the pod of an attempt; the name is the lock."""
+    """Create the pod of an attempt; the name is the lock.
+
+    `tasks` are those that the pod of a pack runs; `task_index` is then the pack's. The attempt stays clear of the nodes
+    `nodes_to_avoid`; `out_of_memory` is how often former attempts ran out of memory.
+    """
 
     job_uid: str
     namespace: str
@@ -19,6 +24,9 @@ class CreatePod(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     task_index: int
     attempt: int
     pod_name: str
+    tasks: IndexSet = EMPTY
+    nodes_to_avoid: tuple[str, ...] = ()
+    out_of_memory: int = 0
 
 
 class WriteStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -217,7 +217,8 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "budget": attempt.budget,
         "exitCode": attempt.exit_code,
         "reason": attempt.reason or None,
-        "message": attempt.message or None,
+        # Reports of packs are longer than the schema lets a message be, and nobody reads them here.
+        "message": attempt.message[:_MESSAGE_LIMIT] or None,
     }
     return _without_nulls(fields)
 

@@ -12,6 +12,7 @@ import msgspec
 
 from podwright.core.index_set import IndexSet
 from podwright.core.job.phase import Phase
+from podwright.core.job.template_problem import template_problem
 from podwright.core.names import GITOPS_MARKS
 from podwright.core.spec import CancelMode, DeliveryMode
 from podwright.core.view import ArrayRecord, Attempt, Budget, Condition, JobStatus, JobView, Outcome, RetryGroup
@@ -178,6 +179,9 @@ def job_view(job: BatchJob) -> JobView:
     array, problem = (None, "") if wanted.array is None else spec.array_spec(wanted.array)
     if array is not None and over:
         array = msgspec.structs.replace(array, items=())
+    progress = _seconds(timeouts.progress)
+    if not over and not problem:
+        problem = template_problem(template=bytes(wanted.template), array=array, progress=progress)
     return JobView(
         uid=metadata.uid,
         namespace=intern(metadata.namespace),
@@ -197,7 +201,7 @@ def job_view(job: BatchJob) -> JobView:
         total_timeout=_seconds(timeouts.total),
         queue_timeout=_seconds(timeouts.queue),
         start_timeout=_seconds(timeouts.start),
-        progress_timeout=_seconds(timeouts.progress),
+        progress_timeout=progress,
         task_timeout=_seconds(timeouts.task),
         retention=spec.retention(
             ttl=wanted.ttl_seconds_after_finished, keep=wanted.retention, gitops=_is_kept_by_gitops(metadata)

@@ -10,7 +10,8 @@ from typing import Final
 
 import msgspec
 
-from podwright.core.names import FINALIZER, GROUP, JOB_KIND
+from podwright.core.names import FINALIZER, GROUP, JOB_KIND, parse_pod_name
+from podwright.core.pack.report import LONGEST, is_report
 from podwright.core.view import PodPhase, PodView
 from podwright.kube.times import unix_seconds
 
@@ -18,7 +19,6 @@ MESSAGE_LIMIT: Final = 1024
 _ORDINARY_WAITS: Final = frozenset({"", "PodInitializing", "ContainerCreating"})
 _TERMINAL: Final = frozenset({PodPhase.SUCCEEDED, PodPhase.FAILED})
 _GROUP_PREFIX: Final = f"{GROUP}/"
-_ATTEMPT_DIGITS: Final = 9
 
 
 class OwnerReference(msgspec.Struct, gc=False, rename="camel"):
@@ -117,7 +117,7 @@ def pod_view(pod: Pod) -> PodView:
         ValueError: the resourceVersion is no number.
     """
     metadata, status = pod.metadata, pod.status
-    job_uid, job_name, attempt = _identity(metadata)
+    job_uid, job_name, task_index, attempt = _identity(metadata)
     failed = _first_failed(status)
     waiting = None if status.phase in _TERMINAL else _waiting(status)
     return PodView(
@@ -127,7 +127,7 @@ def pod_view(pod: Pod) -> PodView:
         resource_version=int(metadata.resource_version),
         job_uid=job_uid,
         job_name=job_name,
-        task_index=0,
+        task_index=task_index,
         attempt=attempt,
         created=unix_seconds(metadata.creation_timestamp),
         held=metadata.finalizers is not None and FINALIZER in metadata.finalizers,
@@ -140,24 +140,32 @@ def pod_view(pod: Pod) -> PodView:
         termination_grace=float(pod.spec.termination_grace_period_seconds),
         exit_code=_exit_code(status, failed),
         reason=intern(status.reason or (failed.reason if failed else "")),
-        message=((failed.message if failed else "") or status.message)[:MESSAGE_LIMIT],
+        message=_report(status) or ((failed.message if failed else "") or status.message)[:MESSAGE_LIMIT],
         waiting_reason=intern(waiting[0]) if waiting else "",
         waiting_message=waiting[1][:MESSAGE_LIMIT] if waiting else "",
         disruption=_disruption(status.conditions),
     )
 
 
-def _identity(metadata: PodMetadata) -> tuple[str, str, int]:
-    """Give job uid, job name and attempt by what cannot be edited: the controller reference is checked, the name is fixed.
+def _identity(metadata: PodMetadata) -> tuple[str, str, int, int]:
+    """Give job uid, job name, task and attempt by what cannot be edited: the controller reference is checked, the name is fixed.
 
     Labels are for selecting only: whoever may edit pods may change them.
     """
-    number = metadata.name.rpartition("-")[2]
-    if number.isascii() and number.isdigit() and len(number) <= _ATTEMPT_DIGITS:
+    numbers = parse_pod_name(metadata.name)
+    if numbers is not None:
         for owner in metadata.owner_references or ():
             if owner.controller and owner.kind == JOB_KIND and owner.api_version.startswith(_GROUP_PREFIX):
-                return owner.uid, owner.name, int(number)
-    return "", "", 0
+                return owner.uid, owner.name, *numbers
+    return "", "", 0, 0
+
+
+def _report(status: PodStatus) -> str:
+    """Give the report of a pack, whichever container failed beside it: it says which tasks must not run again."""
+    for terminated in _terminated(status.container_statuses):
+        if is_report(terminated.message):
+            return terminated.message[:LONGEST]
+    return ""
 
 
 def _deletion_requested(metadata: PodMetadata) -> float | None:
