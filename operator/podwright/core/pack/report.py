@@ -13,9 +13,10 @@ import msgspec
 from podwright.core.index_set import EMPTY, IndexSet
 
 PREFIX: Final = "podwright pack: "
+STALLED_PART: Final = "no progress"
 LONGEST: Final = 4096  # bytes: as long as the kubelet lets a termination message be
 _PART: Final = re.compile(
-    r"(?:started (?P<started>[0-9]{1,7})|(?P<stalled>no progress)"
+    r"(?:started (?P<started>[0-9]{1,7})|(?P<stalled>" + STALLED_PART + ")"
     r"|(?:(?P<succeeded>succeeded)|exit (?P<code>[1-9][0-9]{0,2}):|(?P<timed_out>timed out):)"
     r" (?P<indexes>[0-9]{1,7}(?:-[0-9]{1,7})?(?:,[0-9]{1,7}(?:-[0-9]{1,7})?)*))"
 )

@@ -33,7 +33,7 @@ _pw_insert() {
   for _pw_range in $_pw_list; do
     if [ "${_pw_range#*-}" -lt $((_pw_low - 1)) ]; then _pw_new=$_pw_new,$_pw_range
     elif [ "${_pw_range%-*}" -gt $((_pw_high + 1)) ]; then
-      if [ "$_pw_left" ]; then _pw_new=$_pw_new,$_pw_low-$_pw_high _pw_left=; fi
+      if [ "$_pw_left" ]; then _pw_place; fi
       _pw_new=$_pw_new,$_pw_range
     else
       if [ "${_pw_range%-*}" -lt "$_pw_low" ]; then _pw_low=${_pw_range%-*}; fi
@@ -41,8 +41,13 @@ _pw_insert() {
     fi
   done
   unset IFS
-  if [ "$_pw_left" ]; then _pw_new=$_pw_new,$_pw_low-$_pw_high; fi
+  if [ "$_pw_left" ]; then _pw_place; fi
   _pw_list=${_pw_new#,}
+}
+
+_pw_place() {
+  _pw_new=$_pw_new,$_pw_low _pw_left=
+  if [ "$_pw_low" != "$_pw_high" ]; then _pw_new=$_pw_new-$_pw_high; fi
 }
 
 _pw_compose() {
@@ -86,7 +91,7 @@ _pw_below() {
       _pw_pid=${_pw_stat#/proc/} _pw_pid=${_pw_pid%/stat}
       case $_pw_seen in *" $_pw_pid "*) continue ;; esac
       { read -r _pw_line <"$_pw_stat"; } 2>/dev/null || continue
-      _pw_line=${_pw_line##*) ?? } # what follows the name and the state begins with the parent
+      _pw_line=${_pw_line##*) ? } # what follows the name and the state begins with the parent
       case $_pw_seen in *" ${_pw_line%% *} "*)
         _pw_seen="$_pw_seen$_pw_pid " _pw_tree="$_pw_tree $_pw_pid" _pw_more=1 ;;
       esac

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from podwright.core import names
 from podwright.core.job.pod.environment import literal, with_variables
+from podwright.core.pack.report import STALLED_PART, is_report
 
 VOLUME: Final = "podwright"
 DIRECTORY: Final = "/run/podwright"
 FILE: Final = f"{DIRECTORY}/heartbeat"
-STALLED_PART: Final = "no progress"
 _MESSAGE: Final = "podwright: no progress for "
 _PROBE_LIMIT: Final = 30  # seconds; a busy container must not be killed because the probe is slow
 
@@ -70,4 +70,4 @@ def heartbeat_problem(spec: dict[str, Any]) -> str:
 
 def ended_for_lack_of_progress(message: str) -> bool:
     """Tell whether the message of a container that ended says that the probe above found it idle for too long."""
-    return message.startswith(_MESSAGE) or (message.startswith("podwright pack: ") and f"; {STALLED_PART}." in message)
+    return message.startswith(_MESSAGE) or (is_report(message) and f"; {STALLED_PART}." in message)
