@@ -92,8 +92,8 @@ class TaskRetries(ApiModel):
     platform: Count | None = Field(None, description="Those charged to retry.platformLimit.")
     timeouts: Count | None = Field(None, description="Those charged to retry.timeoutLimit.")
     out_of_memory: Count | None = Field(None, description="Those that ran out of memory.")
-    since: datetime | None = Field(None, description="When the last of them was recorded; the delay counts from here.")
-    delay_seconds: Count | None = Field(None, description="Delay that the task asked for.")
+    lost_nodes: Count | None = Field(None, description="Those that were lost with their node.")
+    next_time: datetime | None = Field(None, description="When their next attempt is due.")
 
 
 class ArrayStatus(ApiModel):

@@ -14,8 +14,8 @@ from podwright.core.view import JobStatus
 class CreatePod(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Create the pod of an attempt; the name is the lock.
 
-    `task_index` is the task's, or the pack's, whose `tasks` are then to be run. `out_of_memory` counts the attempts that ran
-    out of memory, and `nodes_to_avoid` names the nodes of former failures.
+    `tasks` are those that the pod of a pack runs; `task_index` is then the pack's. The attempt stays clear of the nodes
+    `nodes_to_avoid`; `out_of_memory` is how often former attempts ran out of memory.
     """
 
     job_uid: str

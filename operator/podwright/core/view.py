@@ -128,7 +128,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class RetryGroup(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`status.array.retries[]`, `.taskFailures[]`: tasks (or packs) that are not done and were tried alike.
 
-    `since` is when the last of their attempts was recorded, from which the delay counts; `delay` is one they asked for.
+    `due` is when their next attempt may start, None for at once.
     """
 
     indexes: IndexSet
@@ -137,8 +137,8 @@ class RetryGroup(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     platform: int = 0
     timeouts: int = 0
     out_of_memory: int = 0
-    since: float | None = None
-    delay: int | None = None
+    lost_nodes: int = 0
+    due: float | None = None
 
 
 class ArrayRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):

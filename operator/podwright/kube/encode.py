@@ -202,8 +202,8 @@ def _retries(group: RetryGroup) -> dict[str, Any]:
             "platform": group.platform or None,
             "timeouts": group.timeouts or None,
             "outOfMemory": group.out_of_memory or None,
-            "since": _time(group.since),
-            "delaySeconds": group.delay,
+            "lostNodes": group.lost_nodes or None,
+            "nextTime": _time(group.due),
         }
     )
 
@@ -226,7 +226,8 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "budget": attempt.budget,
         "exitCode": attempt.exit_code,
         "reason": attempt.reason or None,
-        "message": attempt.message or None,
+        # Reports of packs are longer than the schema lets a message be, and nobody reads them here.
+        "message": attempt.message[:_MESSAGE_LIMIT] or None,
     }
     return _without_nulls(fields)
 

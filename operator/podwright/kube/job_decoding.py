@@ -14,6 +14,7 @@ from podwright.core.duration import parse_duration
 from podwright.core.index_set import IndexSet
 from podwright.core.job.failure_policy import rules_problem
 from podwright.core.job.phase import Phase
+from podwright.core.job.template_problem import template_problem
 from podwright.core.names import GITOPS_MARKS
 from podwright.core.spec import CancelMode, DeliveryMode
 from podwright.core.view import ArrayRecord, Attempt, Budget, Condition, JobStatus, JobView, Outcome, RetryGroup
@@ -62,8 +63,8 @@ class TaskRetries(msgspec.Struct, gc=False, rename="camel"):
     platform: _Count = 0
     timeouts: _Count = 0
     out_of_memory: _Count = 0
-    since: Time | None = None
-    delay_seconds: _Count | None = None
+    lost_nodes: _Count = 0
+    next_time: Time | None = None
 
 
 class ArrayStatus(msgspec.Struct, gc=False, rename="camel"):
@@ -181,6 +182,9 @@ def job_view(job: BatchJob) -> JobView:
     failures = spec.failure_policy(wanted.failure_policy)
     if array is not None and over:
         array = msgspec.structs.replace(array, items=())
+    progress = _seconds(timeouts.progress)
+    if not over and not problem:
+        problem = template_problem(template=bytes(wanted.template), array=array, progress=progress)
     return JobView(
         uid=metadata.uid,
         namespace=intern(metadata.namespace),
@@ -200,7 +204,7 @@ def job_view(job: BatchJob) -> JobView:
         total_timeout=_seconds(timeouts.total),
         queue_timeout=_seconds(timeouts.queue),
         start_timeout=_seconds(timeouts.start),
-        progress_timeout=_seconds(timeouts.progress),
+        progress_timeout=progress,
         task_timeout=_seconds(timeouts.task),
         retention=spec.retention(
             ttl=wanted.ttl_seconds_after_finished, keep=wanted.retention, gitops=_is_kept_by_gitops(metadata)
@@ -264,8 +268,8 @@ def _retries(group: TaskRetries) -> RetryGroup:
         platform=group.platform,
         timeouts=group.timeouts,
         out_of_memory=group.out_of_memory,
-        since=_time(group.since),
-        delay=group.delay_seconds,
+        lost_nodes=group.lost_nodes,
+        due=_time(group.next_time),
     )
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from podwright.core.job.signals import signal_name
 from podwright.core.names import FINALIZER, GROUP, JOB_KIND, parse_pod_name
+from podwright.core.pack.report import is_report
 from podwright.core.view import FailedContainer, PodPhase, PodView
 from podwright.kube.times import unix_seconds
 
@@ -158,7 +159,7 @@ def pod_view(pod: Pod) -> PodView:
         termination_grace=float(pod.spec.termination_grace_period_seconds),
         exit_code=_exit_code(status, first),
         reason=intern(status.reason or (first.reason if first else "")),
-        message=_message(status, first, held=held),
+        message=(_report(status) if held else "") or _message(status, first, held=held),
         waiting_reason=intern(waiting[0]) if waiting else "",
         waiting_message=waiting[1][:MESSAGE_LIMIT] if waiting else "",
         disruption=_disruption(status.conditions),
@@ -219,6 +220,14 @@ def _message(status: PodStatus, failed: Terminated | None, *, held: bool) -> str
         return ""  # its end is on record; thousands of such pods may stay for long
     told = (terminated.message for _, terminated in _terminated(status.container_statuses))
     return next((message[:REPORT_LIMIT] for message in told if message), "")
+
+
+def _report(status: PodStatus) -> str:
+    """Give the report of a pack, whichever container failed beside it: it says which tasks must not run again."""
+    for _, terminated in _terminated(status.container_statuses):
+        if is_report(terminated.message):
+            return terminated.message[:REPORT_LIMIT]
+    return ""
 
 
 def _exit_code(status: PodStatus, failed: Terminated | None) -> int | None:

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from podwright.core.array.ends import UnitEnd
 from podwright.core.array.record import recorded
 from podwright.core.array.units import units_of
 from podwright.core.index_set import IndexSet
+from podwright.core.job.verdict import Verdict
 from podwright.core.spec import ArraySpec, DeliveryMode, RetryPolicy
 from podwright.core.view import ArrayRecord, Attempt, Budget, Outcome, RetryGroup
 from tests.builders import CREATED
@@ -19,9 +21,10 @@ FAILED, SUCCEEDED, STOPPED, LOST = Outcome.FAILED, Outcome.SUCCEEDED, Outcome.ST
 
 def end(unit: int, outcome: Outcome, budget: Budget | None = None, **changes: Any) -> UnitEnd:
     """Build the end of an attempt."""
-    attempt = Attempt(index=unit, number=0, pod_name="p", outcome=outcome, reason=changes.pop("reason", ""))
+    attempt = Attempt(index=unit, number=0, pod_name="p", outcome=outcome, budget=budget)
+    verdict = Verdict(attempt=attempt, out_of_memory=changes.pop("out_of_memory", False))
     done = {"succeeded": IndexSet.of([unit])} if outcome is SUCCEEDED else {}
-    return UnitEnd(unit=unit, attempt=attempt, budget=budget, **{**done, **changes})
+    return UnitEnd(unit=unit, verdict=verdict, **{**done, **changes})
 
 
 def count(*ends: UnitEnd, before: ArrayRecord | None = None, array: ArraySpec | None = None, **job: Any) -> ArrayRecord:
@@ -37,11 +40,11 @@ def test_successes_are_joined() -> None:
 
 def test_failures_wait_together_and_count_apart() -> None:
     record = count(end(4, FAILED, Budget.USER), end(2, FAILED, Budget.USER), end(3, LOST, Budget.PLATFORM))
-    since = float(int(NOW))
-    assert record.retries == (
-        RetryGroup(indexes=IndexSet.parse("2,4"), attempts=1, failed=1, since=since),
-        RetryGroup(indexes=IndexSet.parse("3"), attempts=1, platform=1, since=since),
-    )
+    assert [msgspec.structs.replace(group, due=None) for group in record.retries] == [
+        RetryGroup(indexes=IndexSet.parse("2,4"), attempts=1, failed=1),
+        RetryGroup(indexes=IndexSet.parse("3"), attempts=1, platform=1),
+    ]
+    assert all(group.due is not None and NOW <= group.due <= NOW + 10 for group in record.retries)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +55,6 @@ def test_failures_wait_together_and_count_apart() -> None:
         ({"failed": 2, "platform": 9}, Budget.PLATFORM, RetryPolicy(limit=2), False),
         ({"failed": 2, "platform": 10}, Budget.PLATFORM, RetryPolicy(limit=2), True),
         ({"failed": 2}, None, RetryPolicy(limit=2), False),
-        ({"failed": 2}, Budget.TIMEOUT, RetryPolicy(limit=2), True),
         ({"failed": 2}, Budget.TIMEOUT, RetryPolicy(limit=2, timeout_limit=1), False),
         ({"timeouts": 1}, Budget.TIMEOUT, RetryPolicy(limit=2, timeout_limit=1), True),
         ({}, Budget.USER, RetryPolicy(limit=0), True),
@@ -87,8 +89,8 @@ def test_a_success_after_failures_ends_their_record() -> None:
 def test_delays_that_are_over_are_forgotten() -> None:
     """So groups of different times become one, and the record stays small."""
     groups = (
-        RetryGroup(indexes=IndexSet.parse("1"), attempts=1, failed=1, since=NOW - 500),
-        RetryGroup(indexes=IndexSet.parse("2"), attempts=1, failed=1, since=NOW - 600),
+        RetryGroup(indexes=IndexSet.parse("1"), attempts=1, failed=1, due=NOW - 500),
+        RetryGroup(indexes=IndexSet.parse("2"), attempts=1, failed=1, due=NOW),
     )
     assert count(before=record_of(retries=groups)).retries == (
         RetryGroup(indexes=IndexSet.parse("1-2"), attempts=1, failed=1),
@@ -96,7 +98,7 @@ def test_delays_that_are_over_are_forgotten() -> None:
 
 
 def test_running_out_of_memory_is_counted() -> None:
-    (group,) = count(end(3, FAILED, Budget.USER, reason="OOMKilled")).retries
+    (group,) = count(end(3, FAILED, Budget.USER, out_of_memory=True)).retries
     assert group.out_of_memory == 1
 
 
@@ -112,13 +114,26 @@ class TestPacks:
         assert [(str(group.indexes), group.attempts, group.platform) for group in record.retries] == [("1", 1, 1)]
 
     def test_failed_tasks_have_a_budget_each(self) -> None:
-        ended = end(0, FAILED, None, succeeded=IndexSet.parse("0-2"), failed=IndexSet.parse("3-4"))
+        told = {"reported": True}
+        ended = end(0, FAILED, Budget.USER, succeeded=IndexSet.parse("0-2"), failed=IndexSet.parse("3-4"), **told)
         once = count(ended, array=self.array, retry=RetryPolicy(limit=1))
         assert [(str(group.indexes), group.failed) for group in once.task_failures] == [("3-4", 1)]
-        again = end(0, FAILED, None, succeeded=IndexSet.parse("3"), failed=IndexSet.parse("4"))
+        again = end(0, FAILED, Budget.USER, succeeded=IndexSet.parse("3"), failed=IndexSet.parse("4"), **told)
         twice = count(again, before=once, array=self.array, retry=RetryPolicy(limit=1))
         assert (str(twice.succeeded), str(twice.failed), twice.retries, twice.task_failures) == ("0-3", "4", (), ())
 
     def test_a_report_about_others_tasks_is_not_believed(self) -> None:
         record = count(end(0, SUCCEEDED, succeeded=IndexSet.parse("0-9")), array=self.array)
         assert str(record.succeeded) == "0-4"
+
+    def test_a_pod_that_failed_although_its_tasks_told_of_nothing_costs_the_pack(self) -> None:
+        record = count(end(0, FAILED, Budget.USER, succeeded=IndexSet.parse("0")), array=self.array)
+        assert [(str(group.indexes), group.failed) for group in record.retries] == [("0", 1)]
+        assert record.task_failures == ()
+
+    def test_what_a_rule_gives_up_fails_at_once_and_what_is_free_does_not_count(self) -> None:
+        given_up, free = IndexSet.parse("1"), IndexSet.parse("2")
+        told = end(0, FAILED, None, succeeded=IndexSet.parse("0,3-4"), given_up=given_up, free=free, reported=True)
+        record = count(told, array=self.array, retry=RetryPolicy(limit=0))
+        assert (str(record.failed), record.task_failures) == ("1", ())
+        assert [(str(group.indexes), group.failed) for group in record.retries] == [("0", 0)]

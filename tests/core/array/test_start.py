@@ -7,20 +7,19 @@ import pytest
 from podwright.core.array.start import Starts, startable
 from podwright.core.array.units import units_of
 from podwright.core.index_set import IndexSet
-from podwright.core.spec import ArraySpec, RetryPolicy
+from podwright.core.spec import ArraySpec
 from podwright.core.view import ArrayRecord, RetryGroup
 from tests.builders import CREATED
-from tests.core.array.builders import array_job, make_array, record_of
+from tests.core.array.builders import make_array, record_of
 
 NOW = CREATED + 50
-POLICY = RetryPolicy(initial=10.0, factor=1, maximum=10.0)
 
 
 def starts(record: ArrayRecord | None = None, *, array: ArraySpec | None = None, **changes: Any) -> Starts:
     """Choose units of ten."""
     array = array or make_array(10)
     arguments: dict[str, Any] = {"busy": frozenset(), "places": 3, "now": NOW, **changes}
-    return startable(job=array_job(array, retry=POLICY), array=array, units=units_of(record), **arguments)
+    return startable(array=array, units=units_of(record), **arguments)
 
 
 @pytest.mark.parametrize(
@@ -39,18 +38,11 @@ def test_the_first_that_are_free(record: ArrayRecord | None, changes: dict[str, 
     assert starts(record, **changes).units == want
 
 
-def test_a_retry_waits_for_its_delay_and_then_goes_first() -> None:
-    group = RetryGroup(indexes=IndexSet.parse("5-6"), attempts=1, failed=1, since=NOW)
+def test_a_retry_waits_for_its_time_and_then_goes_first() -> None:
+    group = RetryGroup(indexes=IndexSet.parse("5-6"), attempts=1, failed=1, due=NOW + 5)
     waiting = starts(record_of(succeeded="0", retries=(group,)))
-    assert waiting.units == (1, 2, 3)
-    assert waiting.next_due is not None
-    assert NOW < waiting.next_due <= NOW + 10
-    assert starts(record_of(succeeded="0", retries=(group,)), now=waiting.next_due).units == (5, 6, 1)
-
-
-def test_a_task_may_ask_for_its_own_delay() -> None:
-    group = RetryGroup(indexes=IndexSet.parse("5"), attempts=1, failed=1, since=NOW, delay=100)
-    assert starts(record_of(retries=(group,))).next_due == NOW + 100
+    assert (waiting.units, waiting.next_due) == ((1, 2, 3), NOW + 5)
+    assert starts(record_of(succeeded="0", retries=(group,)), now=NOW + 5).units == (5, 6, 1)
 
 
 def test_a_sequence_goes_on_with_its_first_open_task() -> None:

@@ -5,6 +5,8 @@ way at once; what depends on their outcome waits for it, the rest goes on. The o
 recorded, then its pod is released, then the unit's next attempt may be created.
 """
 
+from collections.abc import Sequence
+
 from podwright.core.array import closing, going
 from podwright.core.array.ends import UnitEnd, collided_end, unit_end
 from podwright.core.array.look import Look, SortedPods, sort_pods
@@ -12,6 +14,7 @@ from podwright.core.array.outcome import End, end_of
 from podwright.core.array.record import recorded
 from podwright.core.array.start import tasks_to_run
 from podwright.core.commands import Command, Decision, DeletePod, ReleasePod
+from podwright.core.job import invalid
 from podwright.core.job.decide import after_the_end, release_all
 from podwright.core.job.phase import Phase
 from podwright.core.job.stop import Stop, recorded_stop, wanted_stop
@@ -25,6 +28,10 @@ def decide_array(look: Look) -> Decision:
         return Decision(commands=release_all(look.pods))
     if job.status.phase is not None and job.status.phase.terminal:
         return after_the_end(job=job, pods=look.pods, now=look.now, keep_until=look.keep_until)
+    if job.problem and not look.pods and not look.creating:
+        refused = invalid.decide(job=job, pods=(), now=look.now, keep_until=look.keep_until)
+        if refused is not None:
+            return refused
     pods = sort_pods(look)
     settle = tuple(command for pod in pods.former for command in _settle(look, pod))
     decision = _on_unfinished(look, pods)
@@ -36,7 +43,7 @@ def _on_unfinished(look: Look, pods: SortedPods) -> Decision:
     ends = _ends(look, pods)
     record = recorded(job=job, array=look.array, units=look.units, ends=ends, now=look.now)
     after = going.After(ends=ends, record=record)
-    end = end_of(job=job, array=look.array, record=record) or _decided(look)
+    end = end_of(job=job, array=look.array, record=record) or _decided(look, ends)
     stop = wanted_stop(job=job, now=look.now)
     if stop is Stop.OUTCOME_DECIDED:
         stop = None  # what is on record there is this end
@@ -72,8 +79,11 @@ def _collided(look: Look, pods: SortedPods) -> Refusal | None:
     return refusal if look.units.attempts(refusal.task_index) == refusal.attempt else None
 
 
-def _decided(look: Look) -> End | None:
-    """Give an end that the record alone does not show: a refusal that will last, or what a stop on record was for."""
+def _decided(look: Look, ends: Sequence[UnitEnd]) -> End | None:
+    """Give an end that the record alone does not show: by a rule, a refusal that will last, or what a stop on record was for."""
+    fatal = next((end for end in ends if end.fatal), None)
+    if fatal is not None:
+        return End(phase=Phase.FAILED, reason=closing.DECIDED_BY_ONE, message=fatal.fatal)
     refusal = look.refusal
     if refusal is not None and refusal.kind is RefusalKind.PERMANENT:
         return End(phase=Phase.FAILED, reason=refusal.reason, message=refusal.message)

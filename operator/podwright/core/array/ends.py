@@ -3,10 +3,15 @@
 import msgspec
 
 from podwright.core.index_set import EMPTY, IndexSet
-from podwright.core.job.attempt import collided, verdict
+from podwright.core.job.attempt import Ending, collided, recorded_ending
+from podwright.core.job.failure_policy import Evidence, rule_on
+from podwright.core.job.signals import signal_name
 from podwright.core.job.stop import Stop
+from podwright.core.job.verdict import Verdict, verdict_on, verdict_without_pod
 from podwright.core.names import array_pod_name
-from podwright.core.view import Attempt, Budget, JobView, Outcome, PodView, Refusal
+from podwright.core.pack.report import NOTHING, is_report, parse_report
+from podwright.core.spec import FailureAction
+from podwright.core.view import FailedContainer, JobView, PodView, Refusal
 
 
 class UnitEnd(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -14,36 +19,88 @@ class UnitEnd(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         unit: its index.
-        attempt: what happened, for people and for the counts.
-        budget: what the attempt's failure as a whole is charged to; None if it is free.
-        succeeded: tasks that are known to have succeeded.
-        failed: tasks that ended with a failure of their own.
-        delay: seconds that the task asked to be left alone for.
+        verdict: what the attempt as a whole means.
+        succeeded: tasks that are known to have succeeded, or whose failure is to be ignored.
+        failed: tasks of a pack that ended with a failure of their own, which counts.
+        given_up: those of a pack that must not be tried again, whatever their budgets.
+        free: tasks of a pack that failed and may be tried again for free.
+        unstarted: tasks of a pack that surely never started.
+        reported: whether each task of the pack told how it ended, so that the pod's own end means nothing more.
+        fatal: why the failure policy ends the whole job, "" if it doesn't.
     """
 
     unit: int
-    attempt: Attempt
-    budget: Budget | None = None
+    verdict: Verdict
     succeeded: IndexSet = EMPTY
     failed: IndexSet = EMPTY
-    delay: int | None = None
+    given_up: IndexSet = EMPTY
+    free: IndexSet = EMPTY
+    unstarted: IndexSet = EMPTY
+    reported: bool = False
+    fatal: str = ""
 
 
 def unit_end(*, job: JobView, pod: PodView, tasks: IndexSet, stop: Stop | None, now: float) -> UnitEnd:
-    """Judge a finished pod that ran `tasks`. `stop` is the recorded reason for which we ended it, if we did."""
-    attempt = msgspec.structs.replace(verdict(job=job, pod=pod, stop=stop, now=now), index=pod.task_index)
-    if attempt.outcome is Outcome.SUCCEEDED:
-        return UnitEnd(unit=pod.task_index, attempt=attempt, succeeded=tasks)
-    if attempt.outcome is Outcome.STOPPED:
-        return UnitEnd(unit=pod.task_index, attempt=attempt)
-    budget = Budget.PLATFORM if attempt.outcome is Outcome.LOST else Budget.USER
-    return UnitEnd(unit=pod.task_index, attempt=attempt, budget=budget)
+    """Judge a finished pod that ran `tasks`. `stop` is the recorded reason for which we ended all pods, if we did."""
+    ending: Ending | None = recorded_ending(status=job.status, pod=pod)
+    verdict = verdict_on(job=job, pod=pod, stop=stop, now=now, ending=ending)
+    verdict = msgspec.structs.replace(verdict, attempt=msgspec.structs.replace(verdict.attempt, index=pod.task_index))
+    if job.array is not None and job.array.pack > 1:
+        return _pack_end(job=job, pod=pod, verdict=verdict, tasks=tasks)
+    return UnitEnd(
+        unit=pod.task_index,
+        verdict=verdict,
+        succeeded=tasks if verdict.succeeded else EMPTY,
+        fatal=_fatal(f"task {pod.task_index}", verdict.attempt.reason, verdict.action, verdict.rule)
+        if verdict.failed
+        else "",
+    )
+
+
+def _pack_end(*, job: JobView, pod: PodView, verdict: Verdict, tasks: IndexSet) -> UnitEnd:
+    # The runner always reports. Without its word for it no task is called done, whatever the exit code.
+    report = parse_report(pod.message, tasks=tasks) if is_report(pod.message) else NOTHING
+    end = UnitEnd(unit=pod.task_index, verdict=verdict, succeeded=report.succeeded, unstarted=report.unstarted)
+    codes = [(f"exit code {code}", code, indexes) for code, indexes in report.failed.items()]
+    known = report.succeeded
+    for words, code, indexes in (*codes, ("TaskTimeout", 0, report.timed_out)):
+        if indexes:
+            known = known | indexes
+            end = _with_failures(end, job=job, pod=pod, words=words, code=code, indexes=indexes)
+    if not tasks - known:
+        return msgspec.structs.replace(end, reported=True)
+    fatal = end.fatal or (_fatal(f"pack {end.unit}", verdict.attempt.reason, verdict.action, verdict.rule))
+    return msgspec.structs.replace(end, fatal=fatal if verdict.failed else end.fatal)
+
+
+def _with_failures(end: UnitEnd, *, job: JobView, pod: PodView, words: str, code: int, indexes: IndexSet) -> UnitEnd:
+    """Apply the failure policy to tasks of a pack that ended alike. Their messages are not known, only how they ended."""
+    container = pod.failed[0].name if pod.failed else ""
+    signal = signal_name(signal=None, exit_code=code)
+    reason = "TaskTimeout" if words == "TaskTimeout" else "Error"
+    failed = (FailedContainer(container, code, signal, reason),) if code else ()
+    ruling = rule_on(rules=job.failure_policy.rules, evidence=Evidence(reasons=frozenset({reason}), failed=failed))
+    match ruling.action:
+        case FailureAction.IGNORE:
+            return msgspec.structs.replace(end, succeeded=end.succeeded | indexes)
+        case FailureAction.RETRY_FREE:
+            return msgspec.structs.replace(end, free=end.free | indexes)
+        case FailureAction.RETRY:
+            return msgspec.structs.replace(end, failed=end.failed | indexes)
+        case _:
+            fatal = _fatal(f"task {indexes}", words, ruling.action, ruling.rule)
+            return msgspec.structs.replace(end, given_up=end.given_up | indexes, fatal=end.fatal or fatal)
+
+
+def _fatal(what: str, reason: str, action: FailureAction, rule: int | None) -> str:
+    if action is not FailureAction.FAIL:
+        return ""
+    return f"{what} failed ({reason}), which spec.failurePolicy.rules[{rule}] makes the end of the job"
 
 
 def collided_end(*, job: JobView, refusal: Refusal, now: float) -> UnitEnd:
     """Describe an attempt that never got a pod, because an object that is not ours holds its name."""
     name = array_pod_name(job_name=job.name, job_uid=job.uid, index=refusal.task_index, attempt=refusal.attempt)
     attempt = collided(number=refusal.attempt, pod_name=name, message=refusal.message, now=now)
-    return UnitEnd(
-        unit=refusal.task_index, attempt=msgspec.structs.replace(attempt, index=refusal.task_index), budget=Budget.USER
-    )
+    verdict = verdict_without_pod(job=job, attempt=msgspec.structs.replace(attempt, index=refusal.task_index))
+    return UnitEnd(unit=refusal.task_index, verdict=verdict)

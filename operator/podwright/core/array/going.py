@@ -8,14 +8,15 @@ import msgspec
 from podwright.core.array.ends import UnitEnd
 from podwright.core.array.look import Look, SortedPods
 from podwright.core.array.start import startable, tasks_to_run
-from podwright.core.array.status import array_status
+from podwright.core.array.status import FAILURES_KEPT, array_status
 from podwright.core.array.units import units_of
 from podwright.core.commands import Command, CreatePod, Decision, DeletePod, WriteStatus
 from podwright.core.index_set import IndexSet
-from podwright.core.job.deadline import attempt_deadline, total_deadline
+from podwright.core.job.attempt import ongoing, recorded_ending
+from podwright.core.job.deadline import attempt_deadline, start_deadline, total_deadline
 from podwright.core.job.phase import Phase
 from podwright.core.job.refusal import ask_again_at
-from podwright.core.job.unfinished import SETTLE
+from podwright.core.job.unfinished import SETTLE, must_not_wait, waiting_message
 from podwright.core.job.write import write_status
 from podwright.core.names import array_pod_name
 from podwright.core.view import ArrayRecord, JobStatus, PodPhase, PodView, RefusalKind
@@ -40,6 +41,9 @@ def decide(look: Look, pods: SortedPods, *, after: After) -> Decision:
         status = _status(look, pods, after, phase=Phase.PENDING, reason="Resumed", started=look.now)
         return Decision(commands=(write_status(job=look.job, status=status),))
     overdue, deadline = _overdue(look, pods.live)
+    stuck = tuple(pod for pod in pods.live if must_not_wait(job=look.job, pod=pod) and not _is_ending(look, pod))
+    if stuck:
+        return _record_endings(look, pods, after, stuck=stuck)
     creations, next_start = _creations(look, pods)
     writes, next_write = _record_or_tell(look, pods, after, starting=bool(creations))
     total = total_deadline(look.job)
@@ -66,7 +70,8 @@ def _overdue(look: Look, live: Sequence[PodView]) -> tuple[tuple[Command, ...], 
     deletions: list[Command] = []
     first: float | None = None
     for pod in live:
-        deadline = attempt_deadline(job=look.job, pod=pod)
+        clocks = (attempt_deadline(job=look.job, pod=pod), start_deadline(job=look.job, pod=pod))
+        deadline = 0.0 if _is_ending(look, pod) else min((c for c in clocks if c is not None), default=None)
         if deadline is None or pod.deletion_requested is not None or pod.name in look.changing:
             continue
         if look.now >= deadline:
@@ -78,6 +83,28 @@ def _overdue(look: Look, live: Sequence[PodView]) -> tuple[tuple[Command, ...], 
     return tuple(deletions), first
 
 
+def _is_ending(look: Look, pod: PodView) -> bool:
+    return recorded_ending(status=look.job.status, pod=pod) is not None
+
+
+def _record_endings(look: Look, pods: SortedPods, after: After, *, stuck: Sequence[PodView]) -> Decision:
+    """Record why attempts are ended that can't start, some at a time: a deleted pod no longer says why it waited."""
+    ongoing_before = [attempt for attempt in look.job.status.attempts if attempt.outcome is None]
+    places = FAILURES_KEPT - len(ongoing_before)
+    if places <= 0:
+        return Decision()
+    phase, reason = _phase(look, pods, After(ends=(), record=after.record), starting=False)
+    status = _status(look, pods, After(ends=(), record=look.units.record), phase=phase, reason=reason)
+    endings = tuple(
+        msgspec.structs.replace(
+            ongoing(pod), index=pod.task_index, reason=pod.waiting_reason, message=waiting_message(pod)
+        )
+        for pod in stuck[:places]
+    )
+    attempts = (*status.attempts, *endings)[-FAILURES_KEPT:]
+    return Decision(commands=(write_status(job=look.job, status=msgspec.structs.replace(status, attempts=attempts)),))
+
+
 def _creations(look: Look, pods: SortedPods) -> tuple[tuple[CreatePod, ...], float | None]:
     refusal = look.refusal
     places = look.array.parallelism - len(pods.live) - len(look.creating)
@@ -87,7 +114,6 @@ def _creations(look: Look, pods: SortedPods) -> tuple[tuple[CreatePod, ...], flo
             return (), again
         places = min(places, 0 if look.creating else 1)  # one is enough to learn whether the refusal still stands
     starts = startable(
-        job=look.job,
         array=look.array,
         units=look.units,
         busy=pods.busy,

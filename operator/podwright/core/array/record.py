@@ -9,12 +9,13 @@ from collections.abc import Iterable
 
 import msgspec
 
-from podwright.core.array.counts import charged, due_at, used_up
+from podwright.core.array.counts import counts_of, history_of
 from podwright.core.array.ends import UnitEnd
 from podwright.core.array.units import Units, tasks_of
 from podwright.core.index_set import EMPTY, IndexSet
+from podwright.core.job.retry import Counts, next_delay, used_up
 from podwright.core.spec import ArraySpec, DeliveryMode
-from podwright.core.view import ArrayRecord, JobView, Outcome, RetryGroup
+from podwright.core.view import ArrayRecord, Budget, JobView, RetryGroup
 
 
 def recorded(*, job: JobView, array: ArraySpec, units: Units, ends: Iterable[UnitEnd], now: float) -> ArrayRecord:
@@ -30,7 +31,7 @@ def recorded(*, job: JobView, array: ArraySpec, units: Units, ends: Iterable[Uni
         before,
         succeeded=succeeded,
         failed=failed,
-        retries=_grouped(tally.states, job=job, now=now),
+        retries=_grouped(tally.states, now=now),
         task_failures=_task_groups(tally.task_failures, done=done),
     )
 
@@ -49,43 +50,68 @@ class _Tally:
 
     def count(self, end: UnitEnd) -> None:
         """Take in the end of one attempt."""
-        record = self._units.record
+        record, verdict = self._units.record, end.verdict
         left = tasks_of(array=self._array, unit=end.unit) - record.succeeded - record.failed
         self.succeeded.extend((end.succeeded & left).ranges)
         left = left - end.succeeded
-        over = [task for task in end.failed & left if self._is_over(task)]
-        left = left - IndexSet.of(over)
-        self.failed.extend((task, task) for task in over)
-        history = charged(self._units.history(end.unit), end.budget, out_of_memory=end.attempt.reason == "OOMKilled")
-        if left and end.attempt.outcome is not Outcome.STOPPED and self._ends_with(history):
-            self.failed.extend(left.ranges)
-            left = EMPTY
-        if not left:
+        over = (end.given_up & left) | IndexSet.of(task for task in end.failed & left if self._is_over(task))
+        counts = self._counts_after(end)
+        if verdict.failed and self._gives_up(end, counts):
+            over = left - end.unstarted if self._job.delivery is DeliveryMode.AT_MOST_ONCE else left
+        self.failed.extend(over.ranges)
+        left = left - over
+        if left:
+            self.states[end.unit] = history_of(counts, due=self._due(end, counts))
+        else:
             self.states.pop(end.unit, None)
-            return
-        waits = end.attempt.outcome is not Outcome.STOPPED
-        self.states[end.unit] = msgspec.structs.replace(
-            history, indexes=EMPTY, since=float(int(self._now)) if waits else None, delay=end.delay
-        )
+
+    def _counts_after(self, end: UnitEnd) -> Counts:
+        counts = counts_of(self._units.history(end.unit))
+        # Failures that the tasks of a pack have reported are theirs; the pack itself ran well.
+        return counts.after(budget=None) if end.reported else end.verdict.counted(counts)
 
     def _is_over(self, task: int) -> bool:
         failures = self.task_failures.get(task, 0) + 1
         self.task_failures[task] = failures
         return failures > self._job.retry.limit or self._job.delivery is DeliveryMode.AT_MOST_ONCE
 
-    def _ends_with(self, history: RetryGroup) -> bool:
-        return used_up(history, policy=self._job.retry) or self._job.delivery is DeliveryMode.AT_MOST_ONCE
+    def _gives_up(self, end: UnitEnd, counts: Counts) -> bool:
+        if self._job.delivery is DeliveryMode.AT_MOST_ONCE:
+            return True
+        if end.reported:
+            return False
+        if end.verdict.final or counts.lost_nodes >= self._job.failure_policy.quarantine_after:
+            return True
+        return used_up(policy=self._job.retry, counts=counts, budget=end.verdict.attempt.budget)
+
+    def _due(self, end: UnitEnd, counts: Counts) -> float | None:
+        """Give when the unit may be tried again. Units that are recorded together and failed alike share the time."""
+        if not end.verdict.failed:
+            return None
+        budget = end.verdict.attempt.budget
+        if end.reported:
+            most = max((self.task_failures.get(task, 0) for task in end.failed), default=0)
+            counts = Counts(attempts=counts.attempts, failed=most)
+            budget = Budget.USER if most else None
+        delay = next_delay(
+            policy=self._job.retry,
+            key=f"{self._job.uid}/{self._now}",
+            counts=counts,
+            budget=budget,
+            asked=end.verdict.delay,
+        )
+        return self._now + delay
 
 
-def _grouped(states: dict[int, RetryGroup], *, job: JobView, now: float) -> tuple[RetryGroup, ...]:
+def _grouped(states: dict[int, RetryGroup], *, now: float) -> tuple[RetryGroup, ...]:
     """Put units with equal counts together. A delay that is over is forgotten, so that groups become one again."""
     alike: defaultdict[RetryGroup, list[int]] = defaultdict(list)
     for unit, state in states.items():
         alike[msgspec.structs.replace(state, indexes=EMPTY)].append(unit)
     members: defaultdict[RetryGroup, list[int]] = defaultdict(list)
     for state, units in alike.items():
-        over = due_at(state, policy=job.retry, job_uid=job.uid) <= now
-        members[msgspec.structs.replace(state, since=None, delay=None) if over else state].extend(units)
+        over = state.due is not None and state.due <= now
+        members[msgspec.structs.replace(state, due=None) if over else state].extend(units)
     groups = [msgspec.structs.replace(state, indexes=IndexSet.of(units)) for state, units in members.items()]
     return tuple(sorted(groups, key=lambda group: group.indexes.ranges))
 

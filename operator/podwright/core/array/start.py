@@ -4,12 +4,10 @@ from collections.abc import Collection, Iterator
 
 import msgspec
 
-from podwright.core.array.counts import due_at
 from podwright.core.array.size import is_full
 from podwright.core.array.units import Units, open_tasks, tasks_of, units_with
 from podwright.core.index_set import EMPTY, IndexSet
 from podwright.core.spec import ArraySpec
-from podwright.core.view import JobView
 
 
 class Starts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -21,7 +19,6 @@ class Starts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 def startable(
     *,
-    job: JobView,
     array: ArraySpec,
     units: Units,
     busy: Collection[int],
@@ -32,8 +29,7 @@ def startable(
     """Choose units.
 
     Args:
-        job: the job.
-        array: its array.
+        array: the job's array.
         units: its record.
         busy: units that have a pod, or may have one.
         places: how many pods may be created.
@@ -51,8 +47,8 @@ def startable(
     tried = EMPTY
     for group in units.record.retries:
         tried = tried | group.indexes
-        due = due_at(group, policy=job.retry, job_uid=job.uid)
-        if due > now:
+        due = group.due
+        if due is not None and due > now:
             next_due = due if next_due is None else min(next_due, due)
         else:
             _take(chosen, group.indexes & waiting, busy=busy, places=places)

@@ -8,9 +8,10 @@ import msgspec
 from podwright.core.array.ends import UnitEnd
 from podwright.core.index_set import IndexSet
 from podwright.core.job.phase import Phase
+from podwright.core.job.retry import counts_of
 from podwright.core.job.status import next_status
 from podwright.core.spec import ArraySpec
-from podwright.core.view import ArrayRecord, Attempt, Budget, JobStatus, JobView, Outcome
+from podwright.core.view import ArrayRecord, Attempt, JobStatus, JobView
 
 FAILURES_KEPT: Final = 10
 
@@ -47,19 +48,25 @@ def array_status(
     """
     before = job.status
     status = next_status(job=job, phase=phase, reason=reason, message=message, now=now, started=started)
-    charges = [end.budget for end in ends]
+    counts = counts_of(before)
+    for end in ends:
+        counts = end.verdict.counted(counts)
     return msgspec.structs.replace(
         status,
         array=msgspec.structs.replace(record, running=running),
         attempts=_with_failures(before.attempts, ends),
-        attempt_count=before.attempt_count + len(ends),
-        failed_count=before.failed_count + charges.count(Budget.USER),
-        platform_failed_count=before.platform_failed_count + charges.count(Budget.PLATFORM),
-        timeout_count=before.timeout_count + charges.count(Budget.TIMEOUT),
+        attempt_count=counts.attempts,
+        failed_count=counts.failed,
+        platform_failed_count=counts.platform,
+        timeout_count=counts.timeouts,
+        out_of_memory_count=counts.out_of_memory,
+        lost_node_count=counts.lost_nodes,
         progress=f"{len(record.succeeded)}/{len(array.tasks)}",
     )
 
 
 def _with_failures(known: tuple[Attempt, ...], ends: Sequence[UnitEnd]) -> tuple[Attempt, ...]:
-    failures = [end.attempt for end in ends if end.attempt.outcome in (Outcome.FAILED, Outcome.LOST)]
-    return (*known, *failures)[-FAILURES_KEPT:]
+    ended = {(end.unit, end.verdict.attempt.number) for end in ends}
+    # An attempt that was to be ended for how it waited is in the list already.
+    others = [attempt for attempt in known if (attempt.index, attempt.number) not in ended]
+    return (*others, *(end.verdict.attempt for end in ends if end.verdict.failed))[-FAILURES_KEPT:]

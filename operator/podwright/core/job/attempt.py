@@ -29,10 +29,9 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 def recorded_ending(*, status: JobStatus, pod: PodView) -> Ending | None:
     """Give why this very pod is being ended, if that is on record: the record of an attempt that goes on has no reason else."""
-    if not status.attempts:
-        return None
-    last = status.attempts[-1]
-    if last.outcome is not None or not last.reason or last.pod_uid != pod.uid:
+    own = (attempt for attempt in reversed(status.attempts) if attempt.pod_uid == pod.uid)
+    last = next(own, None)
+    if last is None or last.outcome is not None or not last.reason:
         return None
     return Ending(reason=last.reason, message=last.message)
 

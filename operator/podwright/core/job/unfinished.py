@@ -32,7 +32,7 @@ def decide(*, job: JobView, pod: PodView, stop: Stop | None, now: float) -> Deci
         return _stop(job=job, pod=pod, stop=stop, now=now)
     if recorded_ending(status=job.status, pod=pod) is not None:
         return Decision(commands=_delete(pod=pod, grace=None))
-    if _must_not_wait(job=job, pod=pod):
+    if must_not_wait(job=job, pod=pod):
         return _end(job=job, pod=pod, now=now)
     clocks = (attempt_deadline(job=job, pod=pod), start_deadline(job=job, pod=pod))
     deadline = min((clock for clock in clocks if clock is not None), default=None)
@@ -57,17 +57,18 @@ def _stop(*, job: JobView, pod: PodView, stop: Stop, now: float) -> Decision:
     return Decision(commands=_delete(pod=pod, grace=stop_grace(job=job, stop=stop)))
 
 
-def _must_not_wait(*, job: JobView, pod: PodView) -> bool:
+def must_not_wait(*, job: JobView, pod: PodView) -> bool:
+    """Tell whether a rule says that an attempt which can't start is to be ended."""
     # One that somebody else is deleting ends by itself, and was not ended for this.
     if not job.failure_policy.rules or not pod.waiting_reason or pod.deletion_requested is not None:
         return False
-    evidence = evidence_of_wait(reason=pod.waiting_reason, message=_waiting_message(pod), pod=pod)
+    evidence = evidence_of_wait(reason=pod.waiting_reason, message=waiting_message(pod), pod=pod)
     return ends_wait(rules=job.failure_policy.rules, evidence=evidence)
 
 
 def _end(*, job: JobView, pod: PodView, now: float) -> Decision:
     """Record why the attempt is ended. Only that record tells the verdict: a deleted pod no longer says why it waited."""
-    message = _waiting_message(pod)
+    message = waiting_message(pod)
     status = next_status(
         job=job,
         # A job that was seen to run does not go back to Pending.
@@ -80,7 +81,7 @@ def _end(*, job: JobView, pod: PodView, now: float) -> Decision:
     return Decision(commands=(write_status(job=job, status=status),))
 
 
-def _waiting_message(pod: PodView) -> str:
+def waiting_message(pod: PodView) -> str:
     """Just as it is recorded, so that rules say the same before and after."""
     return redacted(pod.waiting_message)[:MESSAGE_LIMIT]
 
@@ -106,7 +107,7 @@ def _report(*, job: JobView, pod: PodView, now: float) -> tuple[tuple[Command, .
     if now < visible_at:
         return (), visible_at
     where = f" on node {pod.node}" if pod.node else ""
-    waits = _waiting_message(pod) or f"pod {pod.name} has not started yet"
+    waits = waiting_message(pod) or f"pod {pod.name} has not started yet"
     message = f"pod {pod.name} runs{where}" if running else waits
     status = next_status(job=job, phase=phase, reason=reason, message=message, now=now, attempt=ongoing(pod))
     return (write_status(job=job, status=status, deferrable=True),), None
