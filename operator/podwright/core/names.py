@@ -18,6 +18,11 @@ LABEL_JOB: Final = f"{GROUP}/job"
 LABEL_JOB_UID: Final = f"{GROUP}/job-uid"
 LABEL_ATTEMPT: Final = f"{GROUP}/attempt"
 LABEL_SHARD: Final = f"{GROUP}/shard"
+# On the Lease of an idempotency key, which names its holder by them (a Lease can't be owned by an object of another namespace).
+LABEL_KEY_LEASE: Final = f"{GROUP}/idempotency-key"
+ANNOTATION_JOB: Final = f"{GROUP}/job"
+ANNOTATION_JOB_NAMESPACE: Final = f"{GROUP}/job-namespace"
+ANNOTATION_WINDOW: Final = f"{GROUP}/dedup-window-seconds"
 ANNOTATION_EPOCH: Final = f"{GROUP}/epoch"
 FINALIZER: Final = f"{GROUP}/accounting"
 
@@ -40,6 +45,7 @@ GITOPS_MARKS: Final = frozenset(
 
 _NAME_LIMIT: Final = 63  # a pod's host name is cut at a DNS label's length; equal prefixes would then collide
 _HASH_LENGTH: Final = 10
+_KEY_HASH_LENGTH: Final = 40  # 160 bits: two keys that meet by chance would lose a job
 
 
 def pod_name(*, job_name: str, job_uid: str, task_index: int, attempt: int) -> str:
@@ -52,6 +58,15 @@ def pod_name(*, job_name: str, job_uid: str, task_index: int, attempt: int) -> s
 def lease_name(shard: int) -> str:
     """Name the Lease whose holder may act on a shard; its `leaseTransitions` is the shard's epoch."""
     return f"podwright-shard-{shard}"
+
+
+def key_lease_name(*, namespace: str, key: str) -> str:
+    """Name the Lease that only one job of a namespace with this `spec.idempotencyKey` gets.
+
+    The name is a lock, so it must stay the same for ever.
+    """
+    digest = hashlib.sha256(f"{namespace}\n{key}".encode()).hexdigest()[:_KEY_HASH_LENGTH]
+    return f"podwright-key-{digest}"
 
 
 def idempotency_key(*, job_uid: str, task_index: int) -> str:

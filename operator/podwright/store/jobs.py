@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from podwright.core.job.attempt import recorded_end
-from podwright.core.view import Attempt, JobStatus, JobView, PodView
+from podwright.core.job.dependency import Dependencies
+from podwright.core.view import ArrayRecord, Attempt, JobStatus, JobView, PodView
+from podwright.store.dependents import Dependents
 from podwright.store.tombstones import Tombstones
 
 
@@ -23,6 +25,8 @@ class JobStore:
         self._jobs: dict[str, JobView] = {}
         self._pods: dict[str, dict[str, PodView]] = {}
         self._deleted = Tombstones()
+        self._departed: dict[str, JobView] = {}
+        self._dependents = Dependents(jobs=self._jobs, pods=self._pods, on_change=on_change)
 
     # What decisions read.
 
@@ -38,6 +42,18 @@ class JobStore:
     def job_was_deleted(self, uid: str) -> bool:
         """Tell whether the job is known to be deleted, rather than just not known."""
         return uid in self._deleted
+
+    def dependencies(self, job: JobView) -> Dependencies:
+        """Give what is known of the jobs that a job depends on."""
+        return self._dependents.of(job)
+
+    def awaited(self, job: JobView) -> bool:
+        """Tell whether a job that has not started depends on this one, so that its record is still needed."""
+        return self._dependents.awaited(job)
+
+    def take_departed(self, uid: str) -> JobView | None:
+        """Give, once, the last picture of a deleted job that had an idempotency key."""
+        return self._departed.pop(uid, None)
 
     def uids(self) -> set[str]:
         """Give the uids of all jobs that exist or still have pods."""
@@ -57,13 +73,18 @@ class JobStore:
         self._jobs[job.uid] = keepsake(job) if _over(job) else job
         self._drop_needless(job)
         self._on_change(job.uid)
+        self._dependents.put(known, self._jobs[job.uid])
 
     def remove_job(self, uid: str) -> None:
         """Take note that a job is gone; its pods stay until they are gone as well."""
-        self._jobs.pop(uid, None)
+        job = self._jobs.pop(uid, None)
         self._deleted.add(uid)
         self._keep(uid, {pod.uid: pod for pod in self.pods(uid) if pod.held and not pod.gone})
         self._on_change(uid)
+        if job is not None:
+            self._dependents.remove(job)
+            if job.idempotency_key:
+                self._departed[uid] = job
 
     def replace_jobs(
         self, jobs: Iterable[JobView], *, list_version: int, also_present: frozenset[str] | set[str] = frozenset()
@@ -91,6 +112,8 @@ class JobStore:
         if known is not None and known.resource_version >= pod.resource_version:
             return
         pods[pod.uid] = pod
+        if pod.started is not None and (known is None or known.started is None):
+            self._dependents.pod_started(pod.job_uid)
         if not pod.held and self._is_accounted(pod.job_uid):
             # Nothing will ever be decided on it again, and late events must not bring it back.
             self._deleted.add(pod.uid)
@@ -155,18 +178,26 @@ class JobStore:
 
 
 def keepsake(job: JobView) -> JobView:
-    """Give what must be known of a job that is over: who it is, when it ended, and which pods its record names."""
+    """Give what must be known of a job that is over: who it is, when and how it ended, and which pods its record names."""
     attempts = tuple(
         Attempt(number=attempt.number, pod_name="", pod_uid=attempt.pod_uid, outcome=attempt.outcome)
         for attempt in job.status.attempts
     )
+    record = job.status.array
     status = JobStatus(
         observed_generation=job.status.observed_generation,
         phase=job.status.phase,
         finished=job.status.finished,
         attempts=attempts,
+        duplicate_of=job.status.duplicate_of,
+        array=None if record is None else _ends_of_tasks(record),
     )
     return msgspec.structs.replace(job, template=b"", status=status)
+
+
+def _ends_of_tasks(record: ArrayRecord) -> ArrayRecord:
+    """Give what other arrays may wait for, task by task."""
+    return ArrayRecord(succeeded=record.succeeded, failed=record.failed, started=record.started)
 
 
 def _over(job: JobView) -> bool:

@@ -11,14 +11,23 @@ from podwright.core.commands import Command, ConfirmPod, CreatePod, Decision, De
 from podwright.core.job import ended, unfinished, unstarted
 from podwright.core.job.attempt import current_number, recorded_end
 from podwright.core.job.deadline import total_deadline
+from podwright.core.job.dependency import NO_DEPENDENCIES, Dependencies
+from podwright.core.job.gate import before_first_pod
 from podwright.core.job.retention import expires_at
 from podwright.core.job.stop import wanted_stop
 from podwright.core.names import pod_name
-from podwright.core.view import JobView, PodView, Refusal
+from podwright.core.view import JobView, KeyClaim, PodView, Refusal
 
 
 def decide_job(
-    *, job: JobView, pods: Sequence[PodView], refusal: Refusal | None, now: float, keep_until: float = 0.0
+    *,
+    job: JobView,
+    pods: Sequence[PodView],
+    refusal: Refusal | None,
+    now: float,
+    keep_until: float = 0.0,
+    dependencies: Dependencies = NO_DEPENDENCIES,
+    claim: KeyClaim | None = None,
 ) -> Decision:
     """Decide on one job.
 
@@ -28,11 +37,27 @@ def decide_job(
         refusal: the API server's last refusal of a pod of this job, if any.
         now: Unix seconds.
         keep_until: the job must not end or be deleted before, as a pod creation of unknown outcome may be on its way.
+        dependencies: what is known of the jobs that it depends on; only looked at until its first pod.
+        claim: what is known of its idempotency key; likewise.
     """
     if job.deleting:
         return Decision(commands=release_all(pods))
     if job.status.phase is not None and job.status.phase.terminal:
         return _after_the_end(job=job, pods=pods, now=now, keep_until=keep_until)
+    held, recheck_at = before_first_pod(
+        job=job, pods=pods, dependencies=dependencies, claim=claim, now=now, keep_until=keep_until
+    )
+    if held is not None:
+        return held
+    decision = _on_pods(job=job, pods=pods, refusal=refusal, now=now, keep_until=keep_until)
+    if recheck_at is None:
+        return decision
+    return Decision(commands=decision.commands, requeue_at=_earliest(decision.requeue_at, recheck_at))
+
+
+def _on_pods(
+    *, job: JobView, pods: Sequence[PodView], refusal: Refusal | None, now: float, keep_until: float
+) -> Decision:
     # A pod numbered beyond the record was permitted by a status that we do not see (yet): it is the current one.
     number = max([current_number(job.status), *(pod.attempt for pod in pods)])
     former = tuple(pod for pod in pods if pod.attempt < number)
