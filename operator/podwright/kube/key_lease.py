@@ -10,7 +10,13 @@ from typing import Final
 import msgspec
 
 from podwright.core.commands import ClaimKey
-from podwright.core.names import ANNOTATION_JOB, ANNOTATION_JOB_NAMESPACE, ANNOTATION_WINDOW, LABEL_KEY_LEASE
+from podwright.core.names import (
+    ANNOTATION_JOB,
+    ANNOTATION_JOB_NAMESPACE,
+    ANNOTATION_WINDOW,
+    LABEL_JOB_UID,
+    LABEL_KEY_LEASE,
+)
 from podwright.kube.encode import ApiRequest, pods_path
 from podwright.kube.errors import DecodeError
 from podwright.kube.lease_record import lease_path
@@ -68,7 +74,12 @@ class _List(msgspec.Struct, gc=False):
     items: list[msgspec.Raw] | None = None
 
 
+class _Expired(msgspec.Struct, gc=False):
+    metadata: _ListMetadata
+
+
 _LEASE: Final = msgspec.json.Decoder(_Lease)
+_EXPIRED: Final = msgspec.json.Decoder(_Expired)
 _LIST: Final = msgspec.json.Decoder(_List)
 _FAILURES: Final = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
 
@@ -155,6 +166,14 @@ def list_key_leases(*, namespace: str, limit: int, continue_token: str) -> ApiRe
     return ApiRequest(method="GET", path=lease_path(namespace), query=query)
 
 
+def continue_token_in(body: bytes) -> str:
+    """Give the token with which an expired list may be gone on with; "" if the answer brings none: start anew."""
+    try:
+        return _EXPIRED.decode(body).metadata.continue_token
+    except _FAILURES:
+        return ""
+
+
 def delete_key_lease(lease: KeyLease, *, namespace: str) -> ApiRequest:
     """Delete exactly this version of the Lease."""
     options = {
@@ -165,9 +184,13 @@ def delete_key_lease(lease: KeyLease, *, namespace: str) -> ApiRequest:
     return ApiRequest(method="DELETE", path=lease_path(namespace, lease.name), body=msgspec.json.encode(options))
 
 
-def any_pod_of(*, namespace: str, label: str, job_uid: str) -> ApiRequest:
-    """Ask whether a job has any pod left: a list of at most one."""
-    query = {"labelSelector": f"{label}={job_uid}", "limit": "1"}
+def any_running_pod_of(*, namespace: str, job_uid: str) -> ApiRequest:
+    """Ask whether a job has a pod left that has not ended: a list of at most one."""
+    query = {
+        "labelSelector": f"{LABEL_JOB_UID}={job_uid}",
+        "fieldSelector": "status.phase!=Succeeded,status.phase!=Failed",
+        "limit": "1",
+    }
     return ApiRequest(method="GET", path=pods_path(namespace), query=query)
 
 

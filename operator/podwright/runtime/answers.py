@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from podwright.core.commands import Command, CreatePod, DeleteJob, DeletePod, ReleasePod, WriteStatus
+from podwright.core.commands import ClaimKey, Command, CreatePod, DeleteJob, DeletePod, ReleasePod, WriteStatus
 from podwright.core.job.refusal import classify
 from podwright.core.view import PodView, Refusal
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
@@ -129,6 +129,8 @@ class Answers:
                 notes.doubtful = True
             case DeletePod() | ReleasePod():
                 notes.doubtful_pods.add(command.pod_name)
+            case ClaimKey():
+                notes.key_doubtful = True
 
     def _failure(self, command: Command, *, error: StatusError, notes: Notes, now: float) -> None:
         match command:
@@ -138,6 +140,10 @@ class Answers:
                 notes.doubtful = True
             case DeletePod() | ReleasePod():
                 notes.doubtful_pods.add(command.pod_name)
+            case ClaimKey():
+                notes.key_doubtful = error.code == 409
+                if notes.key_doubtful:
+                    return  # somebody has it: no failure, but to be read at once
         if error.code not in (404, 409):
             if not isinstance(command, CreatePod):
                 _log.error("%s refused: %s", type(command).__name__, error)

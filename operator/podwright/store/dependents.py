@@ -140,7 +140,7 @@ class Dependents:
                     self._on_change(uid)
         self._look_for_more(job.namespace, freed)
 
-    def _look_for_more(self, namespace: str, freed: Mapping[str, str]) -> None:
+    def _look_for_more(self, namespace: str, freed: dict[str, str]) -> None:
         successors = self._successors_in(namespace)
         clear: set[str] = set()
         # From the end of what is now a chain: each job then finds that what it depends on leads nowhere.

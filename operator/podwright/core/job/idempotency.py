@@ -55,10 +55,9 @@ def remembered_until(*, holder: JobView) -> float | None:
 
 
 def with_end_known(*, claim: KeyClaim, holder: JobView | None) -> KeyClaim:
-    """Give the claim with the end of its holder, as far as this later picture of the holder tells it."""
-    if holder is None or holder.uid != claim.holder_uid:
-        return claim
-    return msgspec.structs.replace(claim, until=remembered_until(holder=holder))
+    """Give the claim with the end of its holder, if a later picture of the holder tells that it has ended."""
+    until = None if holder is None or holder.uid != claim.holder_uid else remembered_until(holder=holder)
+    return claim if until is None else msgspec.structs.replace(claim, until=until)
 
 
 def _claim(*, job: JobView, replaces: KeyClaim | None, now: float) -> ClaimKey:
