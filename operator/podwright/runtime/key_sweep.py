@@ -5,6 +5,8 @@ at, and rests on facts that can't change any more (a job is over, or is gone), s
 """
 
 import asyncio
+import heapq
+import itertools
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Final
@@ -50,18 +52,24 @@ class KeySweep:
         self._tenures = tenures
         self._clock = clock
         self._token = ""
+        self._order = itertools.count()
+        self._unsettled: list[tuple[float, int, float, JobView]] = []  # when, order, delay before, the job that is gone
 
     async def run(self) -> None:
         """Work until cancelled, whenever any shard is held."""
         next_page = 0.0
         while True:
-            while self._keys.departed:
-                await self._safely(self._settle(self._keys.departed.popleft()))
             self._keys.has_departed.clear()
+            while self._keys.departed:
+                self._again(self._keys.departed.popleft(), delay=0.0)
+            while self._unsettled and self._unsettled[0][0] <= self._clock():
+                _, _, delay, job = heapq.heappop(self._unsettled)
+                await self._safely(self._settle(job, delay=delay))
             if self._clock() >= next_page:
                 next_page = self._clock() + (await self._page() if self._leads_any() else _STANDBY)
+            wake = min(next_page, self._unsettled[0][0]) if self._unsettled else next_page
             try:
-                async with asyncio.timeout(max(0.0, next_page - self._clock())):
+                async with asyncio.timeout(max(0.0, wake - self._clock())):
                     await self._keys.has_departed.wait()
             except TimeoutError:
                 pass  # the next page is due
@@ -106,8 +114,14 @@ class KeySweep:
         elif holder is None and lease.ended is None:
             await self._record_end(lease, ended=until - lease.window)
 
-    async def _settle(self, job: JobView) -> None:
-        """Record the end of a job that is gone; unlike the walk, this may still know when it was."""
+    def _again(self, job: JobView, *, delay: float) -> None:
+        heapq.heappush(self._unsettled, (self._clock() + delay, next(self._order), delay, job))
+
+    async def _settle(self, job: JobView, *, delay: float) -> None:
+        """Record the end of a job that is gone; unlike the walk, this may still know when it was.
+
+        Its pods may take their time to end: then it is looked at again, ever more rarely, until the walk is as good.
+        """
         if not self._leads(job.namespace):
             return
         name = key_lease_name(namespace=job.namespace, key=job.idempotency_key)
@@ -122,6 +136,8 @@ class KeySweep:
         until = await self._keys.end_of_holder(lease, now=self._clock())
         if until is not None:
             await self._record_end(lease, ended=job.status.finished or until - lease.window)
+        elif delay < _REST:
+            self._again(job, delay=max(1.0, 2.0 * delay))
 
     async def _record_end(self, lease: KeyLease, *, ended: float) -> None:
         recorded = msgspec.structs.replace(lease, ended=ended)

@@ -10,6 +10,8 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from podwright.core.commands import ClaimKey
 from podwright.core.job.idempotency import ASK_AGAIN, remembered_until, with_end_known
 from podwright.core.names import key_lease_name
@@ -112,7 +114,8 @@ class Keys:
                     claim = await self._read(lease, uid=job.uid, now=now())
                 self._readings.pop(lease, None)
                 if claim is not None:
-                    self._note(lease, claim)
+                    # From its arrival: it must serve at least the job that asked, however long that took.
+                    self._note(lease, msgspec.structs.replace(claim, at=now()))
                     notes.key_held = claim.holder_uid == job.uid
             except DecodeError as problem:
                 where = f"{self.namespace}/{lease}"
@@ -156,7 +159,6 @@ class Keys:
             until=None if lease.holder_uid == uid else await self.end_of_holder(lease, now=now),
             lease_uid=lease.uid,
             lease_version=lease.version,
-            at=now,
         )
 
     async def _holder(self, lease: KeyLease) -> JobView | None:
