@@ -74,6 +74,19 @@ def one_running_pod_per_task(evidence: Evidence) -> Violations:
             alive.discard(pod.uid)
 
 
+def one_run_per_key(evidence: Evidence) -> Violations:
+    """Of all jobs of a namespace with one idempotency key at most one ever has pods; no run here outlasts a window."""
+    ran: dict[str, set[str]] = defaultdict(set)
+    keys = {job.uid: job.document["spec"].get("idempotencyKey", "") for job in evidence.jobs}
+    for pod in evidence.pods:
+        job = pod.metadata["labels"][names.LABEL_JOB_UID]
+        if keys.get(job):
+            ran[keys[job]].add(job)
+    for key, jobs in ran.items():
+        if len(jobs) > 1:
+            yield f"KEY: {len(jobs)} jobs ran under the key {key}: {sorted(jobs)}"
+
+
 def no_lost_job(evidence: Evidence) -> Violations:
     """I3: every accepted job is over at the end, or says why it waits; only users and its own time to live delete it."""
     for job in _last(evidence.jobs).values():
@@ -89,12 +102,12 @@ def no_lost_job(evidence: Evidence) -> Violations:
 
 
 def the_end_is_final(evidence: Evidence) -> Violations:
-    """I4: what a finished job says of its end never changes, and it is Complete or Failed, never both or neither."""
+    """I4: what a finished job says of its end never changes, and it is one of Complete, Failed and Skipped."""
     for versions in _lives(evidence.jobs):
         ended = [version for version in versions if version.status.get("phase") in TERMINAL]
         for version in ended:
             true = _true_conditions(version.status)
-            if ("Complete" in true) == ("Failed" in true):
+            if len(true & {"Complete", "Failed", "Skipped"}) != 1:
                 yield f"I4: finished job {version.name} has the conditions {sorted(true)}"
             for field in _FIXED_AT_THE_END:
                 first, now = ended[0].status.get(field), version.status.get(field)
@@ -193,6 +206,7 @@ def few_writes(exchanges: Iterable[Exchange], *, most: int) -> Violations:
 ALWAYS: Final[tuple[Callable[[Evidence], Violations], ...]] = (
     one_started_pod_per_attempt,
     one_running_pod_per_task,
+    one_run_per_key,
     no_lost_job,
     the_end_is_final,
     attempts_are_the_pods,
