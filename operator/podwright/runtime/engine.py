@@ -185,7 +185,7 @@ class Engine:
         elif isinstance(command, CreatePod) and job is not None and not _confirmed(job, notes, tenure):
             notes.doubtful = True
             self.mark(uid)
-        elif isinstance(command, DeleteJob) and job is not None and self.store.awaited(job):
+        elif isinstance(command, DeleteJob) and job is not None and self.store.is_awaited(job):
             pass  # others wait for how it ended; the last of them to start or end marks it
         elif isinstance(command, ClaimKey) and not self._keys.take_turn(command.lease_name, uid):
             pass  # another job asks about the same key, and its answer marks this one

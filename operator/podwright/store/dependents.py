@@ -4,11 +4,11 @@ Each event costs what it touches: the jobs that depend on the one that changed. 
 both depends on jobs and is depended on, since no other event can close one: who depends on whom never changes.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from podwright.core.job.cycle import cycle_through
 from podwright.core.job.dependency import NO_DEPENDENCIES, Dependencies
 from podwright.core.view import ArrayRecord, JobView, PodView
+from podwright.store.circles import Circles, Name
 
 
 class Dependents:
@@ -26,7 +26,7 @@ class Dependents:
         self._on_change = on_change
         self._uids: dict[str, dict[str, str]] = {}  # namespace → name → uid
         self._waiting: dict[str, dict[str, set[str]]] = {}  # namespace → name of a dependency → uids of those that wait
-        self._cycles: dict[str, list[tuple[str, ...]]] = {}  # uid → circles through it, each shared by its members
+        self._circles = Circles(successors=self._successors, predecessors=self._predecessors)
 
     def of(self, job: JobView) -> Dependencies:
         """Give what is known of the jobs that a job depends on."""
@@ -40,9 +40,11 @@ class Dependents:
                 found[other.name] = other
                 if any(pod.started is not None for pod in self._pods.get(other.uid, {}).values()):
                     started.add(other.name)
-        return Dependencies(jobs=found, started=frozenset(started), cycle=self._cycle_from(job))
+        return Dependencies(
+            jobs=found, started=frozenset(started), cycle=self._circles.told_of((job.namespace, job.name))
+        )
 
-    def awaited(self, job: JobView) -> bool:
+    def is_awaited(self, job: JobView) -> bool:
         """Tell whether a job that has not started depends on this one."""
         return self._uid(job.namespace, job.name) == job.uid and bool(self._dependents(job.namespace, job.name))
 
@@ -55,12 +57,12 @@ class Dependents:
         if _waits(job):
             for wanted in job.dependencies:
                 self._waiting.setdefault(job.namespace, {}).setdefault(wanted.name, set()).add(job.uid)
-        if job.uid in self._cycles and not self._blocked(job):
-            self._break_cycles(job)
+        if not self._blocked(job):
+            self._tell(self._circles.leave((job.namespace, job.name)))
         if before is None or _standing(before) != _standing(job):
             self._tell_dependents(job)
-        if before is None and _waits(job):
-            self._find_cycle(job)
+        if before is None and _waits(job) and self._dependents(job.namespace, job.name):
+            self._tell(self._circles.join((job.namespace, job.name)))
 
     def remove(self, job: JobView) -> None:
         """Take note that a job is gone; the store has forgotten it already."""
@@ -71,8 +73,7 @@ class Dependents:
             del named[job.name]
             if not named:
                 self._uids.pop(job.namespace, None)
-        if job.uid in self._cycles:
-            self._break_cycles(job)
+            self._tell(self._circles.leave((job.namespace, job.name)))
         self._tell_dependents(job)
 
     def pod_started(self, job_uid: str) -> None:
@@ -86,7 +87,7 @@ class Dependents:
         return (
             sum(len(named) for named in self._uids.values()),
             sum(len(waiting) for waiting in self._waiting.values()),
-            len(self._cycles),
+            len(self._circles),
         )
 
     def _take_name(self, job: JobView) -> None:
@@ -114,63 +115,31 @@ class Dependents:
         for uid in tuple(self._dependents(job.namespace, job.name)):
             self._on_change(uid)
 
-    def _find_cycle(self, job: JobView) -> None:
-        if self._dependents(job.namespace, job.name):
-            self._take_cycle(job.namespace, cycle_through(job.name, successors=self._successors_in(job.namespace)))
+    def _tell(self, names: Iterable[Name]) -> None:
+        for namespace, name in names:
+            self._on_change(self._uid(namespace, name))
 
-    def _take_cycle(self, namespace: str, cycle: tuple[str, ...]) -> None:
-        """Note a circle with each of its members; told from one of them, twice."""
-        for name in cycle[:-1]:
-            uid = self._uid(namespace, name)
-            self._cycles.setdefault(uid, []).append(cycle)
-            self._on_change(uid)
-
-    def _break_cycles(self, job: JobView) -> None:
-        """Forget the circles that a job has left, and look whether the others are on further ones."""
-        freed: dict[str, str] = {}
-        for cycle in self._cycles.pop(job.uid):
-            place = cycle.index(job.name)
-            for name in (*cycle[place + 1 : -1], *cycle[:place]):
-                uid = self._uid(job.namespace, name)
-                circles = self._cycles.get(uid, [])
-                if cycle in circles:
-                    circles.remove(cycle)
-                if not circles and self._cycles.pop(uid, None) is not None:
-                    freed[name] = uid
-                    self._on_change(uid)
-        self._look_for_more(job.namespace, freed)
-
-    def _look_for_more(self, namespace: str, freed: dict[str, str]) -> None:
-        successors = self._successors_in(namespace)
-        clear: set[str] = set()
-        # From the end of what is now a chain: each job then finds that what it depends on leads nowhere.
-        for name in reversed(freed):
-            if freed[name] in self._cycles:
-                continue
-            if all(successor in clear for successor in successors(name)):
-                clear.add(name)
-            else:
-                self._take_cycle(namespace, cycle_through(name, successors=successors, without=clear))
-
-    def _cycle_from(self, job: JobView) -> tuple[str, ...]:
-        circles = self._cycles.get(job.uid)
-        if not circles:
-            return ()
-        place = circles[0].index(job.name)
-        return (*circles[0][place:-1], *circles[0][:place], job.name)
-
-    def _successors_in(self, namespace: str) -> Callable[[str], Iterator[str]]:
-        return lambda name: self._successors(namespace, name)
-
-    def _successors(self, namespace: str, name: str) -> Iterator[str]:
-        """Give the names of those jobs that a waiting job depends on and that wait themselves."""
+    def _successors(self, of: Name) -> Iterator[Name]:
+        """Give those of the jobs that a waiting job depends on that wait themselves."""
+        namespace, name = of
         job = self._named(namespace, name)
         if job is None or not self._blocked(job):
             return
         for wanted in job.dependencies:
             other = self._named(namespace, wanted.name)
             if other is not None and self._blocked(other):
-                yield wanted.name
+                yield namespace, wanted.name
+
+    def _predecessors(self, of: Name) -> Iterator[Name]:
+        """Give the jobs that wait for a waiting job, and have not begun."""
+        namespace, name = of
+        job = self._named(namespace, name)
+        if job is None or not self._blocked(job):
+            return
+        for uid in self._dependents(namespace, name):
+            other = self._jobs.get(uid)
+            if other is not None and self._blocked(other) and self._uid(namespace, other.name) == uid:
+                yield namespace, other.name
 
     def _blocked(self, job: JobView) -> bool:
         """Tell whether the job has not started, and won't before those that it depends on."""

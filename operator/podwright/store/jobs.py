@@ -47,9 +47,9 @@ class JobStore:
         """Give what is known of the jobs that a job depends on."""
         return self._dependents.of(job)
 
-    def awaited(self, job: JobView) -> bool:
+    def is_awaited(self, job: JobView) -> bool:
         """Tell whether a job that has not started depends on this one, so that its record is still needed."""
-        return self._dependents.awaited(job)
+        return self._dependents.is_awaited(job)
 
     def take_departed(self, uid: str) -> JobView | None:
         """Give, once, the last picture of a deleted job that had an idempotency key."""

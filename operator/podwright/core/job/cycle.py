@@ -4,26 +4,26 @@ Only jobs that still wait for their dependencies can close one. All searches are
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Callable, Hashable, Iterable
+from typing import Final, TypeVar
 
 MOST_VISITS: Final = 100_000
 """Jobs that one search looks at; a circle that lies farther away is not found, and its jobs wait as for any other."""
 
-Successors = Callable[[str], Iterable[str]]
+Job = TypeVar("Job", bound=Hashable)
 
 
 def cycle_through(
-    start: str, *, successors: Successors, without: frozenset[str] | set[str] = frozenset()
-) -> tuple[str, ...]:
+    start: Job, *, successors: Callable[[Job], Iterable[Job]], without: frozenset[Job] | set[Job] = frozenset()
+) -> tuple[Job, ...]:
     """Give a shortest circle through `start`, written from `start` to `start`, or () if there is none.
 
     Args:
-        start: a job's name.
-        successors: gives the names of the waiting jobs that a waiting job depends on.
-        without: names that are known to be on no circle and to lead to none.
+        start: a job, by whatever names it.
+        successors: gives the waiting jobs that a waiting job depends on.
+        without: jobs that are known to be on no circle.
     """
-    came_from: dict[str, str] = {}
+    came_from: dict[Job, Job] = {}
     queue = deque([start])
     while queue and len(came_from) < MOST_VISITS:
         name = queue.popleft()
@@ -36,7 +36,27 @@ def cycle_through(
     return ()
 
 
-def _path(start: str, last: str, came_from: dict[str, str]) -> tuple[str, ...]:
+def entangled_with(
+    start: Job, *, successors: Callable[[Job], Iterable[Job]], predecessors: Callable[[Job], Iterable[Job]]
+) -> set[Job]:
+    """Give the jobs that are on any circle together with `start`, itself included: each waits for all the others."""
+    after: set[Job] = _reachable(start, successors)
+    before: set[Job] = _reachable(start, predecessors) if after else set()
+    return {start} | (after & before)
+
+
+def _reachable(start: Job, successors: Callable[[Job], Iterable[Job]]) -> set[Job]:
+    found: set[Job] = set()
+    queue = deque([start])
+    while queue and len(found) < MOST_VISITS:
+        for name in successors(queue.popleft()):
+            if name not in found:
+                found.add(name)
+                queue.append(name)
+    return found
+
+
+def _path(start: Job, last: Job, came_from: dict[Job, Job]) -> tuple[Job, ...]:
     path = [start]
     name = last
     while name != start:
