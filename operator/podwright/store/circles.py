@@ -42,9 +42,10 @@ class Circles:
         tangle = self._tangles.get(job)
         if tangle is None:
             return set()
-        path = self._paths[job]
+        path = self._paths.get(job, ())
         for name in tangle:
-            del self._tangles[name], self._paths[name]
+            self._tangles.pop(name, None)
+            self._paths.pop(name, None)
         others = tangle - {job}
         self._search_again(_from_the_end(path, others=others, gap=job))
         return others
@@ -61,7 +62,7 @@ class Circles:
         news = {name for name in tangle if name not in self._paths}
         for name in tangle:
             self._tangles[name] = tangle
-            self._paths.setdefault(name, path)  # who is told of a circle already is still on it
+            self._paths.setdefault(name, path)  # a circle that was there still is
         return news
 
     def _search_again(self, names: Iterable[Name]) -> None:
