@@ -5,16 +5,22 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import msgspec
 import pytest
 
-from podwright.core.names import key_lease_name
+from podwright.core.commands import CreatePod
+from podwright.core.job.pod_template import build_pod
+from podwright.core.names import key_lease_name, pod_name
 from podwright.kube.client import Ambiguous, ApiResponse
+from podwright.kube.decode import decode_job
 from podwright.kube.encode import ApiRequest
 from podwright.kube.times import format_micro_time
 from podwright.runtime import keys
+from podwright.runtime.feeds import PodFeed
+from podwright.runtime.tenure import Tenure
 from tests.runtime.world import SYSTEM_NAMESPACE, Object, World, started_world, until
 from tests.simulator.deletion import DeleteOptions
-from tests.simulator.kinds import BATCH_JOB, LEASE
+from tests.simulator.kinds import BATCH_JOB, LEASE, POD
 from tests.simulator.storage import Key
 
 Send = Callable[[ApiRequest], Awaitable[ApiResponse]]
@@ -136,6 +142,26 @@ async def test_a_job_starts_at_its_time_and_waits_no_longer_than_it_is_allowed_t
     await until(lambda: phases(world) == {"never": "Failed", "later": "Succeeded"})
     assert world.status("never")["reason"] == "QueueTimeout"
     assert not [pod for pod in world.pod_objects() if owner(pod) == "never"]
+
+
+async def test_a_new_leader_looks_for_a_first_pod_that_it_was_not_told_of_before_it_ends_a_job(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The former leader created it and died; the watch is late."""
+    monkeypatch.setattr(PodFeed, "changed", lambda self, item: None)
+    async with started_world(start=False) as world:
+        world.submit("job", timeouts={"queue": "1s"})
+        job = decode_job(world.api.get(BATCH_JOB, Key("default", "job")).encoded)
+        name = pod_name(job_name="job", job_uid=job.uid, task_index=0, attempt=0)
+        create = CreatePod(job_uid=job.uid, namespace="default", job_name="job", task_index=0, attempt=0, pod_name=name)
+        body = msgspec.json.decode(build_pod(job=job, create=create, shard=0, epoch=1))
+        world.api.create(POD, "default", body, user="former leader")
+        world.tenures.current = Tenure(shard=0, epoch=2, baseline=10**9)
+        await asyncio.sleep(2.0)
+        running = asyncio.create_task(world.engine.run())
+        await until(lambda: "finishTime" in world.status())
+        running.cancel()
+        assert (world.status()["phase"], world.status()["attemptCount"]) == ("Succeeded", 1)
 
 
 # Keys.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -36,8 +37,9 @@ def test_twenty_jobs_with_one_key_run_once_and_the_key_outlives_them(
     names = [f"order-{number}" for number in range(20)]
 
     def submit(part: int) -> None:
-        for name in names[part::4]:
-            Jobs(Api.of(cluster), jobs.namespace).submit(name, idempotencyKey="order-4711")
+        with contextlib.closing(Api.of(cluster).connection) as connection:
+            for name in names[part::4]:
+                Jobs(Api(connection), jobs.namespace).submit(name, idempotencyKey="order-4711")
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(submit, range(4)))

@@ -75,7 +75,8 @@ def before_first_pod(
 
     The second value is when to ask again should there still be no pod by then. `keep_until` is that of `decide_job`.
     """
-    if pods or not may_be_gated(job) or wanted_stop(job=job, now=now) is not None:
+    # A job whose spec can't be carried out fails at once, and claims no key.
+    if pods or job.problem or not may_be_gated(job) or wanted_stop(job=job, now=now) is not None:
         return None, None
     result = gate(job=job, dependencies=dependencies, claim=claim, now=now)
     match result:
