@@ -53,7 +53,7 @@ def make_pod(job: JobView, *, attempt: int = 0, **changes: Any) -> PodView:
 
 def running(pod: PodView, *, at: float) -> PodView:
     """Let the pod run since `at`."""
-    return msgspec.structs.replace(pod, phase=PodPhase.RUNNING, node="node-1", started=at)
+    return msgspec.structs.replace(pod, phase=PodPhase.RUNNING, node="node-1", started=at, containers_started=at)
 
 
 def finished(pod: PodView, *, at: float, exit_code: int = 0, **changes: Any) -> PodView:
@@ -63,6 +63,7 @@ def finished(pod: PodView, *, at: float, exit_code: int = 0, **changes: Any) -> 
         phase=PodPhase.FAILED if exit_code else PodPhase.SUCCEEDED,
         node="node-1",
         started=at if pod.started is None else pod.started,
+        containers_started=at if pod.containers_started is None else pod.containers_started,
         ended=at,
         exit_code=exit_code,
         **{"reason": "Error" if exit_code else "Completed", **changes},

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from podwright.core import names
+from podwright.core.index_set import IndexSet
 from podwright.core.job.phase import TERMINAL, TRANSITIONS, Phase
 from tests.faults.history import Exchange, Version, VersionLog
 
@@ -60,6 +61,19 @@ def one_started_pod_per_attempt(evidence: Evidence) -> Violations:
             yield f"I1: attempt {attempt} of task {task} of job {job} was started as {len(uids)} pods: {sorted(uids)}"
 
 
+def at_most_once_is_at_most_once(evidence: Evidence) -> Violations:
+    """I1, for AtMostOnce: of each task of a job at most one pod was ever started, of whichever attempt."""
+    once = {job.uid for job in evidence.jobs if job.document["spec"].get("deliveryMode") == "AtMostOnce"}
+    started: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for pod in evidence.pods:
+        job, task, _ = _attempt(pod)
+        if job in once and _was_started(pod):
+            started[job, task].add(pod.uid)
+    for (job, task), uids in started.items():
+        if len(uids) > 1:
+            yield f"I1: task {task} of job {job}, to be started at most once, was started as {sorted(uids)}"
+
+
 def one_running_pod_per_task(evidence: Evidence) -> Violations:
     """I2: at no time do two pods of the same task exist of which either may still run."""
     may_run: dict[tuple[str, str], set[str]] = defaultdict(set)
@@ -102,7 +116,7 @@ def no_lost_job(evidence: Evidence) -> Violations:
 
 
 def the_end_is_final(evidence: Evidence) -> Violations:
-    """I4: what a finished job says of its end never changes, and it is one of Complete, Failed and Skipped."""
+    """I4: what a finished job says of its end never changes, and it is Complete, Failed or Skipped, one of them."""
     for versions in _lives(evidence.jobs):
         ended = [version for version in versions if version.status.get("phase") in TERMINAL]
         for version in ended:
@@ -130,6 +144,9 @@ def attempts_are_the_pods(evidence: Evidence) -> Violations:
         status = job.status
         if status.get("phase") not in TERMINAL:
             continue
+        if "array" in status:
+            yield from _tasks_are_the_pods(job, evidence)
+            continue
         attempts = status.get("attempts", [])
         recorded = {attempt["podUID"] for attempt in attempts if attempt.get("podUID")}
         count, limit = status.get("attemptCount", 0), job.document["spec"].get("retry", {}).get("limit", 3)
@@ -146,6 +163,27 @@ def attempts_are_the_pods(evidence: Evidence) -> Violations:
         failed = [attempt for attempt in attempts if attempt.get("outcome") in ("Failed", "Lost")]
         if count == len(attempts) and len(failed) != status.get("failedCount", 0):
             yield f"I5: job {job.name} counts {status.get('failedCount', 0)} failures but records {len(failed)}"
+
+
+def _tasks_are_the_pods(job: Version, evidence: Evidence) -> Violations:
+    """I5 of an array: each success has a pod that succeeded, each attempt that ended a pod, and no task failed too often."""
+    array, status = job.status["array"], job.status
+    pods = {
+        pod.uid: pod
+        for pod in evidence.pods
+        if pod.metadata["labels"][names.LABEL_JOB_UID] == job.uid and not pod.deleted
+    }
+    index_of = {uid: names.parse_pod_name(pod.name) or (-1, -1) for uid, pod in pods.items()}
+    succeeded = {index_of[uid][0] for uid, pod in pods.items() if pod.status.get("phase") == "Succeeded"}
+    unproven = set(IndexSet.parse(array.get("succeededIndexes", ""))) - succeeded
+    if unproven and job.document["spec"]["array"].get("pack", 1) == 1:
+        yield f"I5: array {job.name} records successes of tasks without a pod that succeeded: {sorted(unproven)}"
+    if status.get("attemptCount", 0) != len(pods):
+        yield f"I5: array {job.name} counts {status.get('attemptCount', 0)} attempts but had {len(pods)} pods"
+    limit = job.document["spec"].get("retry", {}).get("limit", 3)
+    most = max((attempt for _, attempt in index_of.values()), default=0)
+    if most > limit and not status.get("platformFailedCount") and job.status["phase"] != "Cancelled":
+        yield f"I5: a task of array {job.name} had attempt {most} with a limit of {limit} retries"
 
 
 def nothing_is_left_behind(evidence: Evidence) -> Violations:
@@ -191,6 +229,8 @@ def only_legal_steps(evidence: Evidence) -> Violations:
                     yield f"I13: {field} of job {after.name} fell from {old.get(field)} to {new.get(field)}"
             if new.get("observedGeneration", -1) > after.metadata["generation"]:
                 yield f"I13: job {after.name} claims to have seen a generation that there is not yet"
+            if "array" in new:
+                continue
             numbers = [attempt["number"] for attempt in new.get("attempts", ())]
             if numbers != sorted(set(numbers)):
                 yield f"I13: attempts of job {after.name} are out of order: {numbers}"
@@ -205,6 +245,7 @@ def few_writes(exchanges: Iterable[Exchange], *, most: int) -> Violations:
 
 ALWAYS: Final[tuple[Callable[[Evidence], Violations], ...]] = (
     one_started_pod_per_attempt,
+    at_most_once_is_at_most_once,
     one_running_pod_per_task,
     one_run_per_key,
     no_lost_job,

@@ -214,3 +214,26 @@ def test_disruption(conditions: list[Any] | None, disruption: str) -> None:
 def test_a_pod_deleted_without_grace() -> None:
     view = decode(pod_json(deletionTimestamp=LATER, deletionGracePeriodSeconds=0))
     assert (view.deletion_requested, view.deletion_grace) == (T0_SECONDS + 60, 0.0)
+
+
+def running(at: str | None) -> dict[str, Any]:
+    return {"name": "main", "state": {"running": {} if at is None else {"startedAt": at}}}
+
+
+@pytest.mark.parametrize(
+    ("statuses", "started"),
+    [
+        ([], None),
+        ([running(T0)], T0_SECONDS),
+        ([running(T0), running(LATER)], T0_SECONDS + 60),
+        ([running(T0), {"name": "b", "state": {"waiting": {"reason": "ErrImagePull"}}}], None),
+        ([running(T0), {"name": "b"}], None),
+        ([running(None)], None),
+        ([terminated(0, startedAt=T0)], T0_SECONDS),
+        ([terminated(137, reason="ContainerStatusUnknown", startedAt=None)], None),
+        ([terminated(137, startedAt="1970-01-01T00:00:00Z")], None),
+    ],
+    ids=["none", "one", "the last of two", "one waits", "one is unknown", "no time", "ended", "never ran", "epoch"],
+)
+def test_when_the_containers_started(statuses: list[dict[str, Any]], started: float | None) -> None:
+    assert decode(pod_json(status={"containerStatuses": statuses})).containers_started == started

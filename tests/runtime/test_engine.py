@@ -345,3 +345,9 @@ async def test_a_job_that_cannot_be_understood_is_told_so(world: World) -> None:
     assert "soon" in world.status("odd")["message"]
     await asyncio.sleep(0.2)
     assert world.written("PATCH").count("status") == 2
+
+
+async def test_a_pod_that_does_not_start_in_time_costs_an_attempt(world: World) -> None:
+    world.submit(script={"pending": "1h"}, timeouts={"start": "1s"}, retry={**QUICK_RETRY, "limit": 1})
+    await until(world.is_over, seconds=20)
+    assert [(a["outcome"], a["reason"]) for a in world.status()["attempts"]] == [("Failed", "StartTimeout")] * 2

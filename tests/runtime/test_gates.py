@@ -10,7 +10,7 @@ import pytest
 
 from podwright.core.commands import CreatePod
 from podwright.core.job.pod_template import build_pod
-from podwright.core.names import key_lease_name, pod_name
+from podwright.core.names import array_pod_name, key_lease_name, pod_name
 from podwright.kube.client import Ambiguous, ApiResponse
 from podwright.kube.decode import decode_job
 from podwright.kube.encode import ApiRequest
@@ -130,6 +130,36 @@ async def test_a_finished_job_outlives_its_time_while_others_wait_for_how_it_end
     world.submit("last", dependsOn=[{"name": "first"}, {"name": "long"}])
     await until(lambda: phases(world).get("last") == "Succeeded")
     await until(lambda: Key("default", "first") not in world.api.table(BATCH_JOB).objects)
+
+
+async def test_tasks_start_as_their_counterparts_succeed_and_are_given_up_when_those_fail(world: World) -> None:
+    world.kubelet.pause()
+    uid = world.submit("first", array={"size": 3}, retry={"limit": 0})
+    world.submit("second", array={"size": 3}, retry={"limit": 0}, dependsOn=[{"name": "first", "tasks": "NToN"}])
+    await until(lambda: len(world.pod_objects()) == 3)
+
+    def started() -> set[str]:
+        return {pod["metadata"]["name"].split("-")[-2] for pod in world.pod_objects() if owner(pod) == "second"}
+
+    pods = [array_pod_name(job_name="first", job_uid=uid, index=index, attempt=0) for index in range(3)]
+    world.end_pod(pods[1], exit_code=0)
+    await until(lambda: len(started()) == 1)
+    world.end_pod(pods[0], exit_code=1)
+    await until(lambda: world.status("second").get("array", {}).get("failedIndexes") == "0")
+    world.end_pod(pods[2], exit_code=0)
+    await until(lambda: len(started()) == 2)
+    world.kubelet.resume()
+    await until(lambda: phases(world) == {"first": "Failed", "second": "Failed"})
+    assert world.status("second")["array"]["succeededIndexes"] == "1-2"
+
+
+async def test_an_array_is_held_back_like_any_job(world: World) -> None:
+    world.submit("first", script={"duration": "3s"}, idempotencyKey=KEY)
+    world.submit("array", array={"size": 3}, dependsOn=[{"name": "first"}])
+    world.submit("twice", array={"size": 3}, idempotencyKey=KEY)
+    await until(lambda: world.status("array").get("reason") == "DependencyWaiting")
+    assert world.status("array")["progress"] == "0/3"
+    await until(lambda: phases(world) == {"first": "Succeeded", "array": "Succeeded", "twice": "Skipped"})
 
 
 # Start time and queue timeout.

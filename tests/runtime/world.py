@@ -97,6 +97,10 @@ class World:
         self.writes.append(request)
         return await (self._client.send(request) if self.fault is None else self.fault(request, self._client.send))
 
+    async def engine_send(self, request: ApiRequest) -> ApiResponse:
+        """Carry out a write of the engine's whose answer it never got, late."""
+        return await self._client.send(request)
+
     def submit(self, name: str = "job", *, script: dict[str, str] | None = None, **spec: Any) -> str:
         """Create a job whose pods play `script`, and give its uid."""
         template = {
@@ -120,6 +124,17 @@ class World:
             lambda job: {**job, "spec": {**job["spec"], **spec}},
             user="user",
             subresource="",
+            by_put=False,
+        )
+
+    def set_status(self, name: str = "job", **fields: Any) -> None:
+        """Change fields of a job's status, as another operator."""
+        self.api.update(
+            BATCH_JOB,
+            Key("default", name),
+            lambda job: {**job, "status": {**job.get("status", {}), **fields}},
+            user="another operator",
+            subresource="status",
             by_put=False,
         )
 

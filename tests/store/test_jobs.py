@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podwright.core.job.phase import Phase
+from podwright.core.spec import Retention
 from podwright.core.view import JobView, PodView
 from podwright.store.jobs import JobStore
 from tests.builders import finished, kept_for, make_attempt, make_job, make_pod, running, with_status
@@ -155,3 +156,30 @@ def test_a_running_jobs_released_pods_are_kept_for_its_next_decision(store: JobS
     store.put_job(with_status(job_at(1), phase=Phase.RETRYING, attempts=(make_attempt(JOB),)))
     store.put_pod(pod_at(2, held=False))
     assert len(store.pods(JOB.uid)) == 1
+
+
+def over_at(number: int, *, pods: float | None) -> JobView:
+    """Build the job, finished, with a time for its pods."""
+    job = job_at(number, retention=Retention(pods=pods))
+    return with_status(job, phase=Phase.SUCCEEDED, finished=9.0, attempts=(make_attempt(JOB),))
+
+
+def test_pods_that_are_to_be_deleted_in_time_are_known_until_they_are_gone(store: JobStore) -> None:
+    store.put_pod(pod_at(2, held=False, message="m" * 1000))
+    store.put_job(over_at(3, pods=60.0))
+    store.put_pod(pod_at(4, held=False, message="m" * 1000))
+    (kept,) = store.pods(JOB.uid)
+    assert (kept.resource_version, kept.message) == (4, "")
+    store.remove_pod(pod_at(5, held=False))
+    assert store.pods(JOB.uid) == ()
+
+
+def test_pods_that_were_forgotten_are_asked_for_when_they_are_wanted(store: JobStore) -> None:
+    store.put_pod(pod_at(2, held=False))
+    store.put_job(over_at(3, pods=None))
+    assert (store.pods(JOB.uid), store.lacks_pods(JOB.uid)) == ((), False)
+    store.put_pod(pod_at(2, held=False))  # a late event, after which it is known as dropped
+    store.put_job(over_at(5, pods=60.0))
+    assert store.lacks_pods(JOB.uid)
+    store.put_all_pods(JOB.uid, [pod_at(4, held=False)])
+    assert ([pod.uid for pod in store.pods(JOB.uid)], store.lacks_pods(JOB.uid)) == ([pod_at(4).uid], False)

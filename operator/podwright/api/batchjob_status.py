@@ -80,7 +80,7 @@ _RULES: Final = (
 )
 
 
-_Set = Annotated[str, Field(max_length=131072)]
+_Set = Annotated[str, Field(max_length=245760)]
 
 
 class TaskRetries(ApiModel):

@@ -67,7 +67,7 @@ class FailureRule(ApiModel):
             Field(min_length=1, max_length=256),
             rules(
                 Rule(
-                    rule="''.matches(self) || true",
+                    rule="''.matches(self) ? true : true",
                     message="must be a regular expression in RE2 syntax, without back-references",
                 )
             ),

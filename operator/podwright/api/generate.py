@@ -54,8 +54,10 @@ def _holds_mappings(value: Any) -> bool:
 
 def render(kind: Kind) -> str:
     """Give the file of one kind."""
+    definition = kind.definition()
+    definition["spec"]["versions"] = _on_lines(definition["spec"]["versions"])
     return _HEADER + yaml.dump(
-        _on_lines(kind.definition()),
+        definition,
         Dumper=_Dumper,
         sort_keys=False,
         width=1_000_000,

@@ -7,11 +7,16 @@ decided once the earlier write is seen in the state. Every command is safe to re
 
 import msgspec
 
+from podwright.core.index_set import EMPTY, IndexSet
 from podwright.core.view import JobStatus
 
 
 class CreatePod(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Create the pod of an attempt; the name is the lock."""
+    """Create the pod of an attempt; the name is the lock.
+
+    `task_index` is the task's, or the pack's, whose `tasks` are then to be run. `out_of_memory` counts the attempts that ran
+    out of memory, and `nodes_to_avoid` names the nodes of former failures.
+    """
 
     job_uid: str
     namespace: str
@@ -19,6 +24,9 @@ class CreatePod(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     task_index: int
     attempt: int
     pod_name: str
+    tasks: IndexSet = EMPTY
+    nodes_to_avoid: tuple[str, ...] = ()
+    out_of_memory: int = 0
 
 
 class WriteStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -36,13 +44,17 @@ class WriteStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class DeletePod(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Delete exactly this pod (uid precondition). `grace` in seconds; None leaves the pod's own."""
+    """Delete exactly this pod (uid precondition). `grace` in seconds; None leaves the pod's own.
+
+    `cleanup` marks a pod that has ended and is only no longer wanted; its deletion may wait for everything else.
+    """
 
     job_uid: str
     namespace: str
     pod_name: str
     pod_uid: str
     grace: int | None = None
+    cleanup: bool = False
 
 
 class ReleasePod(msgspec.Struct, frozen=True, kw_only=True, gc=False):

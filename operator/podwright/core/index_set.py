@@ -41,6 +41,11 @@ class IndexSet(msgspec.Struct, frozen=True, gc=False, repr_omit_defaults=True):
         return IndexSet(_normal((index, index) for index in indexes))
 
     @staticmethod
+    def of_ranges(ranges: Iterable[tuple[int, int]]) -> "IndexSet":
+        """Collect inclusive ranges, in any order; they may overlap."""
+        return IndexSet(_normal(ranges))
+
+    @staticmethod
     def up_to(size: int) -> "IndexSet":
         """Give 0 to `size` - 1."""
         return IndexSet(((0, size - 1),)) if size > 0 else EMPTY

@@ -46,6 +46,7 @@ GITOPS_MARKS: Final = frozenset(
 _NAME_LIMIT: Final = 63  # a pod's host name is cut at a DNS label's length; equal prefixes would then collide
 _HASH_LENGTH: Final = 10
 _KEY_HASH_LENGTH: Final = 40  # 160 bits: two keys that meet by chance would lose a job
+_ATTEMPT_DIGITS: Final = 9
 
 
 def pod_name(*, job_name: str, job_uid: str, task_index: int, attempt: int) -> str:
@@ -53,6 +54,27 @@ def pod_name(*, job_name: str, job_uid: str, task_index: int, attempt: int) -> s
     digest = hashlib.sha256(f"{job_uid}/{task_index}".encode()).hexdigest()[:_HASH_LENGTH]
     suffix = f"-{digest}-{attempt}"
     return job_name[: _NAME_LIMIT - len(suffix)].rstrip("-.") + suffix
+
+
+def array_pod_name(*, job_name: str, job_uid: str, index: int, attempt: int) -> str:
+    """Name the pod of one attempt of a task or pack: `<job name>-<hash of job uid>-<index>-<attempt>`, at most 63 characters."""
+    digest = hashlib.sha256(f"{job_uid}/array".encode()).hexdigest()[:_HASH_LENGTH]
+    suffix = f"-{digest}-{index}-{attempt}"
+    return job_name[: _NAME_LIMIT - len(suffix)].rstrip("-.") + suffix
+
+
+def parse_pod_name(name: str) -> tuple[int, int] | None:
+    """Give task (or pack) index and attempt by a name that one of the two functions above made, None if neither did.
+
+    What stands before the attempt tells them apart: ten digits of the hash, or an index, which has seven at most.
+    """
+    rest, _, attempt = name.rpartition("-")
+    _, _, index = rest.rpartition("-")
+    if not (attempt.isascii() and attempt.isdigit() and len(attempt) <= _ATTEMPT_DIGITS):
+        return None
+    if len(index) == _HASH_LENGTH:
+        return 0, int(attempt)
+    return (int(index), int(attempt)) if index.isascii() and index.isdigit() else None
 
 
 def lease_name(shard: int) -> str:

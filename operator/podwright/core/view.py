@@ -43,6 +43,8 @@ class Outcome(enum.StrEnum):
 class PodView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One pod of one attempt.
 
+    `started` is when the kubelet took it up, before it pulled any image; `containers_started` is when the last of its
+    containers began to run, None unless all of them have.
     `deletion_requested` is when the deletion was asked for, not the `deletionTimestamp`, which lies `deletion_grace` later.
     `gone` marks a pod that the API server no longer has although its end was never recorded.
     """
@@ -60,6 +62,7 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     phase: PodPhase = PodPhase.PENDING
     node: str = ""
     started: float | None = None
+    containers_started: float | None = None
     ended: float | None = None
     deletion_requested: float | None = None
     deletion_grace: float | None = None
@@ -240,6 +243,7 @@ class RefusalKind(enum.StrEnum):
 class Refusal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The last refusal of an attempt's pod; `count` in a row. Kept in memory only: after a restart it is asked again."""
 
+    task_index: int = 0
     attempt: int
     kind: RefusalKind
     reason: str

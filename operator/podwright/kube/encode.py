@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import msgspec
 
+from podwright.core.array.size import MOST_RUNNING_RANGES
 from podwright.core.commands import CreatePod, DeleteJob, DeletePod, NoteProblem, ReleasePod, WriteStatus
-from podwright.core.names import FINALIZER, GROUP, JOB_PLURAL, VERSION
+from podwright.core.names import FINALIZER, GROUP, JOB_PLURAL, LABEL_JOB_UID, VERSION
 from podwright.core.view import ArrayRecord, Attempt, Condition, JobStatus, RetryGroup
 from podwright.kube.times import format_time
 
@@ -51,6 +52,14 @@ def get_pod(*, namespace: str, name: str) -> ApiRequest:
 def get_job(*, namespace: str, name: str) -> ApiRequest:
     """Read a BatchJob."""
     return ApiRequest(method="GET", path=f"{jobs_path(namespace)}/{name}")
+
+
+def list_pods_of_job(*, namespace: str, job_uid: str, continue_token: str = "") -> ApiRequest:
+    """Read a page of the pods that are labelled as a job's."""
+    query = {"labelSelector": f"{LABEL_JOB_UID}={job_uid}", "limit": "500"}
+    if continue_token:
+        query["continue"] = continue_token
+    return ApiRequest(method="GET", path=pods_path(namespace), query=query)
 
 
 def create_pod(command: CreatePod, *, body: bytes) -> ApiRequest:
@@ -177,7 +186,7 @@ def _array(record: ArrayRecord) -> dict[str, Any]:
         "running": len(record.running),
         "succeededIndexes": str(record.succeeded) or None,
         "failedIndexes": str(record.failed) or None,
-        "runningIndexes": str(record.running) or None,
+        "runningIndexes": str(record.running) or None if len(record.running.ranges) <= MOST_RUNNING_RANGES else None,
         "startedIndexes": str(record.started) or None,
         "retries": [_retries(group) for group in record.retries] or None,
         "taskFailures": [_retries(group) for group in record.task_failures] or None,

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from podwright.core.names import FINALIZER, GROUP, JOB_KIND
+from podwright.core.names import FINALIZER, GROUP, JOB_KIND, parse_pod_name
 from podwright.core.view import PodPhase, PodView
 from podwright.kube.times import unix_seconds
 
@@ -18,7 +18,6 @@ MESSAGE_LIMIT: Final = 1024
 _ORDINARY_WAITS: Final = frozenset({"", "PodInitializing", "ContainerCreating"})
 _TERMINAL: Final = frozenset({PodPhase.SUCCEEDED, PodPhase.FAILED})
 _GROUP_PREFIX: Final = f"{GROUP}/"
-_ATTEMPT_DIGITS: Final = 9
 
 
 class OwnerReference(msgspec.Struct, gc=False, rename="camel"):
@@ -52,12 +51,19 @@ class Waiting(msgspec.Struct, gc=False):
     message: str = ""
 
 
+class Running(msgspec.Struct, gc=False, rename="camel"):
+    """`state.running` of a container."""
+
+    started_at: datetime.datetime | None = None
+
+
 class Terminated(msgspec.Struct, gc=False, rename="camel"):
     """`state.terminated` of a container."""
 
     exit_code: int
     reason: str = ""
     message: str = ""
+    started_at: datetime.datetime | None = None
     finished_at: datetime.datetime | None = None
 
 
@@ -65,6 +71,7 @@ class ContainerState(msgspec.Struct, gc=False):
     """`state` of a container."""
 
     waiting: Waiting | None = None
+    running: Running | None = None
     terminated: Terminated | None = None
 
 
@@ -117,7 +124,7 @@ def pod_view(pod: Pod) -> PodView:
         ValueError: the resourceVersion is no number.
     """
     metadata, status = pod.metadata, pod.status
-    job_uid, job_name, attempt = _identity(metadata)
+    job_uid, job_name, task_index, attempt = _identity(metadata)
     failed = _first_failed(status)
     waiting = None if status.phase in _TERMINAL else _waiting(status)
     return PodView(
@@ -127,13 +134,14 @@ def pod_view(pod: Pod) -> PodView:
         resource_version=int(metadata.resource_version),
         job_uid=job_uid,
         job_name=job_name,
-        task_index=0,
+        task_index=task_index,
         attempt=attempt,
         created=unix_seconds(metadata.creation_timestamp),
         held=metadata.finalizers is not None and FINALIZER in metadata.finalizers,
         phase=status.phase,
         node=intern(pod.spec.node_name),
         started=None if status.start_time is None else unix_seconds(status.start_time),
+        containers_started=_containers_started(status.container_statuses),
         ended=_ended(status.container_statuses),
         deletion_requested=_deletion_requested(metadata),
         deletion_grace=_deletion_grace(metadata),
@@ -147,17 +155,17 @@ def pod_view(pod: Pod) -> PodView:
     )
 
 
-def _identity(metadata: PodMetadata) -> tuple[str, str, int]:
-    """Give job uid, job name and attempt by what cannot be edited: the controller reference is checked, the name is fixed.
+def _identity(metadata: PodMetadata) -> tuple[str, str, int, int]:
+    """Give job uid, job name, index and attempt by what cannot be edited: the controller reference is checked, the name is fixed.
 
     Labels are for selecting only: whoever may edit pods may change them.
     """
-    number = metadata.name.rpartition("-")[2]
-    if number.isascii() and number.isdigit() and len(number) <= _ATTEMPT_DIGITS:
+    parsed = parse_pod_name(metadata.name)
+    if parsed is not None:
         for owner in metadata.owner_references or ():
             if owner.controller and owner.kind == JOB_KIND and owner.api_version.startswith(_GROUP_PREFIX):
-                return owner.uid, owner.name, int(number)
-    return "", "", 0
+                return owner.uid, owner.name, *parsed
+    return "", "", 0, 0
 
 
 def _deletion_requested(metadata: PodMetadata) -> float | None:
@@ -206,6 +214,21 @@ def _ended(statuses: Iterable[ContainerStatus] | None) -> float | None:
         # Runtimes that lost track of a container say that it ended at the epoch.
         if time > 0 and (latest is None or time > latest):
             latest = time
+    return latest
+
+
+def _containers_started(statuses: list[ContainerStatus] | None) -> float | None:
+    """Give when the last container began to run. One that never did has no such time, or the epoch, even once it is ended."""
+    latest: float | None = None
+    for container in statuses or ():
+        state = container.state
+        ran = None if state is None else state.running or state.terminated
+        if ran is None or ran.started_at is None:
+            return None
+        time = unix_seconds(ran.started_at)
+        if time <= 0:
+            return None
+        latest = time if latest is None else max(latest, time)
     return latest
 
 

@@ -9,7 +9,8 @@ from typing import Final
 import msgspec
 
 from podwright.core.commands import ClaimKey, Command, CreatePod, DeleteJob, DeletePod, ReleasePod, WriteStatus
-from podwright.core.job.refusal import classify
+from podwright.core.job.at_most_once import recorded_intent
+from podwright.core.job.refusal import ask_again_at, classify
 from podwright.core.view import PodView, Refusal
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.decode import decode_metadata, decode_pod
@@ -39,6 +40,8 @@ class Answers:
     def take(self, command: Command, *, result: Result, notes: Notes, now: float) -> None:
         """Take in the result of one command."""
         self._metrics.answered(command, result)
+        if isinstance(command, CreatePod) and _surely_not_created(result):
+            notes.pod_asked = False
         if isinstance(result, Refused):
             return
         if isinstance(result, ApiResponse) and result.status < 300:
@@ -62,6 +65,7 @@ class Answers:
                 self._created(command, body=body, now=now)
             case WriteStatus():
                 notes.deferred_since = None
+                notes.written_at = now
                 self._status_written(command, body=body)
             case DeletePod():
                 # The whole pod: whether a pod that is being deleted had a node decides whether it may still run.
@@ -123,7 +127,7 @@ class Answers:
         match command:
             case CreatePod():
                 # It may be repeated under its name, but before the job can end otherwise its pod must be looked for.
-                notes.creation_until = now + _REQUEST_LIFE
+                notes.unanswered[command.pod_name] = now + _REQUEST_LIFE
                 notes.doubtful_pods.add(command.pod_name)
             case WriteStatus() | DeleteJob():
                 notes.doubtful = True
@@ -138,6 +142,8 @@ class Answers:
                 self._not_created(command, error=error, notes=notes, now=now)
             case WriteStatus() | DeleteJob():
                 notes.doubtful = True
+                if isinstance(command, WriteStatus) and recorded_intent(command.status) is not None:
+                    notes.intent_epoch = -1  # whatever intent is on record, it is not the one that was refused
             case DeletePod() | ReleasePod():
                 notes.doubtful_pods.add(command.pod_name)
             case ClaimKey():
@@ -162,12 +168,33 @@ class Answers:
             notes.doubtful = True
             self.backoff.failed(command.job_uid, now=now, at_least=_FENCED_PAUSE)
         else:
-            kind, reason = classify(code=error.code, message=error.message)
-            same = notes.refusal is not None and notes.refusal.attempt == command.attempt
-            count = notes.refusal.count + 1 if notes.refusal is not None and same else 1
-            notes.refusal = Refusal(
-                attempt=command.attempt, kind=kind, reason=reason, message=error.message, at=now, count=count
-            )
+            notes.refusal = _refusal(command, error=error, before=notes.refusal, now=now)
+
+
+def _refusal(command: CreatePod, *, error: StatusError, before: Refusal | None, now: float) -> Refusal:
+    kind, reason = classify(code=error.code, message=error.message)
+    same = before is not None and (before.task_index, before.attempt) == (command.task_index, command.attempt)
+    count = before.count + 1 if before is not None and same else 1
+    if before is not None and not same and now < ask_again_at(refusal=before, job_uid=command.job_uid):
+        count = before.count  # of many pods that an array asked for at once, all are refused at once
+    elif before is not None and not same and command.task_index != before.task_index:
+        count = before.count + 1
+    return Refusal(
+        task_index=command.task_index,
+        attempt=command.attempt,
+        kind=kind,
+        reason=reason,
+        message=error.message,
+        at=now,
+        count=count,
+    )
+
+
+def _surely_not_created(result: Result) -> bool:
+    """Tell whether a request to create an object was surely not carried out, so that it may be made once more."""
+    if isinstance(result, ApiResponse):
+        return 400 <= result.status < 500 or _admission_failed(result)
+    return not isinstance(result, Ambiguous)
 
 
 def _admission_failed(result: ApiResponse) -> bool:

@@ -22,15 +22,20 @@ from podwright.core.commands import (
     ReleasePod,
     WriteStatus,
 )
+from podwright.core.job.at_most_once import recorded_intent
 from podwright.core.job.decide import decide_job, release_all
+from podwright.core.job.dependency import Dependencies
+from podwright.core.job.gate import before_first_pod
 from podwright.core.job.phase import IllegalTransitionError
 from podwright.core.job.status import with_problem
 from podwright.core.job.write import write_status
 from podwright.core.names import pod_name
 from podwright.core.shard import shard_of
-from podwright.core.view import JobView, PodView
+from podwright.core.view import JobView, KeyClaim, PodView
 from podwright.kube.decode import Undecodable
 from podwright.runtime.answers import Answers
+from podwright.runtime.array_look import look_at_array
+from podwright.runtime.cleanup import Cleanup, is_cleanup
 from podwright.runtime.keys import Keys
 from podwright.runtime.metrics import Metrics
 from podwright.runtime.reads import Reads
@@ -71,6 +76,7 @@ class Engine:
         self._dirty = DirtySet()
         self._timers = Timers()
         self._notebook = Notebook()
+        self._cleanup = Cleanup()
         self._wake = asyncio.Event()
         self._told: dict[str, str] = {}
         self.store = JobStore(on_change=self.mark)
@@ -104,11 +110,11 @@ class Engine:
     async def run(self) -> None:
         """Look at dirty jobs until cancelled."""
         while True:
-            for uid in self._timers.pop_due(self._clock()):
+            for uid in (*self._timers.pop_due(self._clock()), *self._cleanup.admitted()):
                 self._dirty.add(uid)
             for _ in range(min(_LOOKS_PER_TURN, len(self._dirty))):
                 self._look_safely(self._dirty.pop())
-            if self._dirty:
+            if self._dirty or self._cleanup.ready:
                 await asyncio.sleep(0)
                 continue
             await self._wait()
@@ -140,21 +146,23 @@ class Engine:
         if tenure is None:
             return  # whoever holds the shard looks; when it becomes ours, everything is marked
         notes = self._notebook.of(uid)
-        if notes.outstanding:
-            return  # its answer marks the job again
+        if notes.exclusive or (notes.outstanding and (job is None or job.array is None)):
+            return  # the answer marks the job again
         blocked = self._answers.backoff.until(uid)
         if blocked > now:
             self._timers.set(uid, blocked)
             return
         if job is None and not self.store.job_was_deleted(uid):
             notes.doubtful = True
+        if self.store.lacks_pods(uid):
+            notes.pods_unlisted = True
         if notes.in_doubt:
             self._read(uid, job=job, pods=pods, notes=notes, tenure=tenure)
             return
         if job is not None and notes.key_doubtful:
             self._read_key(job, notes=notes)
             return
-        decision = self._decide(job=job, pods=pods, notes=notes, now=now)
+        decision = self._decide(job=job, pods=pods, notes=notes, epoch=tenure.epoch, now=now)
         self._timers.set(uid, decision.requeue_at)
         for command in decision.commands:
             self._issue(command, job=job, notes=notes, tenure=tenure, now=now)
@@ -162,31 +170,62 @@ class Engine:
         if not decision.commands and job is not None and _over(job):
             self._notebook.drop(uid)
 
-    def _decide(self, *, job: JobView | None, pods: tuple[PodView, ...], notes: Notes, now: float) -> Decision:
+    def _decide(
+        self, *, job: JobView | None, pods: tuple[PodView, ...], notes: Notes, epoch: int, now: float
+    ) -> Decision:
         if job is None:
             return Decision(commands=release_all(pods))
+        dependencies = self.store.dependencies(job)
+        claim = self._keys.claim_of(job, notes=notes, store=self.store, now=now)
+        if job.array is not None:
+            return self._decide_array(job, pods=pods, notes=notes, dependencies=dependencies, claim=claim, now=now)
         return decide_job(
             job=job,
             pods=pods,
             refusal=notes.refusal,
             now=now,
             keep_until=notes.creation_until,
-            dependencies=self.store.dependencies(job),
-            claim=self._keys.claim_of(job, notes=notes, store=self.store, now=now),
+            dependencies=dependencies,
+            claim=claim,
+            own_intent=notes.own_intent(epoch),
         )
+
+    def _decide_array(
+        self,
+        job: JobView,
+        *,
+        pods: tuple[PodView, ...],
+        notes: Notes,
+        dependencies: Dependencies,
+        claim: KeyClaim | None,
+        now: float,
+    ) -> Decision:
+        if notes.creating:
+            return look_at_array(job=job, pods=pods, notes=notes, now=now, dependencies=dependencies)
+        held, recheck_at = before_first_pod(
+            job=job, pods=pods, dependencies=dependencies, claim=claim, now=now, keep_until=notes.creation_until
+        )
+        if held is not None:
+            return held
+        decision = look_at_array(job=job, pods=pods, notes=notes, now=now, dependencies=dependencies)
+        times = [time for time in (decision.requeue_at, recheck_at) if time is not None]
+        return Decision(commands=decision.commands, requeue_at=min(times, default=None))
 
     def _issue(self, command: Command, *, job: JobView | None, notes: Notes, tenure: Tenure, now: float) -> None:
         uid = command.job_uid
         if isinstance(command, ConfirmPod):
             notes.doubtful_pods.add(command.pod_name)
+            notes.intent_epoch = -1  # it was judged not to be ours
             self.mark(uid)
         elif isinstance(command, WriteStatus) and command.deferrable and self._puts_off(notes, now):
             self._timers.set(uid, now + 1.0)
+        elif isinstance(command, DeleteJob) and job is not None and self.store.is_awaited(job):
+            pass  # others wait for how it ended; the last of them to start or end marks it
+        elif is_cleanup(command) and not self._cleanup.begin(uid):
+            pass  # it waits in line
         elif isinstance(command, CreatePod) and job is not None and not _confirmed(job, notes, tenure):
             notes.doubtful = True
             self.mark(uid)
-        elif isinstance(command, DeleteJob) and job is not None and self.store.is_awaited(job):
-            pass  # others wait for how it ended; the last of them to start or end marks it
         elif isinstance(command, ClaimKey) and not self._keys.take_turn(command.lease_name, uid):
             pass  # another job asks about the same key, and its answer marks this one
         elif isinstance(command, WriteStatus) and job is not None and self._may_lack_a_pod(command, job, notes, tenure):
@@ -197,7 +236,12 @@ class Engine:
             self._submit(command, job=job, notes=notes, tenure=tenure)
 
     def _submit(self, command: Command, *, job: JobView | None, notes: Notes, tenure: Tenure) -> None:
-        notes.outstanding += 1
+        notes.begin(command)
+        if isinstance(command, CreatePod):
+            notes.pod_asked = True
+        elif isinstance(command, WriteStatus) and job is not None and _records_intent(command, job):
+            # An answer that gets lost must not turn our intent into somebody else's.
+            notes.intent_epoch, notes.pod_asked = tenure.epoch, False
         write = Write(
             request=request_for(command, job=job, tenure=tenure, lease_namespace=self._keys.namespace),
             rank=_rank(command),
@@ -218,7 +262,9 @@ class Engine:
 
     def _done(self, command: Command, tenure: Tenure, result: Result) -> None:
         notes = self._notebook.of(command.job_uid)
-        notes.outstanding -= 1
+        notes.end(command)
+        if is_cleanup(command):
+            self._cleanup.end()
         self._answers.take(command, result=result, notes=notes, now=self._clock())
         if isinstance(command, ClaimKey):
             self._keys.take_answer(command, result=result, notes=notes, now=self._clock())
@@ -234,22 +280,32 @@ class Engine:
         return now - notes.deferred_since < _NEWS_PATIENCE
 
     def _read(self, uid: str, *, job: JobView | None, pods: tuple[PodView, ...], notes: Notes, tenure: Tenure) -> None:
-        notes.outstanding += 1
+        notes.begin(None)
+        doubted, unlisted, doubted_pods = notes.doubtful, notes.pods_unlisted, frozenset(notes.doubtful_pods)
         namespace, name = (job.namespace, job.name) if job is not None else (pods[0].namespace, pods[0].job_name)
 
         def done(error: Exception | None) -> None:
-            notes.outstanding -= 1
+            notes.end(None)
             if error is None:
-                if notes.doubtful:
+                if doubted:
                     notes.confirmed_epoch = tenure.epoch
-                notes.doubtful = False
-                notes.doubtful_pods.clear()
+                    notes.doubtful = False
+                notes.pods_unlisted = notes.pods_unlisted and not unlisted
+                notes.doubtful_pods -= doubted_pods  # what came into doubt meanwhile is read next
             else:
                 self._answers.backoff.failed(uid, now=self._clock())
             self.mark(uid)
 
         self._reads.start(
-            store=self.store, uid=uid, namespace=namespace, job_name=name, notes=notes, now=self._clock, done=done
+            store=self.store,
+            uid=uid,
+            namespace=namespace,
+            job_name=name,
+            job=doubted,
+            pods=doubted_pods,
+            notes=notes,
+            now=self._clock,
+            done=done,
         )
 
     def _read_key(self, job: JobView, *, notes: Notes) -> None:
@@ -261,10 +317,10 @@ class Engine:
             return
         if not self._keys.take_turn(lease, job.uid):
             return
-        notes.outstanding += 1
+        notes.begin(None)
 
         def done(error: Exception | None) -> None:
-            notes.outstanding -= 1
+            notes.end(None)
             if error is None:
                 notes.key_doubtful = False
             else:
@@ -334,6 +390,10 @@ def _confirmed(job: JobView, notes: Notes, tenure: Tenure) -> bool:
     return job.resource_version > tenure.baseline or notes.confirmed_epoch == tenure.epoch
 
 
+def _records_intent(command: WriteStatus, job: JobView) -> bool:
+    return recorded_intent(command.status) is not None and recorded_intent(job.status) is None
+
+
 def _rank(command: Command) -> Rank:
     if isinstance(command, WriteStatus):
         return Rank.NEWS if command.deferrable else Rank.VERDICT
@@ -341,4 +401,6 @@ def _rank(command: Command) -> Rank:
         return Rank.NEWS
     if isinstance(command, CreatePod | ClaimKey):
         return Rank.CREATE
+    if is_cleanup(command):
+        return Rank.CLEANUP
     return Rank.RELEASE if isinstance(command, ReleasePod) else Rank.VERDICT

@@ -7,14 +7,17 @@ No IO and no decisions. Two rules make it safe to decide on:
 """
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 import msgspec
 
-from podwright.core.job.attempt import recorded_end
 from podwright.core.job.dependency import Dependencies
+from podwright.core.recorded import end_is_recorded
 from podwright.core.view import ArrayRecord, Attempt, JobStatus, JobView, PodView
 from podwright.store.dependents import Dependents
 from podwright.store.tombstones import Tombstones
+
+_SETTLED_KNOWN: Final = 10_000  # pods of arrays, so many that late events of more are rare
 
 
 class JobStore:
@@ -27,6 +30,8 @@ class JobStore:
         self._deleted = Tombstones()
         self._departed: dict[str, JobView] = {}
         self._dependents = Dependents(jobs=self._jobs, pods=self._pods, on_change=on_change)
+        self._settled = Tombstones(capacity=_SETTLED_KNOWN)
+        self._incomplete: set[str] = set()
 
     # What decisions read.
 
@@ -55,6 +60,10 @@ class JobStore:
         """Give, once, the last picture of a deleted job that had an idempotency key."""
         return self._departed.pop(uid, None)
 
+    def lacks_pods(self, job_uid: str) -> bool:
+        """Tell whether pods of the job were forgotten that are wanted now: `spec.retention.podSeconds` came after its end."""
+        return job_uid in self._incomplete
+
     def uids(self) -> set[str]:
         """Give the uids of all jobs that exist or still have pods."""
         return self._jobs.keys() | self._pods.keys()
@@ -70,6 +79,8 @@ class JobStore:
         known = self._jobs.get(job.uid)
         if (known is not None and known.resource_version >= job.resource_version) or job.uid in self._deleted:
             return
+        if known is not None and _lacks_pods(known, now=job):
+            self._incomplete.add(job.uid)
         self._jobs[job.uid] = keepsake(job) if _over(job) else job
         self._drop_needless(job)
         self._on_change(job.uid)
@@ -78,6 +89,7 @@ class JobStore:
     def remove_job(self, uid: str) -> None:
         """Take note that a job is gone; its pods stay until they are gone as well."""
         job = self._jobs.pop(uid, None)
+        self._incomplete.discard(uid)
         self._deleted.add(uid)
         self._keep(uid, {pod.uid: pod for pod in self.pods(uid) if pod.held and not pod.gone})
         self._on_change(uid)
@@ -105,7 +117,7 @@ class JobStore:
 
     def put_pod(self, pod: PodView) -> None:
         """Take in a pod of one of our jobs unless a newer picture of it, or its deletion, is known."""
-        if not pod.job_uid or pod.uid in self._deleted:
+        if not pod.job_uid or pod.uid in self._deleted or pod.uid in self._settled:
             return
         pods = self._pods.setdefault(pod.job_uid, {})
         known = pods.get(pod.uid)
@@ -114,9 +126,9 @@ class JobStore:
         pods[pod.uid] = pod
         if pod.started is not None and (known is None or known.started is None):
             self._dependents.pod_started(pod.job_uid)
-        if not pod.held and self._is_accounted(pod.job_uid):
-            # Nothing will ever be decided on it again, and late events must not bring it back.
-            self._deleted.add(pod.uid)
+        if not pod.held and self._wants_pods(pod.job_uid):
+            pods[pod.uid] = _kept_pod(pod)
+        elif not pod.held and self._settle(pod):
             del pods[pod.uid]
             self._keep(pod.job_uid, pods)
         self._on_change(pod.job_uid)
@@ -129,7 +141,7 @@ class JobStore:
         if last is not None and pod.resource_version < last.resource_version:
             pod = last
         job = self._jobs.get(pod.job_uid)
-        if job is not None and not _over(job) and not recorded_end(status=job.status, pod=pod):
+        if job is not None and not _over(job) and not end_is_recorded(job=job, pod=pod):
             pods[pod.uid] = msgspec.structs.replace(pod, gone=True)
         self._keep(pod.job_uid, pods)
         self._on_change(pod.job_uid)
@@ -139,6 +151,14 @@ class JobStore:
         for pods in list(self._pods.values()):
             if uid in pods:
                 self.remove_pod(pods[uid])
+
+    def put_all_pods(self, job_uid: str, pods: Iterable[PodView]) -> None:
+        """Take in all pods of one job that were forgotten; one that was deleted meanwhile turns out so when it is deleted."""
+        self._incomplete.discard(job_uid)
+        for pod in pods:
+            self._deleted.discard(pod.uid)
+            self._settled.discard(pod.uid)
+            self.put_pod(pod)
 
     def replace_pods(
         self, pods: Iterable[PodView], *, list_version: int, also_present: frozenset[str] | set[str] = frozenset()
@@ -165,16 +185,52 @@ class JobStore:
 
     def _drop_needless(self, job: JobView) -> None:
         over = _over(job)
-        kept = {
-            pod.uid: pod
-            for pod in self.pods(job.uid)
-            if (pod.held or not over) and not (pod.gone and (over or recorded_end(status=job.status, pod=pod)))
-        }
-        self._keep(job.uid, kept)
+        wanted = not over or _keeps_pods(job)
 
-    def _is_accounted(self, job_uid: str) -> bool:
+        def is_needed(pod: PodView) -> bool:
+            if pod.held and not pod.gone:
+                return True
+            if over:
+                return wanted and not pod.gone
+            # A single job's pods stay until its end; those of an array would become too many.
+            return not ((pod.gone or job.array is not None) and end_is_recorded(job=job, pod=pod))
+
+        self._keep(job.uid, {pod.uid: pod for pod in self.pods(job.uid) if is_needed(pod)})
+
+    def _wants_pods(self, job_uid: str) -> bool:
         job = self._jobs.get(job_uid)
-        return job_uid in self._deleted if job is None else _over(job)
+        return job is not None and _over(job) and _keeps_pods(job)
+
+    def _settle(self, pod: PodView) -> bool:
+        """Forget a released pod if nothing will ever be decided on it again; tell whether that is so."""
+        job = self._jobs.get(pod.job_uid)
+        if job is not None and not _over(job):
+            if job.array is None or not end_is_recorded(job=job, pod=pod):
+                return False
+            # Should an event bring it back after we forgot this, then as a pod whose end is on record: it is let go of again.
+            self._settled.add(pod.uid)
+            return True
+        if job is None and pod.job_uid not in self._deleted:
+            return False
+        self._deleted.add(pod.uid)  # late events must not bring it back
+        return True
+
+
+def _keeps_pods(job: JobView) -> bool:
+    """Tell whether the pods of the job, should it be over, must be known for as long as they exist."""
+    return job.retention.pods is not None and not job.deleting
+
+
+def _lacks_pods(before: JobView, *, now: JobView) -> bool:
+    """Tell whether pods were forgotten of a job that keeps them now that it is over."""
+    if not (_over(now) and _keeps_pods(now)):
+        return False
+    return not _keeps_pods(before) if _over(before) else now.array is not None
+
+
+def _kept_pod(pod: PodView) -> PodView:
+    """Give what must be known of a pod whose end is accounted for."""
+    return msgspec.structs.replace(pod, reason="", message="", waiting_reason="", waiting_message="", disruption="")
 
 
 def keepsake(job: JobView) -> JobView:
@@ -183,20 +239,22 @@ def keepsake(job: JobView) -> JobView:
         Attempt(number=attempt.number, pod_name="", pod_uid=attempt.pod_uid, outcome=attempt.outcome)
         for attempt in job.status.attempts
     )
-    record = job.status.array
     status = JobStatus(
         observed_generation=job.status.observed_generation,
         phase=job.status.phase,
         finished=job.status.finished,
         attempts=attempts,
         duplicate_of=job.status.duplicate_of,
-        array=None if record is None else _ends_of_tasks(record),
+        array=_sets_alone(job.status.array),
     )
-    return msgspec.structs.replace(job, template=b"", status=status)
+    array = None if job.array is None else msgspec.structs.replace(job.array, items=())
+    return msgspec.structs.replace(job, template=b"", status=status, array=array)
 
 
-def _ends_of_tasks(record: ArrayRecord) -> ArrayRecord:
-    """Give what other arrays may wait for, task by task."""
+def _sets_alone(record: ArrayRecord | None) -> ArrayRecord | None:
+    """Keep how far the tasks of an array came; other arrays may wait for them, task by task."""
+    if record is None:
+        return None
     return ArrayRecord(succeeded=record.succeeded, failed=record.failed, started=record.started)
 
 

@@ -23,9 +23,10 @@ from podwright.core.commands import (
     ReleasePod,
     WriteStatus,
 )
+from podwright.core.job.at_most_once import recorded_intent
 from podwright.core.job.decide import decide_job
 from podwright.core.job.phase import require_transition
-from podwright.core.spec import CancelMode, RetryPolicy
+from podwright.core.spec import CancelMode, DeliveryMode, RetryPolicy
 from podwright.core.view import JobView, Outcome, PodPhase, PodView
 from tests.builders import CREATED, finished, make_job, make_pod, running
 
@@ -45,13 +46,26 @@ class OneJob(RuleBasedStateMachine):
         self.cache: dict[str, PodView] = {}
         self.starts: dict[int, int] = {}
         self.failures: set[str] = set()
+        self.own_intent = False
 
     @initialize(
-        limit=st.integers(0, 3), total=st.sampled_from([None, 30.0, 300.0]), attempt=st.sampled_from([None, 20.0])
+        limit=st.integers(0, 3),
+        total=st.sampled_from([None, 30.0, 300.0]),
+        attempt=st.sampled_from([None, 20.0]),
+        start=st.sampled_from([None, None, 5.0]),
+        delivery=st.sampled_from(DeliveryMode),
     )
-    def submit(self, limit: int, total: float | None, attempt: float | None) -> None:
+    def submit(
+        self, limit: int, total: float | None, attempt: float | None, start: float | None, delivery: DeliveryMode
+    ) -> None:
         """A user creates the job."""
-        self.job = make_job(retry=RetryPolicy(limit=limit), total_timeout=total, attempt_timeout=attempt)
+        self.job = make_job(
+            retry=RetryPolicy(limit=limit),
+            total_timeout=total,
+            attempt_timeout=attempt,
+            start_timeout=start,
+            delivery=delivery,
+        )
 
     # The cluster.
 
@@ -65,6 +79,13 @@ class OneJob(RuleBasedStateMachine):
             self._store(running(pod, at=self.now))
         else:
             self._store(finished(pod, at=self.now, exit_code=143 if pod.deletion_requested is not None else code))
+
+    @rule(data=st.data())
+    @precondition(lambda self: any(pod.node == "" and not pod.finished for pod in self.pods.values()))
+    def scheduler(self, data: st.DataObject) -> None:
+        """A pod gets a node, on which it waits for its image."""
+        waiting = [pod for pod in self.pods.values() if pod.node == "" and not pod.finished]
+        self._store(msgspec.structs.replace(data.draw(st.sampled_from(waiting)), node="node-1"))
 
     @rule(data=st.data())
     @precondition(lambda self: bool(self.pods))
@@ -123,6 +144,7 @@ class OneJob(RuleBasedStateMachine):
     def operator_is_killed(self) -> None:
         """A new process lists everything anew; what the former one held in memory is lost."""
         self.cache = dict(self.pods)
+        self.own_intent = False
 
     # What must hold.
 
@@ -137,13 +159,21 @@ class OneJob(RuleBasedStateMachine):
         assert sum(not pod.finished for pod in self.pods.values()) <= 1
 
     @invariant()
+    def at_most_once_is_at_most_once(self) -> None:
+        """Under AtMostOnce no second pod is ever started, whatever the first one was called and became of."""
+        if self.job.delivery is DeliveryMode.AT_MOST_ONCE:
+            assert sum(self.starts.values()) <= 1, self.starts
+
+    @invariant()
     def failures_stay_within_the_limit(self) -> None:
         """I5."""
         status = self.job.status
-        assert status.failed_count <= min(self.job.retry.limit + 1, len(self.failures))
         ended = [attempt for attempt in status.attempts if attempt.outcome in (Outcome.FAILED, Outcome.LOST)]
+        podless = sum(not attempt.pod_uid for attempt in ended)  # an intent whose pod nobody has seen
+        assert podless <= (self.job.delivery is DeliveryMode.AT_MOST_ONCE)
+        assert status.failed_count <= min(self.job.retry.limit + 1, len(self.failures) + podless)
         assert len(ended) <= status.failed_count
-        assert {attempt.pod_uid for attempt in ended} <= self.failures
+        assert {attempt.pod_uid for attempt in ended if attempt.pod_uid} <= self.failures
 
     def teardown(self) -> None:
         """Let the faults stop: the job must end, let go of its pods, and then be left alone (I3, I7, I12)."""
@@ -156,9 +186,11 @@ class OneJob(RuleBasedStateMachine):
             idle = not decision.commands and all(pod.finished for pod in self.pods.values())
             for pod in list(self.pods.values()):
                 if not pod.finished:
-                    if pod.phase is PodPhase.PENDING:
+                    starts = pod.phase is PodPhase.PENDING and pod.deletion_requested is None
+                    if starts:
                         self.starts[pod.attempt] = self.starts.get(pod.attempt, 0) + 1
-                    self._store(finished(pod, at=self.now, exit_code=0))
+                    never_ran = pod.phase is PodPhase.PENDING and not starts
+                    self._store(finished(pod, at=self.now, exit_code=137 if never_ran else 0))
             if idle and decision.requeue_at is None:
                 break
             if idle and decision.requeue_at is not None:
@@ -174,11 +206,14 @@ class OneJob(RuleBasedStateMachine):
     # The tiny API server.
 
     def _decide(self) -> Decision:
-        return decide_job(job=self.job, pods=tuple(self.cache.values()), refusal=None, now=self.now)
+        return decide_job(
+            job=self.job, pods=tuple(self.cache.values()), refusal=None, now=self.now, own_intent=self.own_intent
+        )
 
     def _carry_out(self, command: Command) -> None:
         match command:
             case CreatePod():
+                self.own_intent = False
                 if command.pod_name not in self.pods:
                     pod = make_pod(self.job, attempt=command.attempt, uid=f"pod-{next(self.uids)}", created=self.now)
                     self._store(pod)
@@ -204,6 +239,8 @@ class OneJob(RuleBasedStateMachine):
         before = self.job.status
         require_transition(current=before.phase, target=command.status.phase)  # type: ignore[arg-type]  # never None here
         assert before.phase is None or not before.phase.terminal, "I4: a terminal status was written again"
+        if recorded_intent(command.status) is not None and recorded_intent(before) is None:
+            self.own_intent = True
         self.job = msgspec.structs.replace(self.job, status=command.status, resource_version=next(self.versions))
 
     def _confirm(self, command: ConfirmPod) -> None:
@@ -211,7 +248,12 @@ class OneJob(RuleBasedStateMachine):
             self.cache[command.pod_name] = self.pods[command.pod_name]
         else:
             self.cache[command.pod_name] = make_pod(
-                self.job, attempt=self.job.status.attempts[-1].number, uid=command.pod_uid, gone=True, held=False
+                self.job,
+                attempt=self.job.status.attempts[-1].number,
+                uid=command.pod_uid,
+                gone=True,
+                held=False,
+                node="unknown",
             )
 
     def _recorded_and_running(self) -> PodView | None:

@@ -1,6 +1,6 @@
 """What an ended pod says about its attempt: the verdict that status records before the pod may be forgotten."""
 
-from podwright.core.job.deadline import ran_out_of_time
+from podwright.core.job.deadline import failed_to_start, ran_out_of_time
 from podwright.core.job.stop import Stop
 from podwright.core.view import Attempt, JobStatus, JobView, Outcome, PodPhase, PodView
 
@@ -66,9 +66,13 @@ def _judge(*, job: JobView, pod: PodView, stop: Stop | None) -> tuple[Outcome, s
             return Outcome.FAILED, "AttemptTimeout"
         if stopped:
             return Outcome.STOPPED, str(stop)
+        if failed_to_start(job=job, pod=pod):
+            return Outcome.FAILED, "StartTimeout"
         return Outcome.FAILED, pod.disruption or pod.reason or "Error"
     if stopped:
         return Outcome.STOPPED, str(stop)
     if pod.gone and pod.node:
         return Outcome.LOST, "PodLost"
+    if failed_to_start(job=job, pod=pod):
+        return Outcome.FAILED, "StartTimeout"
     return Outcome.FAILED, "DeletedBeforeStart"

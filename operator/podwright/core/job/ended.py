@@ -1,7 +1,7 @@
 """The current attempt has ended: record its verdict, and with it what the job does next. One write does both."""
 
 from podwright.core.commands import Decision
-from podwright.core.job import retry
+from podwright.core.job import at_most_once, retry
 from podwright.core.job.attempt import verdict
 from podwright.core.job.phase import Phase
 from podwright.core.job.status import next_status
@@ -37,6 +37,7 @@ def phase_after(stop: Stop) -> Phase:
     return {
         Stop.CANCELLED: Phase.CANCELLED,
         Stop.TOTAL_TIMEOUT: Phase.FAILED,
+        Stop.OUTCOME_DECIDED: Phase.FAILED,
         Stop.SUSPENDED: Phase.SUSPENDED,
     }[stop]
 
@@ -47,6 +48,8 @@ def explain(*, job: JobView, stop: Stop) -> str:
         return f"the job was cancelled (spec.cancel: {job.cancel})"
     if stop is Stop.SUSPENDED:
         return "the job is suspended (spec.suspend: true)"
+    if stop is Stop.OUTCOME_DECIDED:
+        return job.status.message
     return f"the job did not finish within spec.timeouts.total ({job.total_timeout:g} s)"
 
 
@@ -55,6 +58,9 @@ def _follow_up(*, job: JobView, attempt: Attempt, stop: Stop | None) -> tuple[Ph
         return Phase.SUCCEEDED, "Completed", f"attempt {attempt.number} succeeded"
     if stop is not None and stop.final:
         return phase_after(stop), str(stop), explain(job=job, stop=stop)
+    once = at_most_once.follow_up(job=job, attempt=attempt, stop=stop)
+    if once is not None:
+        return once
     failed_count = job.status.failed_count + (0 if attempt.outcome is Outcome.STOPPED else 1)
     if retry.exhausted(policy=job.retry, failed_count=failed_count):
         reason = "RetriesExhausted" if job.retry.limit else attempt.reason

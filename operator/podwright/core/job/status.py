@@ -52,7 +52,7 @@ def next_status(
         started=_start(job=job, phase=phase, started=started),
         finished=now if phase.terminal else None,
         next_attempt=next_attempt,
-        attempt_count=attempts[-1].number + 1 if attempts else 0,
+        attempt_count=_count(attempts),
         failed_count=before.failed_count + (1 if failed else 0),
         progress="1/1" if phase is Phase.SUCCEEDED else "0/1",
         attempts=attempts,
@@ -65,6 +65,11 @@ def next_status(
             now=now,
         ),
     )
+
+
+def is_intent(attempt: Attempt) -> bool:
+    """Tell whether the record says only that a pod may have been asked for (`core.job.at_most_once`)."""
+    return attempt.outcome is None and not attempt.pod_uid
 
 
 def with_problem(*, job: JobView, message: str) -> JobStatus:
@@ -80,6 +85,13 @@ def _start(*, job: JobView, phase: Phase, started: float | None) -> float | None
     if started is not None:
         return started
     return job.created if job.status.started is None else job.status.started
+
+
+def _count(attempts: tuple[Attempt, ...]) -> int:
+    """Count the attempts that were made. The count may never fall, and an intent may be taken back."""
+    if not attempts:
+        return 0
+    return attempts[-1].number + (0 if is_intent(attempts[-1]) else 1)
 
 
 def _with(attempts: Iterable[Attempt], attempt: Attempt | None) -> tuple[Attempt, ...]:

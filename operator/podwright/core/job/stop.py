@@ -14,6 +14,7 @@ class Stop(enum.StrEnum):
     CANCELLED = "Cancelled"
     TOTAL_TIMEOUT = "TotalTimeout"
     SUSPENDED = "Suspended"
+    OUTCOME_DECIDED = "OutcomeDecided"  # of an array: what its other tasks do no longer matters
 
     @property
     def final(self) -> bool:

@@ -5,7 +5,7 @@ from typing import Final
 from podwright.core.commands import Command, Decision, DeletePod
 from podwright.core.job import ended
 from podwright.core.job.attempt import ongoing
-from podwright.core.job.deadline import attempt_deadline
+from podwright.core.job.deadline import attempt_deadline, start_deadline
 from podwright.core.job.phase import Phase
 from podwright.core.job.status import next_status
 from podwright.core.job.stop import Stop, recorded_stop, stop_grace
@@ -26,7 +26,8 @@ def decide(*, job: JobView, pod: PodView, stop: Stop | None, now: float) -> Deci
     stop = stop or recorded_stop(job)
     if stop is not None:
         return _stop(job=job, pod=pod, stop=stop, now=now)
-    deadline = attempt_deadline(job=job, pod=pod)
+    clocks = (attempt_deadline(job=job, pod=pod), start_deadline(job=job, pod=pod))
+    deadline = min((clock for clock in clocks if clock is not None), default=None)
     if deadline is not None and now >= deadline:
         return Decision(commands=_delete(pod=pod, grace=None))
     commands, visible_at = _report(job=job, pod=pod, now=now)

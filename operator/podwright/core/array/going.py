@@ -1,0 +1,180 @@
+"""An array that goes on: start what may start, end what takes too long, record what has ended, tell what has changed."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from podwright.core.array.ends import UnitEnd
+from podwright.core.array.look import Look, SortedPods
+from podwright.core.array.start import startable, tasks_to_run
+from podwright.core.array.status import array_status
+from podwright.core.array.units import units_of
+from podwright.core.commands import Command, CreatePod, Decision, DeletePod, WriteStatus
+from podwright.core.index_set import IndexSet
+from podwright.core.job.deadline import attempt_deadline, total_deadline
+from podwright.core.job.phase import Phase
+from podwright.core.job.refusal import ask_again_at
+from podwright.core.job.unfinished import SETTLE
+from podwright.core.job.write import write_status
+from podwright.core.names import array_pod_name
+from podwright.core.view import ArrayRecord, JobStatus, PodPhase, PodView, RefusalKind
+
+RECORD_EVERY: Final = 1.0
+"""Seconds between two writes that only record ended attempts: their pods can wait, and one write records them all."""
+TELL_EVERY: Final = 10.0
+"""Seconds between two writes that only tell how many tasks run."""
+
+
+class After(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What the next write records: the attempts that ended, and the record with them counted in."""
+
+    ends: Sequence[UnitEnd]
+    record: ArrayRecord
+
+
+def decide(look: Look, pods: SortedPods, *, after: After) -> Decision:
+    """Decide on an array that neither ends nor is stopped."""
+    if look.job.status.phase is Phase.SUSPENDED:
+        # The new start of the total clock must be on record before anything runs.
+        status = _status(look, pods, after, phase=Phase.PENDING, reason="Resumed", started=look.now)
+        return Decision(commands=(write_status(job=look.job, status=status),))
+    overdue, deadline = _overdue(look, pods.live)
+    creations, next_start = _creations(look, pods)
+    writes, next_write = _record_or_tell(look, pods, after, starting=bool(creations))
+    total = total_deadline(look.job)
+    return Decision(
+        commands=(*overdue, *writes, *creations),
+        requeue_at=min(
+            (time for time in (deadline, next_start, next_write, total) if time is not None and time > look.now),
+            default=None,
+        ),
+    )
+
+
+def running_tasks(look: Look, pods: Sequence[PodView]) -> IndexSet:
+    """Give the tasks of pods that have not ended."""
+    if look.array.pack == 1:
+        return IndexSet.of(pod.task_index for pod in pods)
+    running = IndexSet()
+    for pod in pods:
+        running = running | tasks_to_run(array=look.array, units=look.units, unit=pod.task_index)
+    return running
+
+
+def _overdue(look: Look, live: Sequence[PodView]) -> tuple[tuple[Command, ...], float | None]:
+    deletions: list[Command] = []
+    first: float | None = None
+    for pod in live:
+        deadline = attempt_deadline(job=look.job, pod=pod)
+        if deadline is None or pod.deletion_requested is not None or pod.name in look.changing:
+            continue
+        if look.now >= deadline:
+            deletions.append(
+                DeletePod(job_uid=pod.job_uid, namespace=pod.namespace, pod_name=pod.name, pod_uid=pod.uid)
+            )
+        elif first is None or deadline < first:
+            first = deadline
+    return tuple(deletions), first
+
+
+def _creations(look: Look, pods: SortedPods) -> tuple[tuple[CreatePod, ...], float | None]:
+    refusal = look.refusal
+    places = look.array.parallelism - len(pods.live) - len(look.creating)
+    if refusal is not None and refusal.kind is RefusalKind.RETRYABLE:
+        again = ask_again_at(refusal=refusal, job_uid=look.job.uid)
+        if look.now < again:
+            return (), again
+        places = min(places, 0 if look.creating else 1)  # one is enough to learn whether the refusal still stands
+    starts = startable(
+        job=look.job,
+        array=look.array,
+        units=look.units,
+        busy=pods.busy,
+        places=max(0, places),
+        now=look.now,
+        allowed=look.allowed,
+    )
+    return tuple(create_pod(look, unit) for unit in starts.units), starts.next_due
+
+
+def create_pod(look: Look, unit: int) -> CreatePod:
+    """Ask for the pod of a unit's current attempt."""
+    job, attempt = look.job, look.units.attempts(unit)
+    packed = look.array.pack > 1
+    return CreatePod(
+        job_uid=job.uid,
+        namespace=job.namespace,
+        job_name=job.name,
+        task_index=unit,
+        attempt=attempt,
+        pod_name=array_pod_name(job_name=job.name, job_uid=job.uid, index=unit, attempt=attempt),
+        tasks=tasks_to_run(array=look.array, units=look.units, unit=unit) if packed else IndexSet(),
+        out_of_memory=look.units.history(unit).out_of_memory,
+    )
+
+
+def _record_or_tell(
+    look: Look, pods: SortedPods, after: After, *, starting: bool
+) -> tuple[tuple[WriteStatus, ...], float | None]:
+    phase, reason = _phase(look, pods, after, starting=starting)
+    if after.ends:
+        due = look.recorded_at + RECORD_EVERY
+        if look.now < due:
+            return (), due
+        status = _status(look, pods, after, phase=phase, reason=reason)
+        return (write_status(job=look.job, status=status),), None
+    status = look.job.status
+    if status.phase is not phase or status.reason != reason:
+        since = min((pod.created if pod.started is None else pod.started for pod in pods.live), default=look.now)
+        due = max(since, look.recorded_at) + SETTLE
+    elif status.array is None or status.array.running != running_tasks(look, pods.live):
+        due = look.recorded_at + TELL_EVERY
+    else:
+        return (), None
+    if look.now < due:
+        return (), due
+    status = _status(look, pods, after, phase=phase, reason=reason)
+    return (write_status(job=look.job, status=status, deferrable=True),), None
+
+
+def _phase(look: Look, pods: SortedPods, after: After, *, starting: bool) -> tuple[Phase, str]:
+    phase, reason = _phase_of_tasks(look, pods, after, starting=starting)
+    # What keeps the others from starting is more worth telling than that some run.
+    return phase, reason if look.refusal is None else look.refusal.reason
+
+
+def _phase_of_tasks(look: Look, pods: SortedPods, after: After, *, starting: bool) -> tuple[Phase, str]:
+    present = look.job.status.phase
+    if any(pod.phase is not PodPhase.PENDING for pod in pods.live):
+        return Phase.RUNNING, "TasksRunning"
+    if present is Phase.RUNNING and (pods.live or look.creating or starting):
+        return Phase.RUNNING, "TasksRunning"
+    if not (pods.live or look.creating or starting) and units_of(after.record).groups:
+        return Phase.RETRYING, "TasksFailed"
+    return (present if present is Phase.RUNNING else Phase.PENDING), "TasksPending"
+
+
+def _status(
+    look: Look, pods: SortedPods, after: After, *, phase: Phase, reason: str, started: float | None = None
+) -> JobStatus:
+    running = running_tasks(look, pods.live)
+    waiting = len(look.array.tasks) - len(after.record.succeeded) - len(after.record.failed) - len(running)
+    message = (
+        f"{len(after.record.succeeded)} tasks succeeded, {len(after.record.failed)} failed, "
+        f"{len(running)} in pods, {waiting} waiting"
+    )
+    if look.refusal is not None and reason == look.refusal.reason:
+        message = f"{look.refusal.message}; {message}"
+    return array_status(
+        job=look.job,
+        array=look.array,
+        phase=phase,
+        reason=reason,
+        message=message,
+        record=after.record,
+        ends=after.ends,
+        running=running,
+        now=look.now,
+        started=started,
+    )
