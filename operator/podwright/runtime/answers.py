@@ -62,6 +62,7 @@ class Answers:
         match command:
             case CreatePod():
                 notes.refusal = None
+                notes.missing.pop(command.pod_name, None)
                 self._created(command, body=body, now=now)
             case WriteStatus():
                 notes.deferred_since = None

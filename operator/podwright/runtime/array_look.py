@@ -52,11 +52,18 @@ def look_at_array(
             changing=frozenset(notes.changing),
             refusal=notes.refusal,
             now=now,
-            keep_until=notes.creation_until,
+            keep_until=_keep_until(job, notes),
             recorded_at=notes.written_at,
             allowed=allowed,
         )
     )
+
+
+def _keep_until(job: JobView, notes: Notes) -> float:
+    """Give when no creation of unknown outcome can start a pod any more; those made again since are known by their pods."""
+    if job.status.phase is not None and job.status.phase.terminal:
+        return notes.creation_until
+    return max((*notes.missing.values(), *notes.unanswered.values()), default=0.0)
 
 
 def _arranged(job: JobView, notes: Notes) -> Units:

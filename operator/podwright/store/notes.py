@@ -24,6 +24,7 @@ class Notes(msgspec.Struct, kw_only=True):
         doubtful_pods: names of pods that must be read first.
         pods_unlisted: all pods of the job must be listed first.
         unanswered: by name, pods whose only creation got no answer, and until when it may take effect (Unix seconds).
+        missing: those of them that a read did not find and that were not created since.
         creation_until: when a pod creation whose outcome a read did not tell can no longer take effect (Unix seconds).
         refusal: the last refusal of a pod.
         confirmed_epoch: the epoch in which the job's state was last read from the API server itself.
@@ -46,6 +47,7 @@ class Notes(msgspec.Struct, kw_only=True):
     doubtful_pods: set[str] = msgspec.field(default_factory=set)
     pods_unlisted: bool = False
     unanswered: dict[str, float] = msgspec.field(default_factory=dict)
+    missing: dict[str, float] = msgspec.field(default_factory=dict)
     creation_until: float = 0.0
     refusal: Refusal | None = None
     confirmed_epoch: int = -1
@@ -76,8 +78,11 @@ class Notes(msgspec.Struct, kw_only=True):
     def looked_for(self, pod_name: str, *, found: bool) -> None:
         """Take note that a pod was read. One that is not there yet may still come, and its creation be repeated."""
         until = self.unanswered.pop(pod_name, 0.0)
-        if not found:
+        if found:
+            self.missing.pop(pod_name, None)
+        elif until:
             self.creation_until = max(self.creation_until, until)
+            self.missing[pod_name] = until
 
     def begin(self, command: Command | None) -> None:
         """Take note that a command, or a read (None), is under way."""

@@ -38,6 +38,8 @@ def _on_unfinished(look: Look, pods: SortedPods) -> Decision:
     after = going.After(ends=ends, record=record)
     end = end_of(job=job, array=look.array, record=record) or _decided(look)
     stop = wanted_stop(job=job, now=look.now)
+    if stop is Stop.OUTCOME_DECIDED:
+        stop = None  # what is on record there is this end
     if end is not None and (end.phase is Phase.SUCCEEDED or stop is None or not stop.final):
         return closing.end(look, pods, after=after, end=end)
     if stop is not None or recorded_stop(job) is not None:
