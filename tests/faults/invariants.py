@@ -20,6 +20,7 @@ Document = Mapping[str, Any]
 Violations = Iterator[str]
 
 _ENDED: Final = ("Succeeded", "Failed")
+_CHARGED_TO: Final = {"User": "failedCount", "Platform": "platformFailedCount", "Timeout": "timeoutCount"}
 _FIXED_AT_THE_END: Final = ("phase", "startTime", "finishTime", "attempts")
 
 
@@ -160,9 +161,10 @@ def attempts_are_the_pods(evidence: Evidence) -> Violations:
             yield f"I5: job {job.name} is over but an attempt is not: {attempts}"
         if status.get("failedCount", 0) > limit + 1:
             yield f"I5: job {job.name} failed {status['failedCount']} times with a limit of {limit} retries"
-        failed = [attempt for attempt in attempts if attempt.get("outcome") in ("Failed", "Lost")]
-        if count == len(attempts) and len(failed) != status.get("failedCount", 0):
-            yield f"I5: job {job.name} counts {status.get('failedCount', 0)} failures but records {len(failed)}"
+        for budget, field in _CHARGED_TO.items():
+            charged = [attempt for attempt in attempts if attempt.get("budget") == budget]
+            if count == len(attempts) and len(charged) != status.get(field, 0):
+                yield f"I5: job {job.name} has {field} {status.get(field, 0)} but records {len(charged)}"
 
 
 def _tasks_are_the_pods(job: Version, evidence: Evidence) -> Violations:

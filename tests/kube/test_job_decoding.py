@@ -95,3 +95,19 @@ def test_a_job_without_template() -> None:
     item = JOBS.item(dumps(job))
     assert isinstance(item, Undecodable)
     assert "template" in item.error
+
+
+@pytest.mark.parametrize(
+    ("rule", "problem"),
+    [
+        ({"onMessage": "disk (full|quota)"}, ""),
+        ({"onMessage": "("}, "spec.failurePolicy.rules[0].onMessage is no regular expression in RE2 syntax: missing )"),
+        ({"onSignals": ["KILL"]}, "rules[0].onSignals names 'KILL'"),
+    ],
+)
+def test_a_rule_that_nobody_could_apply_is_a_problem(rule: dict[str, Any], problem: str) -> None:
+    spec = {"failurePolicy": {"rules": [{"action": "Fail", **rule}]}}
+    found = decode(job_json(spec=spec)).problem
+    assert problem in found
+    assert bool(found) is bool(problem)
+    assert decode(job_json(spec=spec, status={"phase": "Failed"})).problem == ""

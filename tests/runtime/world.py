@@ -138,14 +138,23 @@ class World:
             by_put=False,
         )
 
-    def end_pod(self, name: str, *, exit_code: int) -> None:
+    def let_wait(self, name: str, *, reason: str, message: str) -> None:
+        """Let a container of a pod wait, as its node."""
+        state = {"name": "main", "state": {"waiting": {"reason": reason, "message": message}}}
+        self._tell(name, {"containerStatuses": [state]})
+
+    def end_pod(self, name: str, *, exit_code: int, **status_fields: Any) -> None:
         """Let a pod end, as its node."""
         terminated = {"exitCode": exit_code, "reason": "Error" if exit_code else "Completed", "finishedAt": now_text()}
         status = {
             "phase": "Failed" if exit_code else "Succeeded",
             "startTime": now_text(),
             "containerStatuses": [{"name": "main", "state": {"terminated": terminated}}],
+            **status_fields,
         }
+        self._tell(name, status)
+
+    def _tell(self, name: str, status: Object) -> None:
         self.api.update(
             POD,
             Key("default", name),

@@ -40,11 +40,22 @@ class Outcome(enum.StrEnum):
     LOST = "Lost"  # its pod vanished before its end was seen
 
 
+class FailedContainer(msgspec.Struct, frozen=True, gc=False):
+    """A container that ended with another exit code than 0. `signal` is a name such as SIGKILL, "" if none ended it."""
+
+    name: str
+    exit_code: int
+    signal: str = ""
+    reason: str = ""
+
+
 class PodView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One pod of one attempt.
 
     `started` is when the kubelet took it up, before it pulled any image; `containers_started` is when the last of its
     containers began to run, None unless all of them have.
+    `failed` are the containers that decided a failure. `message` is the first's termination message; of a success the
+    first there is. `conditions` are pairs of type and status, without those that every pod has.
     `deletion_requested` is when the deletion was asked for, not the `deletionTimestamp`, which lies `deletion_grace` later.
     `gone` marks a pod that the API server no longer has although its end was never recorded.
     """
@@ -73,6 +84,8 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     waiting_reason: str = ""
     waiting_message: str = ""
     disruption: str = ""
+    failed: tuple[FailedContainer, ...] = ()
+    conditions: tuple[tuple[str, str], ...] = ()
     gone: bool = False
 
     @property

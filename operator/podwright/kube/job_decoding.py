@@ -10,13 +10,15 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from podwright.core.duration import parse_duration
 from podwright.core.index_set import IndexSet
+from podwright.core.job.failure_policy import rules_problem
 from podwright.core.job.phase import Phase
 from podwright.core.names import GITOPS_MARKS
 from podwright.core.spec import CancelMode, DeliveryMode
 from podwright.core.view import ArrayRecord, Attempt, Budget, Condition, JobStatus, JobView, Outcome, RetryGroup
 from podwright.kube import spec_decoding as spec
-from podwright.kube.times import parse_duration, unix_seconds
+from podwright.kube.times import unix_seconds
 
 Time = datetime.datetime
 _Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -176,6 +178,7 @@ def job_view(job: BatchJob) -> JobView:
     over = status.phase is not None and status.phase.terminal
     timeouts = wanted.timeouts or _NO_TIMEOUTS
     array, problem = (None, "") if wanted.array is None else spec.array_spec(wanted.array)
+    failures = spec.failure_policy(wanted.failure_policy)
     if array is not None and over:
         array = msgspec.structs.replace(array, items=())
     return JobView(
@@ -203,7 +206,7 @@ def job_view(job: BatchJob) -> JobView:
             ttl=wanted.ttl_seconds_after_finished, keep=wanted.retention, gitops=_is_kept_by_gitops(metadata)
         ),
         array=array,
-        failure_policy=spec.failure_policy(wanted.failure_policy),
+        failure_policy=failures,
         dead_letter=wanted.on_exhausted == "DeadLetter",
         delivery=wanted.delivery_mode,
         worker_timeout=wanted.worker_timeout_seconds,
@@ -211,7 +214,7 @@ def job_view(job: BatchJob) -> JobView:
         dedup_window=parse_duration(wanted.dedup_window),
         start_at=_time(wanted.start_at),
         dependencies=tuple([spec.dependency(entry) for entry in wanted.depends_on or ()]),
-        problem=problem,
+        problem=problem or ("" if over else rules_problem(failures.rules)),
     )
 
 

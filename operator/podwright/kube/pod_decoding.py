@@ -10,12 +10,18 @@ from typing import Final
 
 import msgspec
 
+from podwright.core.job.signals import signal_name
 from podwright.core.names import FINALIZER, GROUP, JOB_KIND, parse_pod_name
-from podwright.core.view import PodPhase, PodView
+from podwright.core.view import FailedContainer, PodPhase, PodView
 from podwright.kube.times import unix_seconds
 
 MESSAGE_LIMIT: Final = 1024
+REPORT_LIMIT: Final = 4096  # what the kubelet takes of a termination message; it may be a report, which must stay whole
 _ORDINARY_WAITS: Final = frozenset({"", "PodInitializing", "ContainerCreating"})
+# Every pod has them, and none tells of a failure: to keep them for each pod would be a waste.
+_ORDINARY_CONDITIONS: Final = frozenset(
+    {"PodScheduled", "PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready"}
+)
 _TERMINAL: Final = frozenset({PodPhase.SUCCEEDED, PodPhase.FAILED})
 _GROUP_PREFIX: Final = f"{GROUP}/"
 
@@ -61,6 +67,7 @@ class Terminated(msgspec.Struct, gc=False, rename="camel"):
     """`state.terminated` of a container."""
 
     exit_code: int
+    signal: int | None = None
     reason: str = ""
     message: str = ""
     started_at: datetime.datetime | None = None
@@ -78,6 +85,7 @@ class ContainerState(msgspec.Struct, gc=False):
 class ContainerStatus(msgspec.Struct, gc=False):
     """`containerStatuses[]`, `initContainerStatuses[]`."""
 
+    name: str = ""
     state: ContainerState | None = None
 
 
@@ -125,7 +133,9 @@ def pod_view(pod: Pod) -> PodView:
     """
     metadata, status = pod.metadata, pod.status
     job_uid, job_name, task_index, attempt = _identity(metadata)
-    failed = _first_failed(status)
+    failures = _failures(status)
+    first = failures[0][1] if failures else None
+    held = metadata.finalizers is not None and FINALIZER in metadata.finalizers
     waiting = None if status.phase in _TERMINAL else _waiting(status)
     return PodView(
         uid=metadata.uid,
@@ -137,7 +147,7 @@ def pod_view(pod: Pod) -> PodView:
         task_index=task_index,
         attempt=attempt,
         created=unix_seconds(metadata.creation_timestamp),
-        held=metadata.finalizers is not None and FINALIZER in metadata.finalizers,
+        held=held,
         phase=status.phase,
         node=intern(pod.spec.node_name),
         started=None if status.start_time is None else unix_seconds(status.start_time),
@@ -146,12 +156,14 @@ def pod_view(pod: Pod) -> PodView:
         deletion_requested=_deletion_requested(metadata),
         deletion_grace=_deletion_grace(metadata),
         termination_grace=float(pod.spec.termination_grace_period_seconds),
-        exit_code=_exit_code(status, failed),
-        reason=intern(status.reason or (failed.reason if failed else "")),
-        message=((failed.message if failed else "") or status.message)[:MESSAGE_LIMIT],
+        exit_code=_exit_code(status, first),
+        reason=intern(status.reason or (first.reason if first else "")),
+        message=_message(status, first, held=held),
         waiting_reason=intern(waiting[0]) if waiting else "",
         waiting_message=waiting[1][:MESSAGE_LIMIT] if waiting else "",
         disruption=_disruption(status.conditions),
+        failed=tuple([_failed_container(name, terminated) for name, terminated in failures]),
+        conditions=_conditions(status.conditions),
     )
 
 
@@ -181,22 +193,32 @@ def _deletion_grace(metadata: PodMetadata) -> float | None:
     return float(metadata.deletion_grace_period_seconds)
 
 
-def _terminated(statuses: Iterable[ContainerStatus] | None) -> Iterator[Terminated]:
+def _terminated(statuses: Iterable[ContainerStatus] | None) -> Iterator[tuple[str, Terminated]]:
     for container in statuses or ():
         if container.state is not None and container.state.terminated is not None:
-            yield container.state.terminated
+            yield container.name, container.state.terminated
 
 
-def _first_failed(status: PodStatus) -> Terminated | None:
-    ended = False
-    for terminated in _terminated(status.container_statuses):
-        ended = True
-        if terminated.exit_code != 0:
-            return terminated
-    if ended:
-        # A sidecar that is ended after the application reports its signal; that is no failure of the pod.
-        return None
-    return next((t for t in _terminated(status.init_container_statuses) if t.exit_code != 0), None)
+def _failures(status: PodStatus) -> list[tuple[str, Terminated]]:
+    ended = list(_terminated(status.container_statuses))
+    # A sidecar that is ended after the application reports its signal; that is no failure of the pod.
+    deciding = ended or _terminated(status.init_container_statuses)
+    return [(name, terminated) for name, terminated in deciding if terminated.exit_code != 0]
+
+
+def _failed_container(name: str, terminated: Terminated) -> FailedContainer:
+    signal = signal_name(signal=terminated.signal, exit_code=terminated.exit_code)
+    return FailedContainer(intern(name), terminated.exit_code, signal, intern(terminated.reason))
+
+
+def _message(status: PodStatus, failed: Terminated | None, *, held: bool) -> str:
+    if failed is not None or status.phase is not PodPhase.SUCCEEDED:
+        message = (failed.message if failed is not None else "") or status.message
+        return message[: REPORT_LIMIT if held else MESSAGE_LIMIT]
+    if not held:
+        return ""  # its end is on record; thousands of such pods may stay for long
+    told = (terminated.message for _, terminated in _terminated(status.container_statuses))
+    return next((message[:REPORT_LIMIT] for message in told if message), "")
 
 
 def _exit_code(status: PodStatus, failed: Terminated | None) -> int | None:
@@ -207,7 +229,7 @@ def _exit_code(status: PodStatus, failed: Terminated | None) -> int | None:
 
 def _ended(statuses: Iterable[ContainerStatus] | None) -> float | None:
     latest: float | None = None
-    for terminated in _terminated(statuses):
+    for _, terminated in _terminated(statuses):
         if terminated.finished_at is None:
             continue
         time = unix_seconds(terminated.finished_at)
@@ -249,3 +271,8 @@ def _disruption(conditions: Iterable[PodCondition] | None) -> str:
         if condition.type == "DisruptionTarget" and condition.status == "True":
             return intern(condition.reason)
     return ""
+
+
+def _conditions(conditions: Iterable[PodCondition] | None) -> tuple[tuple[str, str], ...]:
+    unusual = [c for c in conditions or () if c.type not in _ORDINARY_CONDITIONS]
+    return tuple([(intern(condition.type), intern(condition.status)) for condition in unusual])

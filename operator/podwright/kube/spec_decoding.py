@@ -4,6 +4,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from podwright.core.duration import parse_duration
 from podwright.core.index_set import IndexSet
 from podwright.core.job.problem import array_problem
 from podwright.core.spec import (
@@ -18,7 +19,6 @@ from podwright.core.spec import (
     Retention,
     RetryPolicy,
 )
-from podwright.kube.times import parse_duration
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 _Positive = Annotated[int, msgspec.Meta(ge=1)]

@@ -104,11 +104,18 @@ def test_a_failure_is_recorded_then_released_then_retried_in_its_time() -> None:
     assert create.attempt == 1
 
 
-@pytest.mark.parametrize(("limit", "reason"), [(0, "Error"), (1, "RetriesExhausted")])
-def test_the_last_failure_fails_the_job(limit: int, reason: str) -> None:
-    job = with_status(make_job(retry=RetryPolicy(limit=limit)), failed_count=limit)
+@pytest.mark.parametrize(
+    ("limit", "dead_letter", "phase", "reason"),
+    [
+        (0, True, Phase.FAILED, "Error"),
+        (1, True, Phase.DEAD_LETTERED, "RetriesExhausted"),
+        (1, False, Phase.FAILED, "RetriesExhausted"),
+    ],
+)
+def test_the_last_failure_ends_the_job(limit: int, dead_letter: bool, phase: Phase, reason: str) -> None:
+    job = with_status(make_job(retry=RetryPolicy(limit=limit), dead_letter=dead_letter), failed_count=limit)
     status = only_status(decide(job, finished(make_pod(job), at=NOW, exit_code=1))).status
-    assert (status.phase, status.reason) == (Phase.FAILED, reason)
+    assert (status.phase, status.reason) == (phase, reason)
 
 
 def test_no_attempt_while_the_former_pod_may_still_run() -> None:

@@ -8,7 +8,7 @@ the state: a verdict is recorded, then its pod is released, then the next attemp
 from collections.abc import Sequence
 
 from podwright.core.commands import Command, ConfirmPod, CreatePod, Decision, DeleteJob, DeletePod, ReleasePod
-from podwright.core.job import ended, unfinished, unstarted
+from podwright.core.job import ended, invalid, unfinished, unstarted
 from podwright.core.job.at_most_once import recorded_intent, without_intent
 from podwright.core.job.attempt import current_number, recorded_end
 from podwright.core.job.deadline import total_deadline
@@ -47,6 +47,9 @@ def decide_job(
         return Decision(commands=release_all(pods))
     if job.status.phase is not None and job.status.phase.terminal:
         return after_the_end(job=job, pods=pods, now=now, keep_until=keep_until)
+    refused = invalid.decide(job=job, pods=pods, now=now, keep_until=keep_until)
+    if refused is not None:
+        return refused
     held, recheck_at = before_first_pod(
         job=job, pods=pods, dependencies=dependencies, claim=claim, now=now, keep_until=keep_until
     )

@@ -8,6 +8,7 @@ from podwright.core.job.phase import Phase
 from podwright.core.job.refusal import ask_again_at
 from podwright.core.job.status import next_status
 from podwright.core.job.stop import Stop
+from podwright.core.job.verdict import verdict_without_pod
 from podwright.core.job.write import write_status
 from podwright.core.view import JobView, Refusal, RefusalKind
 
@@ -65,7 +66,7 @@ def _refused(*, job: JobView, create: CreatePod, refusal: Refusal, now: float, i
         return Decision(commands=(write_status(job=job, status=status),))
     if refusal.kind is RefusalKind.COLLISION:
         attempt = collided(number=create.attempt, pod_name=create.pod_name, message=refusal.message, now=now)
-        return ended.record(job=job, attempt=attempt, stop=None, now=now)
+        return ended.record(job=job, verdict=verdict_without_pod(job=job, attempt=attempt), stop=None, now=now)
     again = ask_again_at(refusal=refusal, job_uid=job.uid)
     if now >= again:
         return Decision(commands=(begin(job=job, create=create, intended=intended, refusal=refusal, now=now),))
