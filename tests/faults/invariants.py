@@ -89,6 +89,19 @@ def one_running_pod_per_task(evidence: Evidence) -> Violations:
             alive.discard(pod.uid)
 
 
+def one_run_per_key(evidence: Evidence) -> Violations:
+    """Of all jobs of a namespace with one idempotency key at most one ever has pods; no run here outlasts a window."""
+    ran: dict[str, set[str]] = defaultdict(set)
+    keys = {job.uid: job.document["spec"].get("idempotencyKey", "") for job in evidence.jobs}
+    for pod in evidence.pods:
+        job = pod.metadata["labels"][names.LABEL_JOB_UID]
+        if keys.get(job):
+            ran[keys[job]].add(job)
+    for key, jobs in ran.items():
+        if len(jobs) > 1:
+            yield f"KEY: {len(jobs)} jobs ran under the key {key}: {sorted(jobs)}"
+
+
 def no_lost_job(evidence: Evidence) -> Violations:
     """I3: every accepted job is over at the end, or says why it waits; only users and its own time to live delete it."""
     for job in _last(evidence.jobs).values():
@@ -236,6 +249,7 @@ ALWAYS: Final[tuple[Callable[[Evidence], Violations], ...]] = (
     one_started_pod_per_attempt,
     at_most_once_is_at_most_once,
     one_running_pod_per_task,
+    one_run_per_key,
     no_lost_job,
     the_end_is_final,
     attempts_are_the_pods,

@@ -79,6 +79,28 @@ async def _several(world: World, namespace: str) -> None:
         )
 
 
+async def _one_key(world: World, namespace: str) -> None:
+    # One after the other, so that who is first does not depend on who is killed.
+    await world.submit(namespace, job("first", idempotencyKey="order"))
+    await _until_phase(world, namespace, "first", "Succeeded")
+    await world.submit(namespace, job("second", idempotencyKey="order"))
+
+
+async def _key_of_a_deleted_job(world: World, namespace: str) -> None:
+    await world.submit(namespace, job("first", idempotencyKey="order", annotations=script(duration="forever")))
+    await _until_pod_runs(world, namespace)
+    await world.ask("DELETE", jobs_path(namespace, "first"))
+    await world.submit(namespace, job("second", idempotencyKey="order"))
+
+
+async def _one_after_the_other(world: World, namespace: str) -> None:
+    await world.submit(namespace, job("third", dependsOn=[{"name": "second", "otherwise": "Skip"}]))
+    await world.submit(
+        namespace, job("second", dependsOn=[{"name": "first"}], annotations=script(exit_code="1"), retry={"limit": 0})
+    )
+    await world.submit(namespace, job("first"))
+
+
 async def _array(world: World, namespace: str) -> None:
     array = {"size": 2}
     await world.submit(
@@ -129,6 +151,9 @@ SCENARIOS: Final = (
     Scenario(name="deleted while running", tell=_deleted, deleted=("deleted",)),
     Scenario(name="expires", tell=_expires),
     Scenario(name="several at once", tell=_several),
+    Scenario(name="one key twice", tell=_one_key),
+    Scenario(name="key of a deleted job", tell=_key_of_a_deleted_job, deleted=("first",)),
+    Scenario(name="one after the other", tell=_one_after_the_other),
     Scenario(name="retrying array", tell=_array),
     Scenario(name="cancelled array", tell=_array_cancelled),
 )
@@ -157,7 +182,9 @@ def _job_end(version: Version) -> Document:
         for attempt in sorted(status.get("attempts", ()), key=lambda known: (known.get("index", 0), known["number"]))
     ]
     conditions = sorted((known["type"], known["status"], known["reason"]) for known in status.get("conditions", ()))
-    kept = {key: status.get(key) for key in ("phase", "reason", "attemptCount", "failedCount", "progress")}
+    kept = {
+        key: status.get(key) for key in ("phase", "reason", "attemptCount", "failedCount", "progress", "duplicateOf")
+    }
     tasks = {key: status.get("array", {}).get(key) for key in ("succeededIndexes", "failedIndexes", "retries")}
     return {**kept, **tasks, "attempts": attempts, "conditions": conditions}
 

@@ -1,5 +1,7 @@
 """F1: the operator is killed around every write that it makes; nothing is lost, and nothing runs twice."""
 
+import asyncio
+import itertools
 from typing import Final
 
 import pytest
@@ -25,6 +27,25 @@ async def test_operator_killed_around_every_write_ends_as_if_it_was_not(world: W
 async def test_operator_killed_around_every_write_on_the_real_server(real_world: World, name: str) -> None:
     """F1: the two have all kinds of writes between them."""
     assert await Killing(real_world, scenario_named(name)).every_write() > 0
+
+
+async def test_one_of_several_jobs_with_one_key_runs_whichever_it_is(world: World) -> None:
+    """F1, around the claim of the key and all that follows from it."""
+
+    async def tell(world: World, namespace: str) -> None:
+        await asyncio.gather(*(world.submit(namespace, job(f"job-{n}", idempotencyKey="order")) for n in range(5)))
+
+    killing = Killing(world, Scenario(name="five with one key", tell=tell))
+    for number in itertools.count(1):
+        runs = [await killing.killed(number, moment) for moment in Moment]
+        for run in runs:
+            phases = sorted(end["phase"] for end in run.end["jobs"].values())
+            assert phases == ["Skipped"] * 4 + ["Succeeded"], run
+            (first,) = [name for name, end in run.end["jobs"].items() if end["phase"] == "Succeeded"]
+            assert {end["duplicateOf"] for end in run.end["jobs"].values()} == {first, None}
+        if all(run.victim is None for run in runs):
+            assert number > 5
+            return
 
 
 @pytest.mark.parametrize("scenario", AT_MOST_ONCE, ids=lambda scenario: scenario.name.replace(" ", "-"))

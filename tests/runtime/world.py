@@ -21,6 +21,8 @@ from podwright.kube.reflector import Reflector
 from podwright.runtime.engine import Engine
 from podwright.runtime.feeds import JobFeed, PodFeed
 from podwright.runtime.flow import AdaptiveLimit
+from podwright.runtime.key_sweep import KeySweep
+from podwright.runtime.keys import Keys
 from podwright.runtime.metrics import Metrics
 from podwright.runtime.reads import Reads
 from podwright.runtime.tenure import Tenure
@@ -28,12 +30,13 @@ from podwright.runtime.writer import Writer
 from tests.simulator.api import Api
 from tests.simulator.deletion import DeleteOptions
 from tests.simulator.garbage import GarbageCollector
-from tests.simulator.kinds import BATCH_JOB, POD
+from tests.simulator.kinds import BATCH_JOB, NAMESPACE, POD
 from tests.simulator.kubelet import Kubelet
 from tests.simulator.server import Simulator
 from tests.simulator.storage import Key
 
 USER = "operator"
+SYSTEM_NAMESPACE = "podwright-system"
 Object = dict[str, Any]
 Fault = Callable[[ApiRequest, Callable[[ApiRequest], Awaitable[ApiResponse]]], Awaitable[ApiResponse]]
 
@@ -59,12 +62,15 @@ class World:
         self.simulator = simulator
         self.kubelet = Kubelet(api)
         GarbageCollector(api)
+        api.create(NAMESPACE, "", {"metadata": {"name": SYSTEM_NAMESPACE}}, user="system:admin")
         self.tenures = GrantedTenures()
         self.metrics = Metrics()
         self.fault: Fault | None = None
         self.writes: list[ApiRequest] = []
         self._client = client
+        keys = Keys(send=client.send, namespace=SYSTEM_NAMESPACE)
         self.engine = Engine(
+            keys=keys,
             writer=Writer(send=self._write, limit=AdaptiveLimit()),
             reads=Reads(send=client.send),
             tenures=self.tenures,
@@ -72,6 +78,7 @@ class World:
             metrics=self.metrics,
         )
         store = self.engine.store
+        self.key_sweep = KeySweep(send=client.send, keys=keys, store=store, tenures=self.tenures, clock=time.time)
         self.jobs = Reflector(
             client=client,
             path=jobs_path(),
@@ -211,7 +218,7 @@ async def started_world(*, start: bool = True) -> AsyncIterator[World]:
         credentials = FixedCredentials(Access(server=simulator.url, token=USER))
         async with ApiClient(credentials) as client:
             world = World(api=api, simulator=simulator, client=client)
-            tasks = [asyncio.create_task(part.run()) for part in (world.jobs, world.pods)]
+            tasks = [asyncio.create_task(part.run()) for part in (world.jobs, world.pods, world.key_sweep)]
             try:
                 await asyncio.wait_for(asyncio.gather(world.jobs.synced.wait(), world.pods.synced.wait()), 10)
                 if start:

@@ -94,7 +94,24 @@ class NoteProblem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     message: str
 
 
-Command = CreatePod | WriteStatus | DeletePod | ReleasePod | DeleteJob | ConfirmPod | NoteProblem
+class ClaimKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Make a job the holder of its idempotency key: create the key's Lease, or take over one whose time is over.
+
+    `window` is the job's `dedupWindow` in seconds, `at` the time of the decision. `replaced_uid` and `replaced_version` are those
+    of the very Lease that was judged to be over; empty to create one.
+    """
+
+    job_uid: str
+    namespace: str
+    job_name: str
+    lease_name: str
+    window: float
+    at: float
+    replaced_uid: str = ""
+    replaced_version: str = ""
+
+
+Command = CreatePod | WriteStatus | DeletePod | ReleasePod | DeleteJob | ConfirmPod | NoteProblem | ClaimKey
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):

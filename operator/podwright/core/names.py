@@ -19,6 +19,11 @@ LABEL_JOB_UID: Final = f"{GROUP}/job-uid"
 LABEL_TASK_INDEX: Final = f"{GROUP}/task-index"
 LABEL_ATTEMPT: Final = f"{GROUP}/attempt"
 LABEL_SHARD: Final = f"{GROUP}/shard"
+# On the Lease of an idempotency key, which names its holder by them (a Lease can't be owned by an object of another namespace).
+LABEL_KEY_LEASE: Final = f"{GROUP}/idempotency-key"
+ANNOTATION_JOB: Final = f"{GROUP}/job"
+ANNOTATION_JOB_NAMESPACE: Final = f"{GROUP}/job-namespace"
+ANNOTATION_WINDOW: Final = f"{GROUP}/dedup-window-seconds"
 ANNOTATION_EPOCH: Final = f"{GROUP}/epoch"
 FINALIZER: Final = f"{GROUP}/accounting"
 
@@ -46,6 +51,7 @@ GITOPS_MARKS: Final = frozenset(
 _NAME_LIMIT: Final = 63  # a pod's host name is cut at a DNS label's length; equal prefixes would then collide
 _HASH_LENGTH: Final = 10
 _INDEX_DIGITS: Final = 7
+_KEY_HASH_LENGTH: Final = 40  # 160 bits: two keys that meet by chance would lose a job
 _ATTEMPT_DIGITS: Final = 9
 
 
@@ -79,6 +85,15 @@ def parse_pod_name(name: str) -> tuple[int, int] | None:
 def lease_name(shard: int) -> str:
     """Name the Lease whose holder may act on a shard; its `leaseTransitions` is the shard's epoch."""
     return f"podwright-shard-{shard}"
+
+
+def key_lease_name(*, namespace: str, key: str) -> str:
+    """Name the Lease that only one job of a namespace with this `spec.idempotencyKey` gets.
+
+    The name is a lock, so it must stay the same for ever.
+    """
+    digest = hashlib.sha256(f"{namespace}\n{key}".encode()).hexdigest()[:_KEY_HASH_LENGTH]
+    return f"podwright-key-{digest}"
 
 
 def _limited(job_name: str, *, suffix: str) -> str:

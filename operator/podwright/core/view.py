@@ -230,6 +230,21 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     problem: str = ""
 
 
+class KeyClaim(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Which job holds an idempotency key, as the API server last told at `at`.
+
+    `until` is when the key is free again, None while the holder is not over. `problem` says why nothing is known.
+    """
+
+    holder_uid: str = ""
+    holder_name: str = ""
+    until: float | None = None
+    lease_uid: str = ""
+    lease_version: str = ""
+    at: float = 0.0
+    problem: str = ""
+
+
 class RefusalKind(enum.StrEnum):
     """Why a pod could not be created, as far as it decides what to do next."""
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from podwright.core.commands import Command, CreatePod, DeleteJob, DeletePod, ReleasePod, WriteStatus
+from podwright.core.commands import ClaimKey, Command, CreatePod, DeleteJob, DeletePod, ReleasePod, WriteStatus
 from podwright.core.job.at_most_once import recorded_intent
 from podwright.core.job.refusal import ask_again_at, classify
 from podwright.core.view import PodView, Refusal
@@ -134,6 +134,8 @@ class Answers:
                 notes.doubtful = True
             case DeletePod() | ReleasePod():
                 notes.doubtful_pods.add(command.pod_name)
+            case ClaimKey():
+                notes.key_doubtful = True
 
     def _failure(self, command: Command, *, error: StatusError, notes: Notes, now: float) -> None:
         match command:
@@ -145,6 +147,10 @@ class Answers:
                     notes.intent_epoch = -1  # whatever intent is on record, it is not the one that was refused
             case DeletePod() | ReleasePod():
                 notes.doubtful_pods.add(command.pod_name)
+            case ClaimKey():
+                notes.key_doubtful = error.code == 409
+                if notes.key_doubtful:
+                    return  # somebody has it: no failure, but to be read at once
         if error.code not in (404, 409):
             if not isinstance(command, CreatePod):
                 _log.error("%s refused: %s", type(command).__name__, error)

@@ -7,28 +7,46 @@ most as often as their cost allows.
 from collections.abc import Sequence
 from typing import Final
 
+from podwright.core.array.by_task import give_up, permitted, waits_by_task
 from podwright.core.array.decide import decide_array
 from podwright.core.array.look import Look
 from podwright.core.array.units import Units, units_of
 from podwright.core.commands import Decision
+from podwright.core.index_set import IndexSet
+from podwright.core.job.dependency import NO_DEPENDENCIES, Dependencies
 from podwright.core.view import JobView, PodView
 from podwright.store.notes import Notes
 
 _PAUSE_PER_POD: Final = 0.0001  # seconds
 
 
-def look_at_array(*, job: JobView, pods: Sequence[PodView], notes: Notes, now: float) -> Decision:
-    """Decide on an array."""
+def look_at_array(
+    *,
+    job: JobView,
+    pods: Sequence[PodView],
+    notes: Notes,
+    now: float,
+    dependencies: Dependencies = NO_DEPENDENCIES,
+) -> Decision:
+    """Decide on an array. `dependencies` are the jobs that it depends on, some maybe task by task."""
     if job.array is None:
         raise ValueError(f"job {job.namespace}/{job.name} is no array")
     if now < notes.look_after:
         return Decision(requeue_at=notes.look_after)
     notes.look_after = now + _PAUSE_PER_POD * len(pods)
+    units = _arranged(job, notes)
+    allowed = None
+    if waits_by_task(job) and not job.deleting:
+        busy = IndexSet.of([*notes.creating.values(), *(pod.task_index for pod in pods)])
+        lost = give_up(job=job, array=job.array, units=units, busy=busy, dependencies=dependencies, now=now)
+        if lost is not None:
+            return Decision(commands=(lost,))
+        allowed = permitted(job=job, array=job.array, units=units, dependencies=dependencies)
     return decide_array(
         Look(
             job=job,
             array=job.array,
-            units=_arranged(job, notes),
+            units=units,
             pods=pods,
             creating=frozenset(notes.creating.values()),
             changing=frozenset(notes.changing),
@@ -36,6 +54,7 @@ def look_at_array(*, job: JobView, pods: Sequence[PodView], notes: Notes, now: f
             now=now,
             keep_until=_keep_until(job, notes),
             recorded_at=notes.written_at,
+            allowed=allowed,
         )
     )
 

@@ -11,18 +11,32 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from podwright.core.commands import Command, ConfirmPod, CreatePod, Decision, NoteProblem, ReleasePod, WriteStatus
+from podwright.core.commands import (
+    ClaimKey,
+    Command,
+    ConfirmPod,
+    CreatePod,
+    Decision,
+    DeleteJob,
+    NoteProblem,
+    ReleasePod,
+    WriteStatus,
+)
 from podwright.core.job.at_most_once import recorded_intent
 from podwright.core.job.decide import decide_job, release_all
+from podwright.core.job.dependency import Dependencies
+from podwright.core.job.gate import before_first_pod
 from podwright.core.job.phase import IllegalTransitionError
 from podwright.core.job.status import with_problem
 from podwright.core.job.write import write_status
+from podwright.core.names import pod_name
 from podwright.core.shard import shard_of
-from podwright.core.view import JobView, PodView
+from podwright.core.view import JobView, KeyClaim, PodView
 from podwright.kube.decode import Undecodable
 from podwright.runtime.answers import Answers
 from podwright.runtime.array_look import look_at_array
 from podwright.runtime.cleanup import Cleanup, is_cleanup
+from podwright.runtime.keys import Keys
 from podwright.runtime.metrics import Metrics
 from podwright.runtime.reads import Reads
 from podwright.runtime.requests import request_for
@@ -44,10 +58,18 @@ class Engine:
     """Decides for the jobs of the shards that are held. `store` is what the reflectors feed."""
 
     def __init__(
-        self, *, writer: Writer, reads: Reads, tenures: Tenures, clock: Callable[[], float], metrics: Metrics
+        self,
+        *,
+        writer: Writer,
+        reads: Reads,
+        keys: Keys,
+        tenures: Tenures,
+        clock: Callable[[], float],
+        metrics: Metrics,
     ) -> None:
         self._writer = writer
         self._reads = reads
+        self._keys = keys
         self._tenures = tenures
         self._clock = clock
         self._metrics = metrics
@@ -137,6 +159,9 @@ class Engine:
         if notes.in_doubt:
             self._read(uid, job=job, pods=pods, notes=notes, tenure=tenure)
             return
+        if job is not None and notes.key_doubtful:
+            self._read_key(job, notes=notes)
+            return
         decision = self._decide(job=job, pods=pods, notes=notes, epoch=tenure.epoch, now=now)
         self._timers.set(uid, decision.requeue_at)
         for command in decision.commands:
@@ -150,16 +175,41 @@ class Engine:
     ) -> Decision:
         if job is None:
             return Decision(commands=release_all(pods))
+        dependencies = self.store.dependencies(job)
+        claim = self._keys.claim_of(job, notes=notes, store=self.store, now=now)
         if job.array is not None:
-            return look_at_array(job=job, pods=pods, notes=notes, now=now)
+            return self._decide_array(job, pods=pods, notes=notes, dependencies=dependencies, claim=claim, now=now)
         return decide_job(
             job=job,
             pods=pods,
             refusal=notes.refusal,
             now=now,
             keep_until=notes.creation_until,
+            dependencies=dependencies,
+            claim=claim,
             own_intent=notes.own_intent(epoch),
         )
+
+    def _decide_array(
+        self,
+        job: JobView,
+        *,
+        pods: tuple[PodView, ...],
+        notes: Notes,
+        dependencies: Dependencies,
+        claim: KeyClaim | None,
+        now: float,
+    ) -> Decision:
+        if notes.creating:
+            return look_at_array(job=job, pods=pods, notes=notes, now=now, dependencies=dependencies)
+        held, recheck_at = before_first_pod(
+            job=job, pods=pods, dependencies=dependencies, claim=claim, now=now, keep_until=notes.creation_until
+        )
+        if held is not None:
+            return held
+        decision = look_at_array(job=job, pods=pods, notes=notes, now=now, dependencies=dependencies)
+        times = [time for time in (decision.requeue_at, recheck_at) if time is not None]
+        return Decision(commands=decision.commands, requeue_at=min(times, default=None))
 
     def _issue(self, command: Command, *, job: JobView | None, notes: Notes, tenure: Tenure, now: float) -> None:
         uid = command.job_uid
@@ -169,10 +219,18 @@ class Engine:
             self.mark(uid)
         elif isinstance(command, WriteStatus) and command.deferrable and self._puts_off(notes, now):
             self._timers.set(uid, now + 1.0)
+        elif isinstance(command, DeleteJob) and job is not None and self.store.is_awaited(job):
+            pass  # others wait for how it ended; the last of them to start or end marks it
         elif is_cleanup(command) and not self._cleanup.begin(uid):
             pass  # it waits in line
         elif isinstance(command, CreatePod) and job is not None and not _confirmed(job, notes, tenure):
             notes.doubtful = True
+            self.mark(uid)
+        elif isinstance(command, ClaimKey) and not self._keys.take_turn(command.lease_name, uid):
+            pass  # another job asks about the same key, and its answer marks this one
+        elif isinstance(command, WriteStatus) and job is not None and self._may_lack_a_pod(command, job, notes, tenure):
+            notes.asked_for_pod_epoch = tenure.epoch
+            notes.doubtful_pods.add(pod_name(job_name=job.name, job_uid=uid, task_index=0, attempt=0))
             self.mark(uid)
         else:
             self._submit(command, job=job, notes=notes, tenure=tenure)
@@ -185,7 +243,7 @@ class Engine:
             # An answer that gets lost must not turn our intent into somebody else's.
             notes.intent_epoch, notes.pod_asked = tenure.epoch, False
         write = Write(
-            request=request_for(command, job=job, tenure=tenure),
+            request=request_for(command, job=job, tenure=tenure, lease_namespace=self._keys.namespace),
             rank=_rank(command),
             priority=0 if job is None else job.priority,
             refuse=functools.partial(self._refuse, command, job, tenure),
@@ -198,7 +256,7 @@ class Engine:
         if held is None or held.epoch != tenure.epoch:
             return Refused.NOT_LEADER
         # A write may wait long in a burst; what was decided on an older picture is decided again instead of sent.
-        if isinstance(command, CreatePod | WriteStatus) and self.store.job(command.job_uid) is not job:
+        if isinstance(command, CreatePod | WriteStatus | ClaimKey) and self.store.job(command.job_uid) is not job:
             return Refused.OVERTAKEN
         return None
 
@@ -208,6 +266,9 @@ class Engine:
         if is_cleanup(command):
             self._cleanup.end()
         self._answers.take(command, result=result, notes=notes, now=self._clock())
+        if isinstance(command, ClaimKey):
+            self._keys.take_answer(command, result=result, notes=notes, now=self._clock())
+            self._end_turn(command.lease_name)
         self.mark(command.job_uid)
 
     def _puts_off(self, notes: Notes, now: float) -> bool:
@@ -247,6 +308,49 @@ class Engine:
             done=done,
         )
 
+    def _read_key(self, job: JobView, *, notes: Notes) -> None:
+        """Ask the API server who holds the job's key, unless that is being asked, or was a moment ago."""
+        lease = self._keys.lease_of(job)
+        if self._keys.is_known(lease, now=self._clock()):
+            notes.key_doubtful = False
+            self.mark(job.uid)
+            return
+        if not self._keys.take_turn(lease, job.uid):
+            return
+        notes.begin(None)
+
+        def done(error: Exception | None) -> None:
+            notes.end(None)
+            if error is None:
+                notes.key_doubtful = False
+            else:
+                self._answers.backoff.failed(job.uid, now=self._clock())
+            self._end_turn(lease)
+            self.mark(job.uid)
+
+        self._keys.start_reading(job=job, notes=notes, now=self._clock, done=done)
+
+    def _end_turn(self, lease: str) -> None:
+        for uid in self._keys.end_turn(lease):
+            self.mark(uid)
+
+    def _may_lack_a_pod(self, command: WriteStatus, job: JobView, notes: Notes, tenure: Tenure) -> bool:
+        """Tell whether a job is to end without a pod although the shard's former holder may just have created one.
+
+        A duplicate can't have had one: who holds its key has not changed.
+        """
+        status = command.status
+        return (
+            status.phase is not None
+            and status.phase.terminal
+            and not status.attempts
+            and not status.duplicate_of
+            and job.array is None
+            and not self.store.pods(job.uid)
+            and job.resource_version <= tenure.baseline
+            and notes.asked_for_pod_epoch != tenure.epoch
+        )
+
     def _tenure_of(self, job: JobView | None, pods: tuple[PodView, ...]) -> Tenure | None:
         namespace = job.namespace if job is not None else pods[0].namespace
         return self._tenures.tenure(shard_of(namespace=namespace, shards=self._tenures.shards))
@@ -255,6 +359,9 @@ class Engine:
         self._timers.set(uid, None)
         self._answers.backoff.succeeded(uid)
         self._notebook.drop(uid)
+        departed = self.store.take_departed(uid)
+        if departed is not None:
+            self._keys.note_departed(departed)
 
     def _report(self, uid: str, error: Exception) -> None:
         now = self._clock()
@@ -292,7 +399,7 @@ def _rank(command: Command) -> Rank:
         return Rank.NEWS if command.deferrable else Rank.VERDICT
     if isinstance(command, NoteProblem):
         return Rank.NEWS
-    if isinstance(command, CreatePod):
+    if isinstance(command, CreatePod | ClaimKey):
         return Rank.CREATE
     if is_cleanup(command):
         return Rank.CLEANUP

@@ -11,8 +11,10 @@ from typing import Final
 
 import msgspec
 
+from podwright.core.job.dependency import Dependencies
 from podwright.core.recorded import end_is_recorded
 from podwright.core.view import ArrayRecord, Attempt, JobStatus, JobView, PodView
+from podwright.store.dependents import Dependents
 from podwright.store.tombstones import Tombstones
 
 _SETTLED_KNOWN: Final = 10_000  # pods of arrays, so many that late events of more are rare
@@ -26,6 +28,8 @@ class JobStore:
         self._jobs: dict[str, JobView] = {}
         self._pods: dict[str, dict[str, PodView]] = {}
         self._deleted = Tombstones()
+        self._departed: dict[str, JobView] = {}
+        self._dependents = Dependents(jobs=self._jobs, pods=self._pods, on_change=on_change)
         self._settled = Tombstones(capacity=_SETTLED_KNOWN)
         self._incomplete: set[str] = set()
 
@@ -43,6 +47,18 @@ class JobStore:
     def job_was_deleted(self, uid: str) -> bool:
         """Tell whether the job is known to be deleted, rather than just not known."""
         return uid in self._deleted
+
+    def dependencies(self, job: JobView) -> Dependencies:
+        """Give what is known of the jobs that a job depends on."""
+        return self._dependents.of(job)
+
+    def is_awaited(self, job: JobView) -> bool:
+        """Tell whether a job that has not started depends on this one, so that its record is still needed."""
+        return self._dependents.is_awaited(job)
+
+    def take_departed(self, uid: str) -> JobView | None:
+        """Give, once, the last picture of a deleted job that had an idempotency key."""
+        return self._departed.pop(uid, None)
 
     def lacks_pods(self, job_uid: str) -> bool:
         """Tell whether pods of the job were forgotten that are wanted now: `spec.retention.podSeconds` came after its end."""
@@ -68,14 +84,19 @@ class JobStore:
         self._jobs[job.uid] = keepsake(job) if _over(job) else job
         self._drop_needless(job)
         self._on_change(job.uid)
+        self._dependents.put(known, self._jobs[job.uid])
 
     def remove_job(self, uid: str) -> None:
         """Take note that a job is gone; its pods stay until they are gone as well."""
-        self._jobs.pop(uid, None)
+        job = self._jobs.pop(uid, None)
         self._incomplete.discard(uid)
         self._deleted.add(uid)
         self._keep(uid, {pod.uid: pod for pod in self.pods(uid) if pod.held and not pod.gone})
         self._on_change(uid)
+        if job is not None:
+            self._dependents.remove(job)
+            if job.idempotency_key:
+                self._departed[uid] = job
 
     def replace_jobs(
         self, jobs: Iterable[JobView], *, list_version: int, also_present: frozenset[str] | set[str] = frozenset()
@@ -103,6 +124,8 @@ class JobStore:
         if known is not None and known.resource_version >= pod.resource_version:
             return
         pods[pod.uid] = pod
+        if pod.started is not None and (known is None or known.started is None):
+            self._dependents.pod_started(pod.job_uid)
         if not pod.held and self._wants_pods(pod.job_uid):
             pods[pod.uid] = _kept_pod(pod)
         elif not pod.held and self._settle(pod):
@@ -211,7 +234,7 @@ def _kept_pod(pod: PodView) -> PodView:
 
 
 def keepsake(job: JobView) -> JobView:
-    """Give what must be known of a job that is over: who it is, when it ended, and which pods its record names."""
+    """Give what must be known of a job that is over: who it is, when and how it ended, and which pods its record names."""
     attempts = tuple(
         Attempt(number=attempt.number, pod_name="", pod_uid=attempt.pod_uid, outcome=attempt.outcome)
         for attempt in job.status.attempts
@@ -221,6 +244,7 @@ def keepsake(job: JobView) -> JobView:
         phase=job.status.phase,
         finished=job.status.finished,
         attempts=attempts,
+        duplicate_of=job.status.duplicate_of,
         array=_sets_alone(job.status.array),
     )
     array = None if job.array is None else msgspec.structs.replace(job.array, items=())
@@ -228,8 +252,10 @@ def keepsake(job: JobView) -> JobView:
 
 
 def _sets_alone(record: ArrayRecord | None) -> ArrayRecord | None:
-    """Keep which tasks of an array succeeded and failed; other arrays may wait for them."""
-    return None if record is None else ArrayRecord(succeeded=record.succeeded, failed=record.failed)
+    """Keep how far the tasks of an array came; other arrays may wait for them, task by task."""
+    if record is None:
+        return None
+    return ArrayRecord(succeeded=record.succeeded, failed=record.failed, started=record.started)
 
 
 def _over(job: JobView) -> bool:

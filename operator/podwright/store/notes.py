@@ -28,6 +28,9 @@ class Notes(msgspec.Struct, kw_only=True):
         creation_until: when a pod creation whose outcome a read did not tell can no longer take effect (Unix seconds).
         refusal: the last refusal of a pod.
         confirmed_epoch: the epoch in which the job's state was last read from the API server itself.
+        asked_for_pod_epoch: the epoch in which the API server itself was last asked for a first pod that the cache lacks.
+        key_doubtful: the Lease of its idempotency key must be read before it can be claimed.
+        key_held: the job is known to hold its idempotency key.
         deferred_since: since when a deferrable write has been put off (Unix seconds).
         written_at: when the job's status was last written (Unix seconds).
         look_after: an array is not looked at again before (Unix seconds).
@@ -48,6 +51,9 @@ class Notes(msgspec.Struct, kw_only=True):
     creation_until: float = 0.0
     refusal: Refusal | None = None
     confirmed_epoch: int = -1
+    asked_for_pod_epoch: int = -1
+    key_doubtful: bool = False
+    key_held: bool = False
     deferred_since: float | None = None
     written_at: float = 0.0
     look_after: float = 0.0

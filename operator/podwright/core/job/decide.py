@@ -12,10 +12,12 @@ from podwright.core.job import ended, invalid, unfinished, unstarted
 from podwright.core.job.at_most_once import recorded_intent, without_intent
 from podwright.core.job.attempt import current_number, recorded_end
 from podwright.core.job.deadline import total_deadline
+from podwright.core.job.dependency import NO_DEPENDENCIES, Dependencies
+from podwright.core.job.gate import before_first_pod
 from podwright.core.job.retention import expires_at, pods_expire_at
 from podwright.core.job.stop import wanted_stop
 from podwright.core.names import pod_name
-from podwright.core.view import JobView, PodView, Refusal
+from podwright.core.view import JobView, KeyClaim, PodView, Refusal
 
 
 def decide_job(
@@ -25,6 +27,8 @@ def decide_job(
     refusal: Refusal | None,
     now: float,
     keep_until: float = 0.0,
+    dependencies: Dependencies = NO_DEPENDENCIES,
+    claim: KeyClaim | None = None,
     own_intent: bool = False,
 ) -> Decision:
     """Decide on one job.
@@ -35,6 +39,8 @@ def decide_job(
         refusal: the API server's last refusal of a pod of this job, if any.
         now: Unix seconds.
         keep_until: the job must not end or be deleted before, as a pod creation of unknown outcome may be on its way.
+        dependencies: what is known of the jobs that it depends on; only looked at until its first pod.
+        claim: what is known of its idempotency key; likewise.
         own_intent: whether an intent on record is the caller's own, and its pod was surely not asked for (`at_most_once`).
     """
     if job.deleting:
@@ -44,6 +50,26 @@ def decide_job(
     refused = invalid.decide(job=job, pods=pods, now=now, keep_until=keep_until)
     if refused is not None:
         return refused
+    held, recheck_at = before_first_pod(
+        job=job, pods=pods, dependencies=dependencies, claim=claim, now=now, keep_until=keep_until
+    )
+    if held is not None:
+        return held
+    decision = _on_pods(job=job, pods=pods, refusal=refusal, now=now, keep_until=keep_until, own_intent=own_intent)
+    if recheck_at is None:
+        return decision
+    return Decision(commands=decision.commands, requeue_at=_earliest(decision.requeue_at, recheck_at))
+
+
+def _on_pods(
+    *,
+    job: JobView,
+    pods: Sequence[PodView],
+    refusal: Refusal | None,
+    now: float,
+    keep_until: float,
+    own_intent: bool,
+) -> Decision:
     # A pod numbered beyond the record was permitted by a status that we do not see (yet): it is the current one.
     number = max([current_number(job.status), *(pod.attempt for pod in pods)])
     former = tuple(pod for pod in pods if pod.attempt < number)
