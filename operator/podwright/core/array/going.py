@@ -13,6 +13,7 @@ from podwright.core.array.units import units_of
 from podwright.core.commands import Command, CreatePod, Decision, DeletePod, WriteStatus
 from podwright.core.index_set import IndexSet
 from podwright.core.job.attempt import ongoing, recorded_ending
+from podwright.core.job.avoidance import nodes_to_avoid
 from podwright.core.job.deadline import attempt_deadline, start_deadline, total_deadline
 from podwright.core.job.phase import Phase
 from podwright.core.job.refusal import ask_again_at
@@ -128,6 +129,7 @@ def create_pod(look: Look, unit: int) -> CreatePod:
     """Ask for the pod of a unit's current attempt."""
     job, attempt = look.job, look.units.attempts(unit)
     packed = look.array.pack > 1
+    own = (known for known in job.status.attempts if known.index == unit)
     return CreatePod(
         job_uid=job.uid,
         namespace=job.namespace,
@@ -136,6 +138,7 @@ def create_pod(look: Look, unit: int) -> CreatePod:
         attempt=attempt,
         pod_name=array_pod_name(job_name=job.name, job_uid=job.uid, index=unit, attempt=attempt),
         tasks=tasks_to_run(array=look.array, units=look.units, unit=unit) if packed else IndexSet(),
+        nodes_to_avoid=nodes_to_avoid(policy=job.failure_policy, attempts=own) if attempt else (),
         out_of_memory=look.units.history(unit).out_of_memory,
     )
 

@@ -6,6 +6,7 @@ import msgspec
 
 from podwright.core.job.budget import DELETED_WHILE_RUNNING
 from podwright.core.job.deadline import failed_to_start, ran_out_of_time
+from podwright.core.job.pod.heartbeat import ended_for_lack_of_progress
 from podwright.core.job.redaction import redacted
 from podwright.core.job.stop import Stop
 from podwright.core.view import Attempt, JobStatus, JobView, Outcome, PodPhase, PodView
@@ -107,6 +108,8 @@ def _judge_failed(*, job: JobView, pod: PodView, stop: Stop | None, ending: Endi
         return _ended_by_us(stop=stop, ending=ending)
     if failed_to_start(job=job, pod=pod):
         return Outcome.FAILED, "StartTimeout"
+    if job.progress_timeout is not None and ended_for_lack_of_progress(pod.message):
+        return Outcome.FAILED, "ProgressTimeout"
     if _ended_after_deletion(pod) and not pod.disruption and pod.reason in _ENDS_OF_DELETED:
         return Outcome.FAILED, DELETED_WHILE_RUNNING
     return Outcome.FAILED, pod.disruption or pod.reason or "Error"

@@ -6,11 +6,17 @@ A preference, never a demand: on a cluster of one node the job must still run.
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from podwright.core.spec import FailurePolicy
 from podwright.core.view import Attempt, Outcome
 
 NODES_LIMIT: Final = 10
 _WEIGHT: Final = 100  # the greatest there is
 _HOSTNAME: Final = "kubernetes.io/hostname"
+
+
+def nodes_to_avoid(*, policy: FailurePolicy, attempts: Iterable[Attempt]) -> tuple[str, ...]:
+    """Give the nodes that the next attempt had better not run on, if the policy says so."""
+    return failed_nodes(attempts) if policy.avoid_failed_nodes else ()
 
 
 def failed_nodes(attempts: Iterable[Attempt]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from podwright.core.commands import Command, ConfirmPod, CreatePod, Decision, De
 from podwright.core.job import ended, invalid, unfinished, unstarted
 from podwright.core.job.at_most_once import recorded_intent, without_intent
 from podwright.core.job.attempt import current_number, recorded_end
+from podwright.core.job.avoidance import nodes_to_avoid
 from podwright.core.job.deadline import total_deadline
 from podwright.core.job.dependency import NO_DEPENDENCIES, Dependencies
 from podwright.core.job.gate import before_first_pod
@@ -131,6 +132,8 @@ def _on_current(
         task_index=0,
         attempt=number,
         pod_name=pod_name(job_name=job.name, job_uid=job.uid, task_index=0, attempt=number),
+        nodes_to_avoid=nodes_to_avoid(policy=job.failure_policy, attempts=job.status.attempts),
+        out_of_memory=job.status.out_of_memory_count,
     )
     known = refusal if refusal is not None and refusal.attempt == number else None
     if own_intent:

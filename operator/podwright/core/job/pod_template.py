@@ -12,10 +12,13 @@ import msgspec
 
 from podwright.core import names
 from podwright.core.commands import CreatePod
+from podwright.core.job.avoidance import avoiding
+from podwright.core.job.escalation import escalated
 from podwright.core.job.pod.environment import contract, with_variables
 from podwright.core.job.pod.heartbeat import heartbeat_problem, with_heartbeat
 from podwright.core.job.pod.tolerations import tolerating_silence
 from podwright.core.pack.command import packed
+from podwright.core.spec import Escalation
 from podwright.core.view import JobView
 
 _CONTAINER_LISTS: Final = ("initContainers", "containers")
@@ -86,11 +89,22 @@ def _spec(*, job: JobView, create: CreatePod, template: dict[str, Any]) -> dict[
     for key in _CONTAINER_LISTS:
         if template.get(key):
             spec[key] = [_with_contract(container, variables) for container in template[key]]
-    # Here belong core.job.avoidance (spec["affinity"], create.nodes_to_avoid) and core.job.escalation (the first container's
-    # resources, create.out_of_memory).
+    if create.nodes_to_avoid:
+        spec["affinity"] = avoiding(spec.get("affinity"), create.nodes_to_avoid)
+    escalation = job.failure_policy.escalation
+    if escalation is not None and create.out_of_memory and spec.get("containers"):
+        grown = (_with_more(container, escalation, times=create.out_of_memory) for container in spec["containers"])
+        spec["containers"] = list(grown)
     if spec.get("containers") and job.progress_timeout is not None and not heartbeat_problem(spec):
         spec = with_heartbeat(spec, limit=job.progress_timeout, packed=bool(create.tasks))
     return _with_runner(job=job, create=create, spec=spec) if create.tasks else spec
+
+
+def _with_more(container: dict[str, Any], escalation: Escalation, *, times: int) -> dict[str, Any]:
+    resources = container.get("resources")
+    return (
+        {**container, "resources": escalated(resources, escalation=escalation, times=times)} if resources else container
+    )
 
 
 def _with_contract(container: dict[str, Any], variables: dict[str, str]) -> dict[str, Any]:
