@@ -214,3 +214,19 @@ def test_disruption(conditions: list[Any] | None, disruption: str) -> None:
 def test_a_pod_deleted_without_grace() -> None:
     view = decode(pod_json(deletionTimestamp=LATER, deletionGracePeriodSeconds=0))
     assert (view.deletion_requested, view.deletion_grace) == (T0_SECONDS + 60, 0.0)
+
+
+@pytest.mark.parametrize(("name", "want"), [("job-0123456789-2", (0, 2)), ("job-0123456789-17-2", (17, 2))])
+def test_the_name_tells_task_and_attempt(name: str, want: tuple[int, int]) -> None:
+    view = decode(pod_json(name=name))
+    assert (view.task_index, view.attempt, view.job_uid) == (*want, "job-uid")
+
+
+def test_the_report_of_a_pack_is_kept_whole_whichever_container_failed() -> None:
+    report = "podwright pack: started 1; succeeded " + ",".join(str(n) for n in range(0, 2000, 2)) + "."
+    for code in (0, 1):
+        status = {
+            "phase": "Failed",
+            "containerStatuses": [terminated(2, message="sidecar"), terminated(code, message=report)],
+        }
+        assert decode(pod_json(status=status)).message == report[:4096]
