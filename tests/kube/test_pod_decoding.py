@@ -302,3 +302,19 @@ def test_conditions_that_every_pod_has_are_not_kept() -> None:
     kinds = ["PodScheduled", "Initialized", "ContainersReady", "Ready", "PodReadyToStartContainers"]
     conditions = [{"type": kind, "status": "False"} for kind in [*kinds, "example.com/Broken"]]
     assert decode(pod_json(status={"conditions": conditions})).conditions == (("example.com/Broken", "False"),)
+
+
+@pytest.mark.parametrize(("name", "want"), [("job-0123456789-2", (0, 2)), ("job-0123456789-17-2", (17, 2))])
+def test_the_name_tells_task_and_attempt(name: str, want: tuple[int, int]) -> None:
+    view = decode(pod_json(name=name))
+    assert (view.task_index, view.attempt, view.job_uid) == (*want, "job-uid")
+
+
+def test_the_report_of_a_pack_is_kept_whole_whichever_container_failed() -> None:
+    report = "podwright pack: started 1; succeeded " + ",".join(str(n) for n in range(0, 2000, 2)) + "."
+    for code in (0, 1):
+        status = {
+            "phase": "Failed",
+            "containerStatuses": [terminated(2, message="sidecar"), terminated(code, message=report)],
+        }
+        assert decode(pod_json(status=status)).message == report[:4096]

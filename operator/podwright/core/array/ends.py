@@ -11,7 +11,7 @@ from podwright.core.job.verdict import Verdict, verdict_on, verdict_without_pod
 from podwright.core.names import array_pod_name
 from podwright.core.pack.report import NOTHING, is_report, parse_report
 from podwright.core.spec import FailureAction
-from podwright.core.view import FailedContainer, JobView, PodView, Refusal
+from podwright.core.view import Budget, FailedContainer, JobView, PodView, Refusal
 
 
 class UnitEnd(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -67,7 +67,8 @@ def _pack_end(*, job: JobView, pod: PodView, verdict: Verdict, tasks: IndexSet) 
         if indexes:
             known = known | indexes
             end = _with_failures(end, job=job, pod=pod, words=words, code=code, indexes=indexes)
-    if not tasks - known:
+    # A pack that was ended from outside pays as a whole; one that ended by itself has told all there is to tell.
+    if known and verdict.attempt.budget is Budget.USER and not tasks - known - report.unstarted:
         return msgspec.structs.replace(end, reported=True)
     fatal = end.fatal or (_fatal(f"pack {end.unit}", verdict.attempt.reason, verdict.action, verdict.rule))
     return msgspec.structs.replace(end, fatal=fatal if verdict.failed else end.fatal)

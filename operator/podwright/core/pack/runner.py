@@ -224,14 +224,21 @@ _pw_loop() {
 }
 
 _pw_pass_on() {
-  until echo x >"/proc/$_pw_child/fd/4" || ! kill -0 "$_pw_child"; do :; done
+  _pw_asked=1
+  if [ -z "$_pw_child" ]; then return; fi
+  until echo x >"/proc/$_pw_child/fd/4"; do # it may not have opened the pipe yet, or have ended meanwhile
+    read -r _pw_line <"/proc/$_pw_child/stat" || return 0
+    case ${_pw_line##*)} in ' Z '*) return 0 ;; esac
+  done
 } 2>/dev/null
 
 _pw_compose
 _pw_tell
+_pw_child= _pw_asked=
 trap _pw_pass_on TERM INT QUIT HUP
 : | _pw_loop "$@" &
 _pw_child=$!
+if [ "$_pw_asked" ]; then _pw_pass_on; fi
 while :; do
   wait "$_pw_child"
   _pw_code=$?
