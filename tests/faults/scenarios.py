@@ -143,6 +143,19 @@ async def _once_stopped(world: World, namespace: str) -> None:
     await world.change(namespace, "stopped", {"suspend": False})
 
 
+async def _packed_array(world: World, namespace: str) -> None:
+    """Every pack reports the same: task 1 fails each time it is tried, and what it says of other pods' tasks is nothing."""
+    told = script(exit_code="1", termination_message="podwright pack: succeeded 0,2-3; exit 3: 1.")
+    array = {"size": 4, "pack": 2}
+    await world.submit(
+        namespace, job("packed", command=["true"], annotations=told, retry={**QUICK_RETRY, "limit": 1}, array=array)
+    )
+
+
+async def _array_once(world: World, namespace: str) -> None:
+    await world.submit(namespace, job("once", deliveryMode="AtMostOnce", array={"size": 2}))
+
+
 SCENARIOS: Final = (
     Scenario(name="succeeds", tell=_succeeds),
     Scenario(name="fails twice", tell=_retried),
@@ -156,6 +169,7 @@ SCENARIOS: Final = (
     Scenario(name="one after the other", tell=_one_after_the_other),
     Scenario(name="retrying array", tell=_array),
     Scenario(name="cancelled array", tell=_array_cancelled),
+    Scenario(name="packed array", tell=_packed_array),
 )
 
 # Their end depends on where the operator was killed: a job that may have run is not run again.
@@ -163,6 +177,7 @@ AT_MOST_ONCE: Final = (
     Scenario(name="once", tell=_once),
     Scenario(name="once, failing", tell=_once_failing),
     Scenario(name="once, stopped and resumed", tell=_once_stopped),
+    Scenario(name="array once", tell=_array_once),
 )
 
 

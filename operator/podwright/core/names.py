@@ -24,6 +24,8 @@ LABEL_KEY_LEASE: Final = f"{GROUP}/idempotency-key"
 ANNOTATION_JOB: Final = f"{GROUP}/job"
 ANNOTATION_JOB_NAMESPACE: Final = f"{GROUP}/job-namespace"
 ANNOTATION_WINDOW: Final = f"{GROUP}/dedup-window-seconds"
+# On a job that runs the work of another one again: the other's uid.
+ORIGINS: Final = (f"{GROUP}/redrive-of", f"{GROUP}/restart-of")
 ANNOTATION_EPOCH: Final = f"{GROUP}/epoch"
 FINALIZER: Final = f"{GROUP}/accounting"
 

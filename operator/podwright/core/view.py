@@ -194,6 +194,7 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class JobView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One BatchJob. `template` is the raw JSON of `spec.template`, empty once the job is terminal (never needed again).
 
+    `origin_uid` is the uid of the job that this one restarts or redrives.
     `problem` says why the spec can't be carried out, where the API server could not find that out. `start_timeout` and the
     like are `spec.timeouts`.
     """
@@ -224,6 +225,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     delivery: DeliveryMode = DeliveryMode.AT_LEAST_ONCE
     worker_timeout: int | None = None
     idempotency_key: str = ""
+    origin_uid: str = ""
     dedup_window: float = 86400.0
     start_at: float | None = None
     dependencies: tuple[Dependency, ...] = ()

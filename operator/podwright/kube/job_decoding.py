@@ -15,7 +15,7 @@ from podwright.core.index_set import IndexSet
 from podwright.core.job.failure_policy import rules_problem
 from podwright.core.job.phase import Phase
 from podwright.core.job.template_problem import template_problem
-from podwright.core.names import GITOPS_MARKS
+from podwright.core.names import GITOPS_MARKS, ORIGINS
 from podwright.core.spec import CancelMode, DeliveryMode
 from podwright.core.view import ArrayRecord, Attempt, Budget, Condition, JobStatus, JobView, Outcome, RetryGroup
 from podwright.kube import spec_decoding as spec
@@ -215,6 +215,7 @@ def job_view(job: BatchJob) -> JobView:
         delivery=wanted.delivery_mode,
         worker_timeout=wanted.worker_timeout_seconds,
         idempotency_key=wanted.idempotency_key,
+        origin_uid=_origin(metadata),
         dedup_window=parse_duration(wanted.dedup_window),
         start_at=_time(wanted.start_at),
         dependencies=tuple([spec.dependency(entry) for entry in wanted.depends_on or ()]),
@@ -300,6 +301,11 @@ def _condition(condition: ConditionStatus, message: str) -> Condition:
         since=unix_seconds(condition.last_transition_time),
         observed_generation=condition.observed_generation,
     )
+
+
+def _origin(metadata: BatchJobMetadata) -> str:
+    annotations = metadata.annotations or {}
+    return next((annotations[key] for key in ORIGINS if key in annotations), "")
 
 
 def _is_kept_by_gitops(metadata: BatchJobMetadata) -> bool:

@@ -42,6 +42,7 @@ class Answers:
         self._metrics.answered(command, result)
         if isinstance(command, CreatePod) and _surely_not_created(result):
             notes.pod_asked = False
+            notes.intents.not_created(command.task_index)
         if isinstance(result, Refused):
             return
         if isinstance(result, ApiResponse) and result.status < 300:
@@ -143,6 +144,7 @@ class Answers:
                 self._not_created(command, error=error, notes=notes, now=now)
             case WriteStatus() | DeleteJob():
                 notes.doubtful = True
+                notes.intents.forget()
                 if isinstance(command, WriteStatus) and recorded_intent(command.status) is not None:
                     notes.intent_epoch = -1  # whatever intent is on record, it is not the one that was refused
             case DeletePod() | ReleasePod():

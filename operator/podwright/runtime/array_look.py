@@ -12,9 +12,9 @@ from podwright.core.array.decide import decide_array
 from podwright.core.array.look import Look
 from podwright.core.array.units import Units, units_of
 from podwright.core.commands import Decision
-from podwright.core.index_set import IndexSet
+from podwright.core.index_set import EMPTY, IndexSet
 from podwright.core.job.dependency import NO_DEPENDENCIES, Dependencies
-from podwright.core.view import JobView, PodView
+from podwright.core.view import JobStatus, JobView, PodView
 from podwright.store.notes import Notes
 
 _PAUSE_PER_POD: Final = 0.0001  # seconds
@@ -25,6 +25,7 @@ def look_at_array(
     job: JobView,
     pods: Sequence[PodView],
     notes: Notes,
+    epoch: int,
     now: float,
     dependencies: Dependencies = NO_DEPENDENCIES,
 ) -> Decision:
@@ -55,8 +56,17 @@ def look_at_array(
             keep_until=_keep_until(job, notes),
             recorded_at=notes.written_at,
             allowed=allowed,
+            intended=notes.intents.own(epoch),
         )
     )
+
+
+def note_intents(status: JobStatus, *, job: JobView, notes: Notes, epoch: int) -> None:
+    """Take note of what a status write is about to record as started."""
+    before = EMPTY if job.status.array is None else job.status.array.started
+    after = EMPTY if status.array is None else status.array.started
+    if after != before:
+        notes.intents.write(added=after - before, withdrawn=before - after, epoch=epoch)
 
 
 def _keep_until(job: JobView, notes: Notes) -> float:

@@ -34,7 +34,7 @@ from podwright.core.shard import shard_of
 from podwright.core.view import JobView, KeyClaim, PodView
 from podwright.kube.decode import Undecodable
 from podwright.runtime.answers import Answers
-from podwright.runtime.array_look import look_at_array
+from podwright.runtime.array_look import look_at_array, note_intents
 from podwright.runtime.cleanup import Cleanup, is_cleanup
 from podwright.runtime.keys import Keys
 from podwright.runtime.metrics import Metrics
@@ -178,7 +178,9 @@ class Engine:
         dependencies = self.store.dependencies(job)
         claim = self._keys.claim_of(job, notes=notes, store=self.store, now=now)
         if job.array is not None:
-            return self._decide_array(job, pods=pods, notes=notes, dependencies=dependencies, claim=claim, now=now)
+            return self._decide_array(
+                job, pods=pods, notes=notes, dependencies=dependencies, claim=claim, epoch=epoch, now=now
+            )
         return decide_job(
             job=job,
             pods=pods,
@@ -198,16 +200,17 @@ class Engine:
         notes: Notes,
         dependencies: Dependencies,
         claim: KeyClaim | None,
+        epoch: int,
         now: float,
     ) -> Decision:
         if notes.creating:
-            return look_at_array(job=job, pods=pods, notes=notes, now=now, dependencies=dependencies)
+            return look_at_array(job=job, pods=pods, notes=notes, epoch=epoch, now=now, dependencies=dependencies)
         held, recheck_at = before_first_pod(
             job=job, pods=pods, dependencies=dependencies, claim=claim, now=now, keep_until=notes.creation_until
         )
         if held is not None:
             return held
-        decision = look_at_array(job=job, pods=pods, notes=notes, now=now, dependencies=dependencies)
+        decision = look_at_array(job=job, pods=pods, notes=notes, epoch=epoch, now=now, dependencies=dependencies)
         times = [time for time in (decision.requeue_at, recheck_at) if time is not None]
         return Decision(commands=decision.commands, requeue_at=min(times, default=None))
 
@@ -242,6 +245,8 @@ class Engine:
         elif isinstance(command, WriteStatus) and job is not None and _records_intent(command, job):
             # An answer that gets lost must not turn our intent into somebody else's.
             notes.intent_epoch, notes.pod_asked = tenure.epoch, False
+        if isinstance(command, WriteStatus) and job is not None and job.array is not None:
+            note_intents(command.status, job=job, notes=notes, epoch=tenure.epoch)
         write = Write(
             request=request_for(command, job=job, tenure=tenure, lease_namespace=self._keys.namespace),
             rank=_rank(command),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 
 import msgspec
 
+from podwright.core.array.units import units_of
 from podwright.core.job.at_most_once import recorded_intent
 from podwright.core.job.attempt import current_number
 from podwright.core.names import parse_pod_name
@@ -112,7 +113,9 @@ class Reads:
         if pod is not None and pod.job_uid == uid:
             store.put_pod(pod)
             return
-        if not (_is_only_intended(job) and (notes.is_unasked or now < notes.creation_until)):
+        if job is not None and job.array is not None:
+            _note_vanished_unit(store=store, job=job, name=name, notes=notes, now=now)
+        elif not (_is_only_intended(job) and (notes.is_unasked or now < notes.creation_until)):
             _note_vanished(store=store, job=job, name=name)
         if pod is not None and job is not None:
             index, attempt = parse_pod_name(name) or (0, current_number(job.status))
@@ -129,6 +132,34 @@ class Reads:
 
 def _is_only_intended(job: JobView | None) -> bool:
     return job is not None and recorded_intent(job.status) is not None
+
+
+def _note_vanished_unit(*, store: JobStore, job: JobView, name: str, notes: Notes, now: float) -> None:
+    """Put the pod of a unit into the store as gone, if the unit is on record as started and not by us just now."""
+    parsed = parse_pod_name(name)
+    if parsed is None or job.array is None or job.status.array is None:
+        return
+    unit, attempt = parsed
+    awaited = max((*notes.missing.values(), *notes.unanswered.values()), default=0.0)
+    if unit not in job.status.array.started or unit in notes.intents.units or now < awaited:
+        return
+    if attempt < units_of(job.status.array).attempts(unit):
+        return
+    store.remove_pod(
+        PodView(
+            uid=f"{job.uid}/{name}",
+            namespace=job.namespace,
+            name=name,
+            resource_version=0,
+            job_uid=job.uid,
+            job_name=job.name,
+            task_index=unit,
+            attempt=attempt,
+            created=job.created,
+            held=False,
+            node="unknown",
+        )
+    )
 
 
 def _note_vanished(*, store: JobStore, job: JobView | None, name: str) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from podwright.core.array.units import Units
 from podwright.core.commands import Command, CreatePod, DeletePod, ReleasePod
 from podwright.core.view import Refusal
+from podwright.store.intents import Intents
 
 
 class Notes(msgspec.Struct, kw_only=True):
@@ -34,6 +35,7 @@ class Notes(msgspec.Struct, kw_only=True):
         deferred_since: since when a deferrable write has been put off (Unix seconds).
         written_at: when the job's status was last written (Unix seconds).
         look_after: an array is not looked at again before (Unix seconds).
+        intents: of an array, what it meant to start and has not asked for.
         units: of an array, its record as it was last arranged.
         intent_epoch: the epoch in which this process last asked to record an intent (`core.job.at_most_once`).
         pod_asked: whether that intent's pod was asked for, and no answer tells that it was not created.
@@ -57,6 +59,7 @@ class Notes(msgspec.Struct, kw_only=True):
     deferred_since: float | None = None
     written_at: float = 0.0
     look_after: float = 0.0
+    intents: Intents = msgspec.field(default_factory=Intents)
     units: Units | None = None
     intent_epoch: int = -1
     pod_asked: bool = False
@@ -90,6 +93,7 @@ class Notes(msgspec.Struct, kw_only=True):
         match command:
             case CreatePod():
                 self.creating[command.pod_name] = command.task_index
+                self.intents.asked(command.task_index)
             case DeletePod() | ReleasePod():
                 self.changing.add(command.pod_name)
             case _:

@@ -5,6 +5,7 @@ sees pods late, dies between or after writes and forgets what it held in memory.
 """
 
 import itertools
+from collections import Counter
 
 import msgspec
 from hypothesis import HealthCheck, settings
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from podwright.core.array.decide import decide_array
-from podwright.core.commands import Command, CreatePod, Decision, DeletePod, ReleasePod, WriteStatus
+from podwright.core.commands import Command, ConfirmPod, CreatePod, Decision, DeletePod, ReleasePod, WriteStatus
 from podwright.core.job.phase import require_transition
-from podwright.core.spec import CancelMode, RetryPolicy
+from podwright.core.names import parse_pod_name
+from podwright.core.spec import CancelMode, DeliveryMode, RetryPolicy
 from podwright.core.view import ArrayRecord, JobView, PodPhase, PodView
 from tests.builders import CREATED, finished, running
 from tests.core.array.builders import array_job, look_at, make_array, unit_pod
@@ -35,6 +37,8 @@ class OneArray(RuleBasedStateMachine):
         self.cache: dict[str, PodView] = {}
         self.starts: dict[tuple[int, int], int] = {}
         self.written_at = 0.0
+        self.intended: set[int] = set()
+        self.succeeded: set[int] = set()
 
     @initialize(
         limit=st.integers(0, 2),
@@ -44,6 +48,7 @@ class OneArray(RuleBasedStateMachine):
         most_failed=st.sampled_from([None, None, 0, 2]),
         success_count=st.sampled_from([None, None, 1, 3]),
         sequential=st.sampled_from([False, False, True]),
+        delivery=st.sampled_from(DeliveryMode),
     )
     def submit(
         self,
@@ -54,6 +59,7 @@ class OneArray(RuleBasedStateMachine):
         most_failed: int | None,
         success_count: int | None,
         sequential: bool,
+        delivery: DeliveryMode,
     ) -> None:
         """A user creates the job."""
         array = make_array(
@@ -63,7 +69,7 @@ class OneArray(RuleBasedStateMachine):
             success_count=success_count,
             sequential=sequential,
         )
-        self.job = array_job(array, retry=RetryPolicy(limit=limit), attempt_timeout=attempt)
+        self.job = array_job(array, retry=RetryPolicy(limit=limit), attempt_timeout=attempt, delivery=delivery)
 
     # The cluster.
 
@@ -82,6 +88,19 @@ class OneArray(RuleBasedStateMachine):
     def somebody_deletes_a_pod(self, data: st.DataObject) -> None:
         """A user, an eviction or a drain deletes a pod; its finalizer holds it."""
         self._delete(data.draw(st.sampled_from(list(self.pods.values()))), grace=30)
+
+    @rule(data=st.data())
+    @precondition(lambda self: any(not pod.finished for pod in self.pods.values()))
+    def somebody_strips_the_finalizer_and_forces_the_deletion(self, data: st.DataObject) -> None:
+        """A pod vanishes without a trace. Under AtLeastOnce it must have been seen, else its attempt is taken for new."""
+        pod = data.draw(st.sampled_from([pod for pod in self.pods.values() if not pod.finished]))
+        if self.job.delivery is DeliveryMode.AT_LEAST_ONCE:
+            self.cache[pod.name] = pod
+        del self.pods[pod.name]
+        if self.job.delivery is DeliveryMode.AT_LEAST_ONCE:
+            self.watch_delivers()
+            for command in self._decide().commands:
+                self._carry_out(command)
 
     @rule(seconds=st.sampled_from([0.5, 3.0, 40.0, 400.0]))
     def time_passes(self, seconds: float) -> None:
@@ -124,6 +143,7 @@ class OneArray(RuleBasedStateMachine):
         """A new process lists everything anew; what the former one held in memory is lost."""
         self.cache = dict(self.pods)
         self.written_at = 0.0
+        self.intended = set()
 
     # What must hold.
 
@@ -131,6 +151,13 @@ class OneArray(RuleBasedStateMachine):
     def every_attempt_starts_at_most_once(self) -> None:
         """I1, for each task."""
         assert all(count == 1 for count in self.starts.values()), self.starts
+
+    @invariant()
+    def at_most_once_is_at_most_once(self) -> None:
+        """Under AtMostOnce no task is ever started a second time, under whatever number."""
+        if self.job.delivery is DeliveryMode.AT_MOST_ONCE:
+            started = Counter(unit for unit, _ in self.starts)
+            assert all(count == 1 for count in started.values()), self.starts
 
     @invariant()
     def at_most_one_pod_of_a_task_may_run(self) -> None:
@@ -144,8 +171,7 @@ class OneArray(RuleBasedStateMachine):
     def the_record_is_true(self) -> None:
         """Nothing is said to have succeeded without a pod that did; nothing is both."""
         record = self.job.status.array or ArrayRecord()
-        succeeded = {pod.task_index for pod in self.pods.values() if pod.phase is PodPhase.SUCCEEDED}
-        assert set(record.succeeded) <= succeeded
+        assert set(record.succeeded) <= self.succeeded
         assert not record.succeeded & record.failed
         assert self.job.array is not None
         assert not (record.succeeded | record.failed) - self.job.array.tasks
@@ -182,11 +208,13 @@ class OneArray(RuleBasedStateMachine):
     def _decide(self) -> Decision:
         # The store keeps no released pods whose ends are on record; that they do no harm is tested by keeping them.
         look = look_at(self.job, *self.cache.values(), now=self.now, recorded_at=self.written_at)
+        look = msgspec.structs.replace(look, intended=frozenset(self.intended))
         return decide_array(look)
 
     def _carry_out(self, command: Command) -> None:
         match command:
             case CreatePod():
+                self.intended.discard(command.task_index)
                 if command.pod_name not in self.pods:
                     pod = unit_pod(self.job, command.task_index, attempt=command.attempt, uid=f"pod-{next(self.uids)}")
                     self._store(msgspec.structs.replace(pod, created=self.now))
@@ -200,8 +228,15 @@ class OneArray(RuleBasedStateMachine):
             case ReleasePod():
                 for pod in self._very_pod(command.pod_name, command.pod_uid):
                     self._release(pod)
+            case ConfirmPod():
+                self._confirm(command)
             case _:
                 raise AssertionError(f"{command} is not expected")
+
+    def _confirm(self, command: ConfirmPod) -> None:
+        unit, attempt = parse_pod_name(command.pod_name) or (-1, -1)
+        gone = unit_pod(self.job, unit, attempt=attempt, uid=command.pod_name, gone=True, held=False, node="unknown")
+        self.cache[command.pod_name] = self.pods.get(command.pod_name, gone)
 
     def _very_pod(self, name: str, uid: str) -> list[PodView]:
         return [pod for pod in self.pods.values() if pod.name == name and pod.uid == uid]
@@ -214,6 +249,9 @@ class OneArray(RuleBasedStateMachine):
         if before.array is not None:
             assert command.status.array is not None
             assert not before.array.succeeded - command.status.array.succeeded, "a success was taken back"
+        was = set() if before.array is None else set(before.array.started)
+        now = set() if command.status.array is None else set(command.status.array.started)
+        self.intended = (self.intended - (was - now)) | (now - was)
         self.job = msgspec.structs.replace(self.job, status=command.status, resource_version=next(self.versions))
         self.written_at = self.now
 
@@ -223,6 +261,8 @@ class OneArray(RuleBasedStateMachine):
         self._store(running(pod, at=self.now))
 
     def _store(self, pod: PodView) -> None:
+        if pod.phase is PodPhase.SUCCEEDED:
+            self.succeeded.add(pod.task_index)
         self.pods[pod.name] = msgspec.structs.replace(pod, resource_version=next(self.versions))
 
     def _delete(self, pod: PodView, *, grace: float) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from podwright.core.job.gate_result import OPEN, End, Issue, Wait
@@ -76,3 +77,10 @@ def test_a_later_picture_of_the_holder_tells_its_end_and_nothing_else_does() -> 
     known = KeyClaim(holder_uid="other", until=NOW)
     for holder in (None, make_job(uid="other"), with_status(make_job(), phase=Phase.FAILED, finished=NOW)):
         assert with_end_known(claim=known, holder=holder) == known
+
+
+@pytest.mark.parametrize(("until", "runs"), [(NOW + 3600, True), (None, False)])
+def test_who_restarts_the_holder_takes_its_key_over_once_it_has_ended(until: float | None, runs: bool) -> None:
+    again = msgspec.structs.replace(JOB, origin_uid="other")
+    gate = idempotency(job=again, claim=KeyClaim(holder_uid="other", holder_name="first", until=until), now=NOW)
+    assert isinstance(gate, Issue) is runs

@@ -5,9 +5,10 @@ from typing import Final
 
 import msgspec
 
+from podwright.core.array import at_most_once
 from podwright.core.array.ends import UnitEnd
 from podwright.core.array.look import Look, SortedPods
-from podwright.core.array.start import startable, tasks_to_run
+from podwright.core.array.start import Starts, startable, tasks_to_run
 from podwright.core.array.status import FAILURES_KEPT, array_status
 from podwright.core.array.units import units_of
 from podwright.core.commands import Command, CreatePod, Decision, DeletePod, WriteStatus
@@ -45,7 +46,18 @@ def decide(look: Look, pods: SortedPods, *, after: After) -> Decision:
     stuck = tuple(pod for pod in pods.live if must_not_wait(job=look.job, pod=pod) and not _is_ending(look, pod))
     if stuck:
         return _record_endings(look, pods, after, stuck=stuck)
-    creations, next_start = _creations(look, pods)
+    if at_most_once.is_wanted(look):
+        unknown = at_most_once.uncertain(look, pods)
+        if unknown:
+            # A creation without an answer may still arrive: until then an absence tells nothing.
+            return Decision(requeue_at=look.keep_until) if look.now < look.keep_until else Decision(commands=unknown)
+    starts, next_start = _starts(look, pods)
+    creations = tuple(create_pod(look, unit) for unit in starts.units)
+    if at_most_once.is_wanted(look):
+        intended = at_most_once.sorted_starts(look, starts)
+        if intended.to_record or _must_withdraw(look):
+            return _record_intent(look, pods, after, intended.to_record)
+        creations = tuple(create_pod(look, unit) for unit in intended.units)
     writes, next_write = _record_or_tell(look, pods, after, starting=bool(creations))
     total = total_deadline(look.job)
     return Decision(
@@ -106,13 +118,33 @@ def _record_endings(look: Look, pods: SortedPods, after: After, *, stuck: Sequen
     return Decision(commands=(write_status(job=look.job, status=msgspec.structs.replace(status, attempts=attempts)),))
 
 
-def _creations(look: Look, pods: SortedPods) -> tuple[tuple[CreatePod, ...], float | None]:
+def _must_withdraw(look: Look) -> bool:
+    return _is_refused(look) and not look.creating and bool(at_most_once.to_withdraw(look))
+
+
+def _is_refused(look: Look) -> bool:
+    refusal = look.refusal
+    return refusal is not None and refusal.kind is RefusalKind.RETRYABLE
+
+
+def _record_intent(look: Look, pods: SortedPods, after: After, added: IndexSet) -> Decision:
+    """Record which units are about to be started, or that some weren't after all; with it what has ended."""
+    kept = after.record.started - (at_most_once.to_withdraw(look) if _must_withdraw(look) else IndexSet())
+    record = msgspec.structs.replace(after.record, started=kept | added)
+    told = After(ends=after.ends, record=record)
+    phase, reason = _phase(look, pods, told, starting=True)
+    return Decision(
+        commands=(write_status(job=look.job, status=_status(look, pods, told, phase=phase, reason=reason)),)
+    )
+
+
+def _starts(look: Look, pods: SortedPods) -> tuple[Starts, float | None]:
     refusal = look.refusal
     places = look.array.parallelism - len(pods.live) - len(look.creating)
-    if refusal is not None and refusal.kind is RefusalKind.RETRYABLE:
+    if refusal is not None and _is_refused(look):
         again = ask_again_at(refusal=refusal, job_uid=look.job.uid)
         if look.now < again:
-            return (), again
+            return Starts(), again
         places = min(places, 0 if look.creating else 1)  # one is enough to learn whether the refusal still stands
     starts = startable(
         array=look.array,
@@ -122,7 +154,7 @@ def _creations(look: Look, pods: SortedPods) -> tuple[tuple[CreatePod, ...], flo
         now=look.now,
         allowed=look.allowed,
     )
-    return tuple(create_pod(look, unit) for unit in starts.units), starts.next_due
+    return starts, starts.next_due
 
 
 def create_pod(look: Look, unit: int) -> CreatePod:

@@ -6,7 +6,7 @@ from podwright.core.array.size import most_scattered_failures
 from podwright.core.array.units import open_tasks
 from podwright.core.index_set import IndexSet
 from podwright.core.job.phase import Phase
-from podwright.core.spec import ArraySpec
+from podwright.core.spec import ArraySpec, DeliveryMode
 from podwright.core.view import ArrayRecord, JobView
 
 _NAMED = 5
@@ -61,7 +61,8 @@ def _cannot_succeed(*, array: ArraySpec, record: ArrayRecord) -> bool:
 
 def _failure(*, job: JobView, record: ArrayRecord, reason: str, detail: str) -> End:
     count = len(record.failed)
-    dead = job.dead_letter and job.retry.limit > 0
+    retried = job.delivery is DeliveryMode.AT_LEAST_ONCE and job.retry.limit > 0
+    dead = job.dead_letter and retried
     return End(
         phase=Phase.DEAD_LETTERED if dead else Phase.FAILED,
         reason=reason,

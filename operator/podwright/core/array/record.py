@@ -13,6 +13,7 @@ from podwright.core.array.counts import counts_of, history_of
 from podwright.core.array.ends import UnitEnd
 from podwright.core.array.units import Units, tasks_of
 from podwright.core.index_set import EMPTY, IndexSet
+from podwright.core.job.at_most_once import may_start_again
 from podwright.core.job.retry import Counts, next_delay, used_up
 from podwright.core.spec import ArraySpec, DeliveryMode
 from podwright.core.view import ArrayRecord, Budget, JobView, RetryGroup
@@ -27,10 +28,12 @@ def recorded(*, job: JobView, array: ArraySpec, units: Units, ends: Iterable[Uni
     succeeded = before.succeeded | IndexSet.of_ranges(tally.succeeded)
     failed = (before.failed | IndexSet.of_ranges(tally.failed)) - succeeded
     done = succeeded | failed
+    started = before.started - IndexSet.of(tally.unstarted)
     return msgspec.structs.replace(
         before,
         succeeded=succeeded,
         failed=failed,
+        started=started,
         retries=_grouped(tally.states, now=now),
         task_failures=_task_groups(tally.task_failures, done=done),
     )
@@ -43,6 +46,7 @@ class _Tally:
         self._job, self._array, self._units, self._now = job, array, units, now
         self.succeeded: list[tuple[int, int]] = []
         self.failed: list[tuple[int, int]] = []
+        self.unstarted: list[int] = []
         self.states: dict[int, RetryGroup] = dict(units.groups)
         self.task_failures: dict[int, int] = {
             task: group.failed for group in units.record.task_failures for task in group.indexes
@@ -56,10 +60,14 @@ class _Tally:
         left = left - end.succeeded
         over = (end.given_up & left) | IndexSet.of(task for task in end.failed & left if self._is_over(task))
         counts = self._counts_after(end)
-        if verdict.failed and self._gives_up(end, counts):
-            over = left - end.unstarted if self._job.delivery is DeliveryMode.AT_MOST_ONCE else left
+        if self._job.delivery is DeliveryMode.AT_MOST_ONCE:
+            over = EMPTY if may_start_again(verdict.attempt) else left - end.unstarted
+        elif verdict.failed and self._gives_up(end, counts):
+            over = left
         self.failed.extend(over.ranges)
         left = left - over
+        if left and self._job.delivery is DeliveryMode.AT_MOST_ONCE:
+            self.unstarted.append(end.unit)  # what is left of it surely never ran
         if left:
             self.states[end.unit] = history_of(counts, due=self._due(end, counts))
         else:
@@ -73,11 +81,9 @@ class _Tally:
     def _is_over(self, task: int) -> bool:
         failures = self.task_failures.get(task, 0) + 1
         self.task_failures[task] = failures
-        return failures > self._job.retry.limit or self._job.delivery is DeliveryMode.AT_MOST_ONCE
+        return failures > self._job.retry.limit
 
     def _gives_up(self, end: UnitEnd, counts: Counts) -> bool:
-        if self._job.delivery is DeliveryMode.AT_MOST_ONCE:
-            return True
         if end.reported:
             return False
         if end.verdict.final or counts.lost_nodes >= self._job.failure_policy.quarantine_after:

@@ -25,13 +25,15 @@ def idempotency(*, job: JobView, claim: KeyClaim | None, now: float) -> Gate:
     if claim is None:
         return Issue(command=_claim(job=job, replaces=None, now=now))
     if claim.problem:
-        again = claim.at + ASK_AGAIN
-        if now >= again:
+        ask_at = claim.at + ASK_AGAIN
+        if now >= ask_at:
             return Issue(command=_claim(job=job, replaces=None, now=now))
-        return Wait(reason="KeyNotClaimable", message=claim.problem, requeue_at=again)
+        return Wait(reason="KeyNotClaimable", message=claim.problem, requeue_at=ask_at)
     if claim.holder_uid == job.uid:
         return OPEN
-    if claim.until is not None and now >= claim.until:
+    # Whoever restarts or redrives a job means to run its work again; only while that job goes on it must wait.
+    again = claim.until is not None and job.origin_uid == claim.holder_uid
+    if again or (claim.until is not None and now >= claim.until):
         return Issue(command=_claim(job=job, replaces=claim, now=now))
     return End(
         phase=Phase.SKIPPED,
