@@ -370,7 +370,7 @@ async def test_a_job_that_breaks_our_code_stops_no_other(world: World, monkeypat
             raise ZeroDivisionError("boom")
         return decide_job(**arguments)
 
-    monkeypatch.setattr("podwright.runtime.engine.decide_job", broken)
+    monkeypatch.setattr("podwright.runtime.decision.decide_job", broken)
     world.submit("poison")
     world.submit("healthy")
     await until(lambda: world.is_over("healthy"))

@@ -190,6 +190,11 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     duplicate_of: str = ""
     conditions: tuple[Condition, ...] = ()
 
+    @property
+    def is_over(self) -> bool:
+        """Tell whether the job has ended for good: no later write may change how."""
+        return self.phase is not None and self.phase.terminal
+
 
 class JobView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One BatchJob. `template` is the raw JSON of `spec.template`, empty once the job is terminal (never needed again).

@@ -176,7 +176,7 @@ def job_view(job: BatchJob) -> JobView:
     """
     metadata, wanted = job.metadata, job.spec
     status = _EMPTY_STATUS if job.status is None else status_view(job.status)
-    over = status.phase is not None and status.phase.terminal
+    over = status.is_over
     timeouts = wanted.timeouts or _NO_TIMEOUTS
     array, problem = (None, "") if wanted.array is None else spec.array_spec(wanted.array)
     failures = spec.failure_policy(wanted.failure_policy)

@@ -102,14 +102,12 @@ class Answers:
         job = self._store.job(command.job_uid)
         if job is None or job.resource_version != command.resource_version:
             return  # the watch was faster
-        phase = command.status.phase
-        over = phase is not None and phase.terminal
         self._store.put_job(
             msgspec.structs.replace(
                 job,
                 status=command.status,
                 resource_version=decode_metadata(body).resource_version,
-                template=b"" if over else job.template,
+                template=b"" if command.status.is_over else job.template,
             )
         )
 

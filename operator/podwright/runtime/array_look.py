@@ -71,7 +71,7 @@ def note_intents(status: JobStatus, *, job: JobView, notes: Notes, epoch: int) -
 
 def _keep_until(job: JobView, notes: Notes) -> float:
     """Give when no creation of unknown outcome can start a pod any more; those made again since are known by their pods."""
-    if job.status.phase is not None and job.status.phase.terminal:
+    if job.status.is_over:
         return notes.creation_until
     return max((*notes.missing.values(), *notes.unanswered.values()), default=0.0)
 

@@ -54,10 +54,9 @@ class Metrics:
     def answered(self, command: Command, result: Result) -> None:
         """Count the result of a write, and the job's end if the write recorded it."""
         self._writes.labels(type(command).__name__, _label(result)).inc()
-        if isinstance(command, WriteStatus) and isinstance(result, ApiResponse) and result.status < 300:
-            phase = command.status.phase
-            if phase is not None and phase.terminal:
-                self._finished.labels(str(phase)).inc()
+        written = isinstance(result, ApiResponse) and result.status < 300
+        if written and isinstance(command, WriteStatus) and command.status.is_over:
+            self._finished.labels(str(command.status.phase)).inc()
 
     def internal_error(self) -> None:
         """Count an error of ours."""

@@ -161,8 +161,7 @@ _UNTOUCHED = ArrayRecord()
 
 def _waits(job: JobView) -> bool:
     """Tell whether news of the jobs that this one depends on still matter to it."""
-    phase = job.status.phase
-    if not job.dependencies or job.deleting or (phase is not None and phase.terminal):
+    if not job.dependencies or job.deleting or job.status.is_over:
         return False
     # Tasks that wait for single tasks do so until the end.
     return not _has_begun(job) or any(wanted.task_by_task for wanted in job.dependencies)

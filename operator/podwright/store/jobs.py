@@ -259,4 +259,4 @@ def _sets_alone(record: ArrayRecord | None) -> ArrayRecord | None:
 
 
 def _over(job: JobView) -> bool:
-    return job.deleting or (job.status.phase is not None and job.status.phase.terminal)
+    return job.deleting or job.status.is_over

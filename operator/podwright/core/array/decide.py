@@ -26,7 +26,7 @@ def decide_array(look: Look) -> Decision:
     job = look.job
     if job.deleting:
         return Decision(commands=release_all(look.pods))
-    if job.status.phase is not None and job.status.phase.terminal:
+    if job.status.is_over:
         return after_the_end(job=job, pods=look.pods, now=look.now, keep_until=look.keep_until)
     if job.problem and not look.pods and not look.creating:
         refused = invalid.decide(job=job, pods=(), now=look.now, keep_until=look.keep_until)

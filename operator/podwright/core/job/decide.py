@@ -46,7 +46,7 @@ def decide_job(
     """
     if job.deleting:
         return Decision(commands=release_all(pods))
-    if job.status.phase is not None and job.status.phase.terminal:
+    if job.status.is_over:
         return after_the_end(job=job, pods=pods, now=now, keep_until=keep_until)
     refused = invalid.decide(job=job, pods=pods, now=now, keep_until=keep_until)
     if refused is not None:

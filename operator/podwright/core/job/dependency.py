@@ -86,7 +86,7 @@ def dependency(*, job: JobView, dependencies: Dependencies) -> Gate:
 def judge(*, wanted: Dependency, other: JobView, started: bool) -> Outlook:
     """Judge the condition of one dependency on a job as a whole. `started` adds to what its status tells."""
     phase = other.status.phase
-    over = phase is not None and phase.terminal
+    over = other.status.is_over
     if wanted.condition is DependencyCondition.STARTED:
         if started or has_started(other):
             return Outlook.MET

@@ -49,7 +49,7 @@ def remembered_until(*, holder: JobView) -> float | None:
     A job that was itself skipped as a duplicate ran nothing, so nothing of it is remembered.
     """
     status = holder.status
-    if status.phase is None or not status.phase.terminal or status.finished is None:
+    if not status.is_over or status.finished is None:
         return None
     if status.phase is Phase.SKIPPED and status.duplicate_of:
         return 0.0

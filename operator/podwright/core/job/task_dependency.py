@@ -60,7 +60,7 @@ def outlook(*, wanted: Dependency, other: JobView) -> tuple[IndexSet, IndexSet]:
     if other.array is None:
         return EMPTY, EMPTY
     every = IndexSet.up_to(other.array.size)
-    over = other.status.phase is not None and other.status.phase.terminal
+    over = other.status.is_over
     met, contrary = _met(wanted.condition, record=record, tasks=other.array.tasks, over=over)
     if over:
         return met, every - met
