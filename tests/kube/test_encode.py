@@ -11,6 +11,7 @@ from podwright.core.job.phase import Phase
 from podwright.core.view import Attempt, Condition, JobStatus, JobView, Outcome
 from podwright.kube import encode
 from podwright.kube.decode import JOBS
+from podwright.kube.status_encoding import status_fields
 from tests.kube.objects import dumps, job_json
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -107,10 +108,8 @@ def test_attempts_and_conditions_hold_no_nulls() -> None:
         attempts=(Attempt(number=0, pod_name="p", started=1.5),),
         conditions=(Condition(type="Ready", status=False, reason="R", message="", since=0.0, observed_generation=3),),
     )
-    assert encode.status_fields(status)["attempts"] == [
-        {"number": 0, "podName": "p", "startTime": "1970-01-01T00:00:01.500Z"}
-    ]
-    assert encode.status_fields(status)["conditions"] == [
+    assert status_fields(status)["attempts"] == [{"number": 0, "podName": "p", "startTime": "1970-01-01T00:00:01.500Z"}]
+    assert status_fields(status)["conditions"] == [
         {
             "type": "Ready",
             "status": "False",
@@ -174,5 +173,5 @@ def test_reads() -> None:
 
 
 def test_times_are_rfc_3339() -> None:
-    text = encode.status_fields(JobStatus(started=1_700_000_000.25))["startTime"]
+    text = status_fields(JobStatus(started=1_700_000_000.25))["startTime"]
     assert datetime.datetime.fromisoformat(text).timestamp() == 1_700_000_000.25

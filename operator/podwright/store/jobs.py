@@ -13,8 +13,9 @@ import msgspec
 
 from podwright.core.job.dependency import Dependencies
 from podwright.core.recorded import end_is_recorded
-from podwright.core.view import ArrayRecord, Attempt, JobStatus, JobView, PodView
+from podwright.core.view import JobView, PodView
 from podwright.store.dependents import Dependents
+from podwright.store.keepsake import is_closed, keeps_pods, keepsake, kept_pod, lacks_pods
 from podwright.store.tombstones import Tombstones
 
 _SETTLED_KNOWN: Final = 10_000  # pods of arrays, so many that late events of more are rare
@@ -79,9 +80,9 @@ class JobStore:
         known = self._jobs.get(job.uid)
         if (known is not None and known.resource_version >= job.resource_version) or job.uid in self._deleted:
             return
-        if known is not None and _lacks_pods(known, now=job):
+        if known is not None and lacks_pods(known, now=job):
             self._incomplete.add(job.uid)
-        self._jobs[job.uid] = keepsake(job) if _over(job) else job
+        self._jobs[job.uid] = keepsake(job) if is_closed(job) else job
         self._drop_needless(job)
         self._on_change(job.uid)
         self._dependents.put(known, self._jobs[job.uid])
@@ -127,7 +128,7 @@ class JobStore:
         if pod.started is not None and (known is None or known.started is None):
             self._dependents.pod_started(pod.job_uid)
         if not pod.held and self._wants_pods(pod.job_uid):
-            pods[pod.uid] = _kept_pod(pod)
+            pods[pod.uid] = kept_pod(pod)
         elif not pod.held and self._settle(pod):
             del pods[pod.uid]
             self._keep(pod.job_uid, pods)
@@ -141,7 +142,7 @@ class JobStore:
         if last is not None and pod.resource_version < last.resource_version:
             pod = last
         job = self._jobs.get(pod.job_uid)
-        if job is not None and not _over(job) and not end_is_recorded(job=job, pod=pod):
+        if job is not None and not is_closed(job) and not end_is_recorded(job=job, pod=pod):
             pods[pod.uid] = msgspec.structs.replace(pod, gone=True)
         self._keep(pod.job_uid, pods)
         self._on_change(pod.job_uid)
@@ -184,8 +185,8 @@ class JobStore:
             self._pods.pop(job_uid, None)
 
     def _drop_needless(self, job: JobView) -> None:
-        over = _over(job)
-        wanted = not over or _keeps_pods(job)
+        over = is_closed(job)
+        wanted = not over or keeps_pods(job)
 
         def is_needed(pod: PodView) -> bool:
             if pod.held and not pod.gone:
@@ -199,12 +200,12 @@ class JobStore:
 
     def _wants_pods(self, job_uid: str) -> bool:
         job = self._jobs.get(job_uid)
-        return job is not None and _over(job) and _keeps_pods(job)
+        return job is not None and is_closed(job) and keeps_pods(job)
 
     def _settle(self, pod: PodView) -> bool:
         """Forget a released pod if nothing will ever be decided on it again; tell whether that is so."""
         job = self._jobs.get(pod.job_uid)
-        if job is not None and not _over(job):
+        if job is not None and not is_closed(job):
             if job.array is None or not end_is_recorded(job=job, pod=pod):
                 return False
             # Should an event bring it back after we forgot this, then as a pod whose end is on record: it is let go of again.
@@ -214,49 +215,3 @@ class JobStore:
             return False
         self._deleted.add(pod.uid)  # late events must not bring it back
         return True
-
-
-def _keeps_pods(job: JobView) -> bool:
-    """Tell whether the pods of the job, should it be over, must be known for as long as they exist."""
-    return job.retention.pods is not None and not job.deleting
-
-
-def _lacks_pods(before: JobView, *, now: JobView) -> bool:
-    """Tell whether pods were forgotten of a job that keeps them now that it is over."""
-    if not (_over(now) and _keeps_pods(now)):
-        return False
-    return not _keeps_pods(before) if _over(before) else now.array is not None
-
-
-def _kept_pod(pod: PodView) -> PodView:
-    """Give what must be known of a pod whose end is accounted for."""
-    return msgspec.structs.replace(pod, reason="", message="", waiting_reason="", waiting_message="", disruption="")
-
-
-def keepsake(job: JobView) -> JobView:
-    """Give what must be known of a job that is over: who it is, when and how it ended, and which pods its record names."""
-    attempts = tuple(
-        Attempt(number=attempt.number, pod_name="", pod_uid=attempt.pod_uid, outcome=attempt.outcome)
-        for attempt in job.status.attempts
-    )
-    status = JobStatus(
-        observed_generation=job.status.observed_generation,
-        phase=job.status.phase,
-        finished=job.status.finished,
-        attempts=attempts,
-        duplicate_of=job.status.duplicate_of,
-        array=_sets_alone(job.status.array),
-    )
-    array = None if job.array is None else msgspec.structs.replace(job.array, items=())
-    return msgspec.structs.replace(job, template=b"", status=status, array=array)
-
-
-def _sets_alone(record: ArrayRecord | None) -> ArrayRecord | None:
-    """Keep how far the tasks of an array came; other arrays may wait for them, task by task."""
-    if record is None:
-        return None
-    return ArrayRecord(succeeded=record.succeeded, failed=record.failed, started=record.started)
-
-
-def _over(job: JobView) -> bool:
-    return job.deleting or job.status.is_over
