@@ -5,17 +5,16 @@ The same order as for a single job (see ADR 0004): the intent is on record befor
 
 from typing import Final
 
-from podwright.core.array.going import RECORD_EVERY, After, running_tasks
 from podwright.core.array.look import Look, SortedPods
 from podwright.core.array.outcome import End
-from podwright.core.array.status import array_status
-from podwright.core.commands import Command, Decision, DeletePod
+from podwright.core.array.telling import RECORD_EVERY, After, running_tasks, status_after
+from podwright.core.commands import Decision
 from podwright.core.index_set import EMPTY
+from podwright.core.job import pod_end
 from podwright.core.job.ended import explain, phase_after
 from podwright.core.job.phase import Phase
 from podwright.core.job.stop import Stop, recorded_stop, stop_grace
 from podwright.core.job.write import write_status
-from podwright.core.view import PodView
 
 DECIDED_BY_ONE: Final = "TaskFailed"
 
@@ -65,43 +64,18 @@ def _stop_pods(look: Look, pods: SortedPods, *, after: After, stop: Stop, messag
     job = look.job
     due = look.recorded_at + RECORD_EVERY
     if recorded_stop(job) is not stop or (after.ends and look.now >= due):
-        status = array_status(
-            job=job,
-            array=look.array,
-            phase=Phase.STOPPING,
-            reason=str(stop),
-            message=message,
-            record=after.record,
-            ends=after.ends,
-            running=running_tasks(look, pods.live),
-            now=look.now,
-        )
+        running = running_tasks(look, pods.live)
+        status = status_after(look, after, phase=Phase.STOPPING, reason=str(stop), message=message, running=running)
         return Decision(commands=(write_status(job=job, status=status),))
     grace = stop_grace(job=job, stop=stop)
-    deletions = tuple(command for pod in pods.live for command in _delete(look, pod, grace=grace))
+    deletions = tuple(
+        command for pod in pods.live if pod.name not in look.changing for command in pod_end.end(pod, grace=grace)
+    )
     return Decision(commands=deletions, requeue_at=due if after.ends else None)
-
-
-def _delete(look: Look, pod: PodView, *, grace: int | None) -> tuple[Command, ...]:
-    shortens = grace is not None and (pod.deletion_grace or 0.0) > grace
-    if pod.name in look.changing or (pod.deletion_requested is not None and not shortens):
-        return ()
-    return (DeletePod(job_uid=pod.job_uid, namespace=pod.namespace, pod_name=pod.name, pod_uid=pod.uid, grace=grace),)
 
 
 def _write(
     look: Look, after: After, *, phase: Phase, reason: str, message: str, started: float | None = None
 ) -> Decision:
-    status = array_status(
-        job=look.job,
-        array=look.array,
-        phase=phase,
-        reason=reason,
-        message=message,
-        record=after.record,
-        ends=after.ends,
-        running=EMPTY,
-        now=look.now,
-        started=started,
-    )
+    status = status_after(look, after, phase=phase, reason=reason, message=message, running=EMPTY, started=started)
     return Decision(commands=(write_status(job=look.job, status=status),))

@@ -13,8 +13,9 @@ from podwright.core.array.look import Look, SortedPods, sort_pods
 from podwright.core.array.outcome import End, end_of
 from podwright.core.array.record import recorded
 from podwright.core.array.start import tasks_to_run
-from podwright.core.commands import Command, Decision, DeletePod, ReleasePod
-from podwright.core.job import invalid
+from podwright.core.array.telling import After
+from podwright.core.commands import Command, Decision
+from podwright.core.job import invalid, pod_end
 from podwright.core.job.decide import after_the_end, release_all
 from podwright.core.job.phase import Phase
 from podwright.core.job.stop import Stop, recorded_stop, wanted_stop
@@ -42,7 +43,7 @@ def _on_unfinished(look: Look, pods: SortedPods) -> Decision:
     job = look.job
     ends = _ends(look, pods)
     record = recorded(job=job, array=look.array, units=look.units, ends=ends, now=look.now)
-    after = going.After(ends=ends, record=record)
+    after = After(ends=ends, record=record)
     end = end_of(job=job, array=look.array, record=record) or _decided(look, ends)
     stop = wanted_stop(job=job, now=look.now)
     if stop is Stop.OUTCOME_DECIDED:
@@ -97,7 +98,5 @@ def _settle(look: Look, pod: PodView) -> tuple[Command, ...]:
     if not pod.held or pod.gone or pod.name in look.changing:
         return ()
     if pod.finished:
-        return (ReleasePod(job_uid=pod.job_uid, namespace=pod.namespace, pod_name=pod.name, pod_uid=pod.uid),)
-    if pod.deletion_requested is not None:
-        return ()
-    return (DeletePod(job_uid=pod.job_uid, namespace=pod.namespace, pod_name=pod.name, pod_uid=pod.uid),)
+        return (pod_end.release(pod),)
+    return pod_end.end(pod)

@@ -1,46 +1,33 @@
 """An array that goes on: start what may start, end what takes too long, record what has ended, tell what has changed."""
 
 from collections.abc import Sequence
-from typing import Final
 
 import msgspec
 
 from podwright.core.array import at_most_once
-from podwright.core.array.ends import UnitEnd
 from podwright.core.array.look import Look, SortedPods
 from podwright.core.array.start import Starts, startable, tasks_to_run
-from podwright.core.array.status import FAILURES_KEPT, array_status
-from podwright.core.array.units import units_of
-from podwright.core.commands import Command, CreatePod, Decision, DeletePod, WriteStatus
+from podwright.core.array.status import FAILURES_KEPT
+from podwright.core.array.telling import After, phase_and_reason, progress_status, record_or_tell
+from podwright.core.commands import Command, CreatePod, Decision
 from podwright.core.index_set import IndexSet
+from podwright.core.job import pod_end
 from podwright.core.job.attempt import ongoing, recorded_ending
 from podwright.core.job.avoidance import nodes_to_avoid
 from podwright.core.job.deadline import attempt_deadline, start_deadline, total_deadline
 from podwright.core.job.phase import Phase
 from podwright.core.job.refusal import ask_again_at
-from podwright.core.job.unfinished import SETTLE, must_not_wait, waiting_message
+from podwright.core.job.unfinished import must_not_wait, waiting_message
 from podwright.core.job.write import write_status
 from podwright.core.names import array_pod_name
-from podwright.core.view import ArrayRecord, JobStatus, PodPhase, PodView, RefusalKind
-
-RECORD_EVERY: Final = 1.0
-"""Seconds between two writes that only record ended attempts: their pods can wait, and one write records them all."""
-TELL_EVERY: Final = 10.0
-"""Seconds between two writes that only tell how many tasks run."""
-
-
-class After(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What the next write records: the attempts that ended, and the record with them counted in."""
-
-    ends: Sequence[UnitEnd]
-    record: ArrayRecord
+from podwright.core.view import PodView, RefusalKind
 
 
 def decide(look: Look, pods: SortedPods, *, after: After) -> Decision:
     """Decide on an array that neither ends nor is stopped."""
     if look.job.status.phase is Phase.SUSPENDED:
         # The new start of the total clock must be on record before anything runs.
-        status = _status(look, pods, after, phase=Phase.PENDING, reason="Resumed", started=look.now)
+        status = progress_status(look, pods, after, phase=Phase.PENDING, reason="Resumed", started=look.now)
         return Decision(commands=(write_status(job=look.job, status=status),))
     overdue, deadline = _overdue(look, pods.live)
     stuck = tuple(pod for pod in pods.live if must_not_wait(job=look.job, pod=pod) and not _is_ending(look, pod))
@@ -58,7 +45,7 @@ def decide(look: Look, pods: SortedPods, *, after: After) -> Decision:
         if intended.to_record or _must_withdraw(look):
             return _record_intent(look, pods, after, intended.to_record)
         creations = tuple(create_pod(look, unit) for unit in intended.units)
-    writes, next_write = _record_or_tell(look, pods, after, starting=bool(creations))
+    writes, next_write = record_or_tell(look, pods, after, starting=bool(creations))
     total = total_deadline(look.job)
     return Decision(
         commands=(*overdue, *writes, *creations),
@@ -67,16 +54,6 @@ def decide(look: Look, pods: SortedPods, *, after: After) -> Decision:
             default=None,
         ),
     )
-
-
-def running_tasks(look: Look, pods: Sequence[PodView]) -> IndexSet:
-    """Give the tasks of pods that have not ended."""
-    if look.array.pack == 1:
-        return IndexSet.of(pod.task_index for pod in pods)
-    running = IndexSet()
-    for pod in pods:
-        running = running | tasks_to_run(array=look.array, units=look.units, unit=pod.task_index)
-    return running
 
 
 def _overdue(look: Look, live: Sequence[PodView]) -> tuple[tuple[Command, ...], float | None]:
@@ -88,9 +65,7 @@ def _overdue(look: Look, live: Sequence[PodView]) -> tuple[tuple[Command, ...], 
         if deadline is None or pod.deletion_requested is not None or pod.name in look.changing:
             continue
         if look.now >= deadline:
-            deletions.append(
-                DeletePod(job_uid=pod.job_uid, namespace=pod.namespace, pod_name=pod.name, pod_uid=pod.uid)
-            )
+            deletions.append(pod_end.delete(pod))
         elif first is None or deadline < first:
             first = deadline
     return tuple(deletions), first
@@ -106,8 +81,8 @@ def _record_endings(look: Look, pods: SortedPods, after: After, *, stuck: Sequen
     places = FAILURES_KEPT - len(ongoing_before)
     if places <= 0:
         return Decision()
-    phase, reason = _phase(look, pods, After(ends=(), record=after.record), starting=False)
-    status = _status(look, pods, After(ends=(), record=look.units.record), phase=phase, reason=reason)
+    phase, reason = phase_and_reason(look, pods, After(ends=(), record=after.record), starting=False)
+    status = progress_status(look, pods, After(ends=(), record=look.units.record), phase=phase, reason=reason)
     endings = tuple(
         msgspec.structs.replace(
             ongoing(pod), index=pod.task_index, reason=pod.waiting_reason, message=waiting_message(pod)
@@ -132,9 +107,9 @@ def _record_intent(look: Look, pods: SortedPods, after: After, added: IndexSet) 
     kept = after.record.started - (at_most_once.to_withdraw(look) if _must_withdraw(look) else IndexSet())
     record = msgspec.structs.replace(after.record, started=kept | added)
     told = After(ends=after.ends, record=record)
-    phase, reason = _phase(look, pods, told, starting=True)
+    phase, reason = phase_and_reason(look, pods, told, starting=True)
     return Decision(
-        commands=(write_status(job=look.job, status=_status(look, pods, told, phase=phase, reason=reason)),)
+        commands=(write_status(job=look.job, status=progress_status(look, pods, told, phase=phase, reason=reason)),)
     )
 
 
@@ -172,70 +147,4 @@ def create_pod(look: Look, unit: int) -> CreatePod:
         tasks=tasks_to_run(array=look.array, units=look.units, unit=unit) if packed else IndexSet(),
         nodes_to_avoid=nodes_to_avoid(policy=job.failure_policy, attempts=own) if attempt else (),
         out_of_memory=look.units.history(unit).out_of_memory,
-    )
-
-
-def _record_or_tell(
-    look: Look, pods: SortedPods, after: After, *, starting: bool
-) -> tuple[tuple[WriteStatus, ...], float | None]:
-    phase, reason = _phase(look, pods, after, starting=starting)
-    if after.ends:
-        due = look.recorded_at + RECORD_EVERY
-        if look.now < due:
-            return (), due
-        status = _status(look, pods, after, phase=phase, reason=reason)
-        return (write_status(job=look.job, status=status),), None
-    status = look.job.status
-    if status.phase is not phase or status.reason != reason:
-        since = min((pod.created if pod.started is None else pod.started for pod in pods.live), default=look.now)
-        due = max(since, look.recorded_at) + SETTLE
-    elif status.array is None or status.array.running != running_tasks(look, pods.live):
-        due = look.recorded_at + TELL_EVERY
-    else:
-        return (), None
-    if look.now < due:
-        return (), due
-    status = _status(look, pods, after, phase=phase, reason=reason)
-    return (write_status(job=look.job, status=status, deferrable=True),), None
-
-
-def _phase(look: Look, pods: SortedPods, after: After, *, starting: bool) -> tuple[Phase, str]:
-    phase, reason = _phase_of_tasks(look, pods, after, starting=starting)
-    # What keeps the others from starting is more worth telling than that some run.
-    return phase, reason if look.refusal is None else look.refusal.reason
-
-
-def _phase_of_tasks(look: Look, pods: SortedPods, after: After, *, starting: bool) -> tuple[Phase, str]:
-    present = look.job.status.phase
-    if any(pod.phase is not PodPhase.PENDING for pod in pods.live):
-        return Phase.RUNNING, "TasksRunning"
-    if present is Phase.RUNNING and (pods.live or look.creating or starting):
-        return Phase.RUNNING, "TasksRunning"
-    if not (pods.live or look.creating or starting) and units_of(after.record).groups:
-        return Phase.RETRYING, "TasksFailed"
-    return (present if present is Phase.RUNNING else Phase.PENDING), "TasksPending"
-
-
-def _status(
-    look: Look, pods: SortedPods, after: After, *, phase: Phase, reason: str, started: float | None = None
-) -> JobStatus:
-    running = running_tasks(look, pods.live)
-    waiting = len(look.array.tasks) - len(after.record.succeeded) - len(after.record.failed) - len(running)
-    message = (
-        f"{len(after.record.succeeded)} tasks succeeded, {len(after.record.failed)} failed, "
-        f"{len(running)} in pods, {waiting} waiting"
-    )
-    if look.refusal is not None and reason == look.refusal.reason:
-        message = f"{look.refusal.message}; {message}"
-    return array_status(
-        job=look.job,
-        array=look.array,
-        phase=phase,
-        reason=reason,
-        message=message,
-        record=after.record,
-        ends=after.ends,
-        running=running,
-        now=look.now,
-        started=started,
     )

@@ -7,8 +7,8 @@ the state: a verdict is recorded, then its pod is released, then the next attemp
 
 from collections.abc import Sequence
 
-from podwright.core.commands import Command, ConfirmPod, CreatePod, Decision, DeleteJob, DeletePod, ReleasePod
-from podwright.core.job import ended, invalid, unfinished, unstarted
+from podwright.core.commands import Command, ConfirmPod, CreatePod, Decision, DeleteJob
+from podwright.core.job import ended, invalid, pod_end, unfinished, unstarted
 from podwright.core.job.at_most_once import recorded_intent, without_intent
 from podwright.core.job.attempt import current_number, recorded_end
 from podwright.core.job.avoidance import nodes_to_avoid
@@ -98,7 +98,7 @@ def _on_pods(
 
 def release_all(pods: Sequence[PodView]) -> tuple[Command, ...]:
     """Let go of all pods of a job that is gone or going: nothing is left to record their ends in."""
-    return tuple(_release(pod) for pod in pods if pod.held and not pod.gone)
+    return tuple(pod_end.release(pod) for pod in pods if pod.held and not pod.gone)
 
 
 def _on_current(
@@ -146,8 +146,8 @@ def _settle(*, job: JobView, pod: PodView) -> tuple[Command, ...]:
     if not pod.held or pod.gone:
         return ()
     if pod.finished or recorded_end(status=job.status, pod=pod):
-        return (_release(pod),)
-    return () if pod.deletion_requested is not None else (_delete(pod),)
+        return (pod_end.release(pod),)
+    return pod_end.end(pod)
 
 
 def after_the_end(*, job: JobView, pods: Sequence[PodView], now: float, keep_until: float) -> Decision:
@@ -167,23 +167,15 @@ def after_the_end(*, job: JobView, pods: Sequence[PodView], now: float, keep_unt
     unwanted = tuple(pod for pod in pods if pod.deletion_requested is None and not pod.gone)
     due = pods_expire_at(job) if unwanted else None
     if due is not None and now >= due:
-        return Decision(commands=tuple(_delete(pod, cleanup=True) for pod in unwanted), requeue_at=expires)
+        return Decision(commands=tuple(pod_end.delete(pod, cleanup=True) for pod in unwanted), requeue_at=expires)
     return Decision(requeue_at=_earliest(expires, due))
 
 
 def _let_go(*, job: JobView, pod: PodView) -> Command:
     if pod.finished or pod.deletion_requested is not None or recorded_end(status=job.status, pod=pod):
-        return _release(pod)
+        return pod_end.release(pod)
     # No attempt of a finished job may run: such a pod was never permitted by the record.
-    return _delete(pod)
-
-
-def _release(pod: PodView) -> ReleasePod:
-    return ReleasePod(job_uid=pod.job_uid, namespace=pod.namespace, pod_name=pod.name, pod_uid=pod.uid)
-
-
-def _delete(pod: PodView, *, cleanup: bool = False) -> DeletePod:
-    return DeletePod(job_uid=pod.job_uid, namespace=pod.namespace, pod_name=pod.name, pod_uid=pod.uid, cleanup=cleanup)
+    return pod_end.delete(pod)
 
 
 def _earliest(*times: float | None) -> float | None:

@@ -4,8 +4,8 @@ from typing import Final
 
 import msgspec
 
-from podwright.core.commands import Command, Decision, DeletePod
-from podwright.core.job import ended
+from podwright.core.commands import Command, Decision
+from podwright.core.job import ended, pod_end
 from podwright.core.job.attempt import MESSAGE_LIMIT, ongoing, recorded_ending
 from podwright.core.job.deadline import attempt_deadline, start_deadline
 from podwright.core.job.failure_policy import ends_wait, evidence_of_wait
@@ -31,13 +31,13 @@ def decide(*, job: JobView, pod: PodView, stop: Stop | None, now: float) -> Deci
     if stop is not None:
         return _stop(job=job, pod=pod, stop=stop, now=now)
     if recorded_ending(status=job.status, pod=pod) is not None:
-        return Decision(commands=_delete(pod=pod, grace=None))
+        return Decision(commands=pod_end.end(pod))
     if must_not_wait(job=job, pod=pod):
         return _end(job=job, pod=pod, now=now)
     clocks = (attempt_deadline(job=job, pod=pod), start_deadline(job=job, pod=pod))
     deadline = min((clock for clock in clocks if clock is not None), default=None)
     if deadline is not None and now >= deadline:
-        return Decision(commands=_delete(pod=pod, grace=None))
+        return Decision(commands=pod_end.end(pod))
     commands, visible_at = _report(job=job, pod=pod, now=now)
     times = [time for time in (deadline, visible_at) if time is not None]
     return Decision(commands=commands, requeue_at=min(times, default=None))
@@ -54,7 +54,7 @@ def _stop(*, job: JobView, pod: PodView, stop: Stop, now: float) -> Decision:
             attempt=ongoing(pod),
         )
         return Decision(commands=(write_status(job=job, status=status),))
-    return Decision(commands=_delete(pod=pod, grace=stop_grace(job=job, stop=stop)))
+    return Decision(commands=pod_end.end(pod, grace=stop_grace(job=job, stop=stop)))
 
 
 def must_not_wait(*, job: JobView, pod: PodView) -> bool:
@@ -84,14 +84,6 @@ def _end(*, job: JobView, pod: PodView, now: float) -> Decision:
 def waiting_message(pod: PodView) -> str:
     """Just as it is recorded, so that rules say the same before and after."""
     return redacted(pod.waiting_message)[:MESSAGE_LIMIT]
-
-
-def _delete(*, pod: PodView, grace: int | None) -> tuple[Command, ...]:
-    shortens = grace is not None and (pod.deletion_grace or 0.0) > grace
-    if pod.deletion_requested is not None and not shortens:
-        return ()
-    delete = DeletePod(job_uid=pod.job_uid, namespace=pod.namespace, pod_name=pod.name, pod_uid=pod.uid, grace=grace)
-    return (delete,)
 
 
 def _report(*, job: JobView, pod: PodView, now: float) -> tuple[tuple[Command, ...], float | None]:
