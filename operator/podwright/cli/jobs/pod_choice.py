@@ -13,8 +13,6 @@ from podwright.cli.errors import CommandError
 from podwright.cli.jobs.state import array_of, name_of, pack_of, tasks_of
 from podwright.core import names
 
-LABEL_TASK_INDEX = f"{names.GROUP}/task-index"
-
 
 @dataclass(frozen=True)
 class JobPod:
@@ -36,7 +34,7 @@ class JobPod:
         return cls(
             name=str(meta["name"]),
             namespace=str(meta.get("namespace", "")),
-            unit=_number(labels.get(LABEL_TASK_INDEX)),
+            unit=_number(labels.get(names.LABEL_TASK_INDEX)),
             attempt=_number(labels.get(names.LABEL_ATTEMPT)),
             phase=str((pod.get("status") or {}).get("phase", "")),
             containers=tuple(str(each.get("name", "")) for each in spec.get("containers") or ()),

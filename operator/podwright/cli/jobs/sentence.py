@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from podwright.cli.jobs.pod_choice import LABEL_TASK_INDEX
 from podwright.cli.jobs.state import array_of, finished, name_of, phase_of, recorded_set, spec_of, status_of
 from podwright.cli.printable import one_line
 from podwright.cli.times import local, seconds_of, span
+from podwright.core import names
 from podwright.core.index_set import IndexSet
 from podwright.core.job.phase import Phase
 
@@ -175,7 +175,7 @@ def _in_pods(facts: Facts, name: str) -> str:
     told += f", {len(failed)} failed ({_some(failed)})." if failed else "."
     if stuck:
         pod, problem = stuck[0]
-        index = one_line(((pod.get("metadata") or {}).get("labels") or {}).get(LABEL_TASK_INDEX, "?"))
+        index = one_line(((pod.get("metadata") or {}).get("labels") or {}).get(names.LABEL_TASK_INDEX, "?"))
         told += f" {len(stuck)} of the pods cannot start yet, such as {_name(pod)} (index {index}): {_stopped(problem)}"
     return told
 
