@@ -11,7 +11,7 @@ import msgspec
 from podwright.core.commands import ClaimKey, Command, CreatePod, DeleteJob, DeletePod, ReleasePod, WriteStatus
 from podwright.core.job.at_most_once import recorded_intent
 from podwright.core.job.refusal import ask_again_at, classify
-from podwright.core.view import PodView, Refusal
+from podwright.core.view import JobView, PodView, Refusal
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.decode import decode_metadata, decode_pod
 from podwright.kube.errors import StatusError, parse_status
@@ -37,9 +37,9 @@ class Answers:
         self._metrics = metrics
         self.backoff = Backoff()
 
-    def take(self, command: Command, *, result: Result, notes: Notes, now: float) -> None:
-        """Take in the result of one command."""
-        self._metrics.answered(command, result)
+    def take(self, command: Command, *, job: JobView | None, result: Result, notes: Notes, now: float) -> None:
+        """Take in the result of one command that was decided on this picture of the job."""
+        self._metrics.answered(command, result, before=job)
         if isinstance(command, CreatePod) and _surely_not_created(result):
             notes.pod_asked = False
             notes.intents.not_created(command.task_index)

@@ -104,7 +104,7 @@ class Issuer:
             rank=_rank(command),
             priority=0 if job is None else job.priority,
             refuse=functools.partial(self._refuse, command, job, tenure),
-            done=functools.partial(self._done, command),
+            done=functools.partial(self._done, command, job),
         )
         self._writer.submit(write)
 
@@ -117,12 +117,12 @@ class Issuer:
             return Refused.OVERTAKEN
         return None
 
-    def _done(self, command: Command, result: Result) -> None:
+    def _done(self, command: Command, job: JobView | None, result: Result) -> None:
         notes = self._notebook.of(command.job_uid)
         notes.end(command)
         if is_cleanup(command):
             self._cleanup.end()
-        self._answers.take(command, result=result, notes=notes, now=self._clock())
+        self._answers.take(command, job=job, result=result, notes=notes, now=self._clock())
         if isinstance(command, ClaimKey):
             self._keys.take_answer(command, result=result, notes=notes, now=self._clock())
             for uid in self._keys.end_turn(command.lease_name):

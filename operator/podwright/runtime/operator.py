@@ -131,6 +131,7 @@ class Operator:
             under_way=self._writer.under_way,
             limit=self._writer.limit,
             leading=self._leadership.held,
+            dead_letters=self.engine.store.dead_letters.by_namespace(),
         )
         return self.metrics.exposition()
 

@@ -14,6 +14,7 @@ import msgspec
 from podwright.core.job.dependency import Dependencies
 from podwright.core.recorded import end_is_recorded
 from podwright.core.view import JobView, PodView
+from podwright.store.dead_letters import DeadLetters
 from podwright.store.dependents import Dependents
 from podwright.store.keepsake import is_closed, keeps_pods, keepsake, kept_pod, lacks_pods
 from podwright.store.tombstones import Tombstones
@@ -22,9 +23,13 @@ _SETTLED_KNOWN: Final = 10_000  # pods of arrays, so many that late events of mo
 
 
 class JobStore:
-    """Jobs by uid, and the pods of each. `on_change` is told the uid of each job that must be looked at again."""
+    """Jobs by uid, and the pods of each. `on_change` is told the uid of each job that must be looked at again.
+
+    `dead_letters` counts them, for the metrics.
+    """
 
     def __init__(self, *, on_change: Callable[[str], None]) -> None:
+        self.dead_letters = DeadLetters()
         self._on_change = on_change
         self._jobs: dict[str, JobView] = {}
         self._pods: dict[str, dict[str, PodView]] = {}
@@ -83,6 +88,7 @@ class JobStore:
         if known is not None and lacks_pods(known, now=job):
             self._incomplete.add(job.uid)
         self._jobs[job.uid] = keepsake(job) if is_closed(job) else job
+        self.dead_letters.replace(known, job)
         self._drop_needless(job)
         self._on_change(job.uid)
         self._dependents.put(known, self._jobs[job.uid])
@@ -90,6 +96,7 @@ class JobStore:
     def remove_job(self, uid: str) -> None:
         """Take note that a job is gone; its pods stay until they are gone as well."""
         job = self._jobs.pop(uid, None)
+        self.dead_letters.replace(job, None)
         self._incomplete.discard(uid)
         self._deleted.add(uid)
         self._keep(uid, {pod.uid: pod for pod in self.pods(uid) if pod.held and not pod.gone})
