@@ -87,7 +87,7 @@ PROMISES: Final[Mapping[str, Promise]] = {
         outcomes=(Outcome.FAILED, Outcome.FAILED, Outcome.SUCCEEDED),
     ),
     "timeout": Promise(
-        story="takes too long, twice, and fails",
+        story="takes too long, twice, and becomes a dead letter",
         phase=Phase.FAILED,
         outcomes=(Outcome.FAILED, Outcome.FAILED),
     ),
