@@ -88,7 +88,7 @@ PROMISES: Final[Mapping[str, Promise]] = {
     ),
     "timeout": Promise(
         story="takes too long, twice, and becomes a dead letter",
-        phase=Phase.FAILED,
+        phase=Phase.DEAD_LETTERED,
         outcomes=(Outcome.FAILED, Outcome.FAILED),
     ),
     CANCELLED: Promise(story="is cancelled while it runs", phase=Phase.CANCELLED, outcomes=(Outcome.STOPPED,)),
