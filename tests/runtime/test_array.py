@@ -44,6 +44,8 @@ async def test_every_task_runs_once(world: World) -> None:
     assert status.get("attempts", []) == []
     assert created(world) == Counter({(index, 0): 1 for index in range(300)})
     assert len([r for r in world.writes if r.path.endswith("/status")]) <= 0.05 * 300
+    released = Counter(r.path for r in world.writes if r.method == "PATCH" and not r.path.endswith("/status"))
+    assert released.total() == len(released) == 300, "each pod is let go of once"
 
 
 async def test_no_more_pods_at_once_than_parallelism_allows(world: World) -> None:

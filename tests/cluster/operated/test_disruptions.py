@@ -113,7 +113,7 @@ def test_pods_deleted_by_hand(disrupted: Disrupted) -> None:
     disrupted.run()
     disrupted.each_pod(lambda path: disrupted.api.request("DELETE", path).expect())
     first = disrupted.replaced()
-    assert (first["outcome"], first["reason"], first["exitCode"]) == ("Failed", "Error", 143)
+    assert (first["outcome"], first["reason"], first["exitCode"]) == ("Failed", "DeletedWhileRunning", 143)
 
 
 def test_pods_deleted_by_force_on_a_node_that_may_still_run_them(disrupted: Disrupted) -> None:

@@ -25,10 +25,14 @@ from podwright.core.view import PodView, Refusal, RefusalKind
 def decide_array(look: Look) -> Decision:
     """Decide on one array."""
     job = look.job
+    # What is being written of a pod now must not be asked for again.
+    free = tuple(pod for pod in look.pods if pod.name not in look.changing)
     if job.deleting:
-        return Decision(commands=release_all(look.pods))
+        return Decision(commands=release_all(free))
     if job.status.is_over:
-        return after_the_end(job=job, pods=look.pods, now=look.now, keep_until=look.keep_until)
+        if look.changing and not any(pod.held and not pod.gone for pod in free):
+            return Decision()  # the answers ask for another look
+        return after_the_end(job=job, pods=free, now=look.now, keep_until=look.keep_until)
     if job.problem and not look.pods and not look.creating:
         refused = invalid.decide(job=job, pods=(), now=look.now, keep_until=look.keep_until)
         if refused is not None:
