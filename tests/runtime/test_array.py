@@ -2,13 +2,14 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
 from podwright.core.names import parse_pod_name
 from podwright.kube.client import Ambiguous, ApiResponse
 from podwright.kube.encode import ApiRequest
+from podwright.runtime.writer import Send
 from tests.runtime.world import World, decoded, started_world, until
 from tests.simulator.admission import Operation, Request
 from tests.simulator.deletion import DeleteOptions
@@ -17,7 +18,6 @@ from tests.simulator.kinds import POD
 from tests.simulator.storage import Key
 
 QUICK_RETRY = {"limit": 2, "initial": "10ms", "max": "10ms"}
-Send = Callable[[ApiRequest], Awaitable[ApiResponse]]
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """AtMostOnce in the running engine: which answers let a creation be made again, and what is given up instead."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,13 +10,13 @@ from podwright.core.names import pod_name
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.encode import ApiRequest
 from podwright.runtime import answers
+from podwright.runtime.writer import Send
 from tests.runtime.world import World, started_world, until
 from tests.simulator.admission import Operation, Request
 from tests.simulator.errors import forbidden
 from tests.simulator.kinds import POD
 from tests.simulator.storage import Key
 
-Send = Callable[[ApiRequest], Awaitable[ApiResponse]]
 ONCE: dict[str, Any] = {"deliveryMode": "AtMostOnce"}
 
 

@@ -1,18 +1,18 @@
 """Tidying up in the running engine: what goes when, and never too much of it at once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
 from podwright.kube.client import Ambiguous, ApiResponse
 from podwright.kube.encode import ApiRequest
 from podwright.runtime.cleanup import PLACES, Cleanup
+from podwright.runtime.writer import Send
 from tests.runtime.world import World, decoded, started_world, until
 from tests.simulator.kinds import BATCH_JOB, POD
 
 QUICK_RETRY = {"limit": 2, "initial": "10ms", "max": "10ms"}
-Send = Callable[[ApiRequest], Awaitable[ApiResponse]]
 
 
 @pytest.fixture

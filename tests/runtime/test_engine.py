@@ -3,7 +3,7 @@
 import asyncio
 import functools
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from podwright.core.names import pod_name
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.encode import ApiRequest
 from podwright.runtime.tenure import Tenure
+from podwright.runtime.writer import Send
 from tests.runtime.world import Object, World, decoded, started_world, until
 from tests.simulator.admission import Operation, Request
 from tests.simulator.errors import ApiError, forbidden
@@ -20,7 +21,6 @@ from tests.simulator.kinds import BATCH_JOB, POD
 from tests.simulator.storage import Key
 
 QUICK_RETRY = {"limit": 2, "initial": "10ms", "max": "10ms"}
-Send = Callable[[ApiRequest], Awaitable[ApiResponse]]
 
 
 @pytest.fixture

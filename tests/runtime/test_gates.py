@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -18,12 +18,12 @@ from podwright.kube.times import format_micro_time
 from podwright.runtime import keys
 from podwright.runtime.feeds import PodFeed
 from podwright.runtime.tenure import Tenure
+from podwright.runtime.writer import Send
 from tests.runtime.world import SYSTEM_NAMESPACE, Object, World, started_world, until
 from tests.simulator.deletion import DeleteOptions
 from tests.simulator.kinds import BATCH_JOB, LEASE, POD
 from tests.simulator.storage import Key
 
-Send = Callable[[ApiRequest], Awaitable[ApiResponse]]
 KEY = "order-4711"
 
 

@@ -1,15 +1,14 @@
 """What the metrics tell of jobs that a running engine has worked on."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
 from podwright.kube.client import Ambiguous, ApiResponse
 from podwright.kube.encode import ApiRequest
 from podwright.runtime.metrics import Metrics
+from podwright.runtime.writer import Send
 from tests.runtime.world import World, started_world, until
-
-Send = Callable[[ApiRequest], Awaitable[ApiResponse]]
 
 
 @pytest.fixture

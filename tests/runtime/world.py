@@ -26,7 +26,7 @@ from podwright.runtime.keys import Keys
 from podwright.runtime.metrics import Metrics
 from podwright.runtime.reads import Reads
 from podwright.runtime.tenure import Tenure
-from podwright.runtime.writer import Writer
+from podwright.runtime.writer import Send, Writer
 from tests.simulator.api import Api
 from tests.simulator.deletion import DeleteOptions
 from tests.simulator.garbage import GarbageCollector
@@ -38,7 +38,7 @@ from tests.simulator.storage import Key
 USER = "operator"
 SYSTEM_NAMESPACE = "podwright-system"
 Object = dict[str, Any]
-Fault = Callable[[ApiRequest, Callable[[ApiRequest], Awaitable[ApiResponse]]], Awaitable[ApiResponse]]
+Fault = Callable[[ApiRequest, Send], Awaitable[ApiResponse]]
 
 
 class GrantedTenures:
