@@ -97,7 +97,7 @@ class BatchJobStatus(msgspec.Struct, gc=False, rename="camel"):
     attempts: list[AttemptStatus] | None = None
     conditions: list[ConditionStatus] | None = None
     array: ArrayStatus | None = None
-    outputs: msgspec.Raw | None = None
+    outputs: msgspec.Raw = msgspec.Raw(b"null")  # in a union with None no object would be accepted
     artifacts: list[Artifact] | None = None
     duplicate_of: str = ""
 
@@ -123,7 +123,7 @@ def status_view(status: BatchJobStatus) -> JobStatus:
         attempts=tuple([_attempt(attempt) for attempt in status.attempts or ()]),
         conditions=tuple([_condition(condition, message) for condition in status.conditions or ()]),
         array=None if status.array is None else _array(status.array),
-        outputs="" if status.outputs is None else bytes(status.outputs).decode(),
+        outputs="" if bytes(status.outputs) == b"null" else bytes(status.outputs).decode(),
         artifacts=tuple([(artifact.name, artifact.url) for artifact in status.artifacts or ()]),
         duplicate_of=status.duplicate_of,
     )

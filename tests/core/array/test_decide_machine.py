@@ -1,7 +1,8 @@
 """One array under everything that can happen to it in any order, on a virtual clock.
 
 The world is that of the machine for single jobs, with many tasks: a tiny API server for one job and its pods, an operator that
-sees pods late, dies between or after writes and forgets what it held in memory.
+sees pods late, dies between or after writes and forgets what it held in memory. Tasks may be packed: then pods end with reports that
+are whole, cut short, missing or lies.
 """
 
 import itertools
@@ -13,13 +14,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from podwright.core.array.decide import decide_array
+from podwright.core.array.units import open_tasks
 from podwright.core.commands import Command, ConfirmPod, CreatePod, Decision, DeletePod, ReleasePod, WriteStatus
+from podwright.core.index_set import EMPTY, IndexSet
 from podwright.core.job.phase import require_transition
 from podwright.core.names import parse_pod_name
 from podwright.core.spec import CancelMode, DeliveryMode, RetryPolicy
 from podwright.core.view import ArrayRecord, JobView, PodPhase, PodView
 from tests.builders import CREATED, finished, running
 from tests.core.array.builders import array_job, look_at, make_array, unit_pod
+from tests.core.array.pack_ends import PackEnd, any_end
 
 CODES = st.sampled_from([0, 0, 1, 137])
 
@@ -39,6 +43,11 @@ class OneArray(RuleBasedStateMachine):
         self.written_at = 0.0
         self.intended: set[int] = set()
         self.succeeded: set[int] = set()
+        self.given: dict[str, IndexSet] = {}
+        self.done = EMPTY
+        self.runs: Counter[int] = Counter()
+        self.failures: Counter[int] = Counter()
+        self.last_words = "done"
 
     @initialize(
         limit=st.integers(0, 2),
@@ -49,6 +58,8 @@ class OneArray(RuleBasedStateMachine):
         success_count=st.sampled_from([None, None, 1, 3]),
         sequential=st.sampled_from([False, False, True]),
         delivery=st.sampled_from(DeliveryMode),
+        pack=st.sampled_from([1, 1, 2, 3]),
+        last_words=st.sampled_from(["done", "done", "silence", "a lie"]),
     )
     def submit(
         self,
@@ -60,14 +71,18 @@ class OneArray(RuleBasedStateMachine):
         success_count: int | None,
         sequential: bool,
         delivery: DeliveryMode,
+        pack: int,
+        last_words: str,
     ) -> None:
         """A user creates the job."""
+        self.last_words = last_words
         array = make_array(
             size,
             parallelism=parallelism,
             most_failed=most_failed,
             success_count=success_count,
             sequential=sequential,
+            pack=pack,
         )
         self.job = array_job(array, retry=RetryPolicy(limit=limit), attempt_timeout=attempt, delivery=delivery)
 
@@ -80,6 +95,8 @@ class OneArray(RuleBasedStateMachine):
         pod = data.draw(st.sampled_from([pod for pod in self.pods.values() if not pod.finished]))
         if pod.phase is PodPhase.PENDING and pod.deletion_requested is None:
             self._start(pod)
+        elif self._packed and pod.phase is PodPhase.RUNNING:
+            self._end_pack(pod, any_end(self.given[pod.name], data.draw))
         else:
             self._store(finished(pod, at=self.now, exit_code=143 if pod.deletion_requested is not None else code))
 
@@ -90,12 +107,27 @@ class OneArray(RuleBasedStateMachine):
         self._delete(data.draw(st.sampled_from(list(self.pods.values()))), grace=30)
 
     @rule(data=st.data())
+    @precondition(lambda self: any(pod.phase is PodPhase.RUNNING for pod in self.pods.values()))
+    def a_running_pod_is_evicted(self, data: st.DataObject) -> None:
+        """The platform takes a node's place for others; a pack may have done a part of its work."""
+        pod = data.draw(st.sampled_from([pod for pod in self.pods.values() if pod.phase is PodPhase.RUNNING]))
+        self._delete(pod, grace=30)
+        evicted = msgspec.structs.replace(self.pods[pod.name], disruption="EvictionByEvictionAPI")
+        if self._packed:
+            end = any_end(self.given[pod.name], data.draw)
+            self._end_pack(evicted, msgspec.structs.replace(end, exit_code=end.exit_code or 143))
+        else:
+            self._store(finished(evicted, at=self.now, exit_code=143))
+
+    @rule(data=st.data())
     @precondition(lambda self: any(not pod.finished for pod in self.pods.values()))
     def somebody_strips_the_finalizer_and_forces_the_deletion(self, data: st.DataObject) -> None:
         """A pod vanishes without a trace. Under AtLeastOnce it must have been seen, else its attempt is taken for new."""
         pod = data.draw(st.sampled_from([pod for pod in self.pods.values() if not pod.finished]))
         if self.job.delivery is DeliveryMode.AT_LEAST_ONCE:
             self.cache[pod.name] = pod
+        if pod.phase is PodPhase.RUNNING:
+            self.runs.update(self.given[pod.name])
         del self.pods[pod.name]
         if self.job.delivery is DeliveryMode.AT_LEAST_ONCE:
             self.watch_delivers()
@@ -156,8 +188,18 @@ class OneArray(RuleBasedStateMachine):
     def at_most_once_is_at_most_once(self) -> None:
         """Under AtMostOnce no task is ever started a second time, under whatever number."""
         if self.job.delivery is DeliveryMode.AT_MOST_ONCE:
-            started = Counter(unit for unit, _ in self.starts)
-            assert all(count == 1 for count in started.values()), self.starts
+            assert all(count == 1 for count in self.runs.values()), self.runs
+            if not self._packed:
+                started = Counter(unit for unit, _ in self.starts)
+                assert all(count == 1 for count in started.values()), self.starts
+
+    @invariant()
+    def failures_are_bounded(self) -> None:
+        """I5: no task is tried again that was told to have failed more often than the limit says."""
+        limit = self.job.retry.limit
+        assert all(count <= limit + 1 for count in self.failures.values()), self.failures
+        record = self.job.status.array or ArrayRecord()
+        assert all(group.failed <= limit for group in (*record.retries, *record.task_failures)), record
 
     @invariant()
     def at_most_one_pod_of_a_task_may_run(self) -> None:
@@ -179,7 +221,8 @@ class OneArray(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Let the faults stop: the job must end, let go of its pods, and then be left alone (I3, I7, I12)."""
         self._edit(suspend=False)
-        for _ in range(400):
+        for round_number in range(400):
+            assert round_number < 399, "the operator never comes to rest"
             self.watch_delivers()
             decision = self._decide()
             for command in decision.commands:
@@ -189,7 +232,7 @@ class OneArray(RuleBasedStateMachine):
                 if not pod.finished:
                     if pod.phase is PodPhase.PENDING:
                         self._start(pod)
-                    self._store(finished(self.pods[pod.name], at=self.now, exit_code=0))
+                    self._end_in_the_end(self.pods[pod.name])
             if idle and decision.requeue_at is None:
                 break
             if idle and decision.requeue_at is not None:
@@ -203,6 +246,42 @@ class OneArray(RuleBasedStateMachine):
         self.every_attempt_starts_at_most_once()
         self.the_record_is_true()
 
+    # Packs.
+
+    @property
+    def _packed(self) -> bool:
+        return self.job.array is not None and self.job.array.pack > 1
+
+    def _end_pack(self, pod: PodView, end: PackEnd) -> None:
+        self.succeeded |= set(end.succeeded)
+        self.failures.update(end.failed)
+        self.runs.update(end.ran)
+        if end.true:
+            self.done |= end.succeeded
+        self._store(finished(pod, at=self.now, exit_code=end.exit_code, message=end.message))
+
+    def _end_in_the_end(self, pod: PodView) -> None:
+        """After the faults: all goes well, or the image is such that the pods always end well and never say so."""
+        tasks = self.given[pod.name]
+        words = {
+            "done": PackEnd(exit_code=0, message=f"podwright pack: succeeded {tasks}.", ran=tasks, succeeded=tasks),
+            "silence": PackEnd(exit_code=0, message="", ran=tasks),
+            "a lie": PackEnd(exit_code=0, message="podwright pack: succeeded 98-99.", ran=tasks),
+        }
+        if self._packed:
+            self._end_pack(pod, words[self.last_words])
+        else:
+            self._store(finished(pod, at=self.now, exit_code=0))
+
+    def _give(self, command: CreatePod) -> None:
+        assert self.job.array is not None
+        tasks = command.tasks if self._packed else IndexSet.of([command.task_index])
+        assert tasks, "a pod without tasks"
+        assert not tasks & self.done, "a task that a true report called done was to run again"
+        assert not tasks - open_tasks(array=self.job.array, record=self.job.status.array or ArrayRecord())
+        # A creation of unknown outcome is repeated: its pod must be told the same, whoever made it.
+        assert self.given.setdefault(command.pod_name, tasks) == tasks
+
     # The tiny API server.
 
     def _decide(self) -> Decision:
@@ -215,6 +294,7 @@ class OneArray(RuleBasedStateMachine):
         match command:
             case CreatePod():
                 self.intended.discard(command.task_index)
+                self._give(command)
                 if command.pod_name not in self.pods:
                     pod = unit_pod(self.job, command.task_index, attempt=command.attempt, uid=f"pod-{next(self.uids)}")
                     self._store(msgspec.structs.replace(pod, created=self.now))
@@ -261,7 +341,7 @@ class OneArray(RuleBasedStateMachine):
         self._store(running(pod, at=self.now))
 
     def _store(self, pod: PodView) -> None:
-        if pod.phase is PodPhase.SUCCEEDED:
+        if pod.phase is PodPhase.SUCCEEDED and not self._packed:
             self.succeeded.add(pod.task_index)
         self.pods[pod.name] = msgspec.structs.replace(pod, resource_version=next(self.versions))
 

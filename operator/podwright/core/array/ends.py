@@ -1,5 +1,7 @@
 """What an ended pod says about the tasks that it ran. Pure reading; `record` counts it."""
 
+from typing import Final
+
 import msgspec
 
 from podwright.core.index_set import EMPTY, IndexSet
@@ -11,7 +13,9 @@ from podwright.core.job.verdict import Verdict, verdict_on, verdict_without_pod
 from podwright.core.names import array_pod_name
 from podwright.core.pack.report import NOTHING, is_report, parse_report
 from podwright.core.spec import FailureAction
-from podwright.core.view import Budget, FailedContainer, JobView, PodView, Refusal
+from podwright.core.view import Budget, FailedContainer, JobView, Outcome, PodView, Refusal
+
+UNTOLD: Final = "TasksUntold"
 
 
 class UnitEnd(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -70,11 +74,25 @@ def _pack_end(*, job: JobView, pod: PodView, verdict: Verdict, tasks: IndexSet) 
         if indexes:
             known = known | indexes
             end = _with_failures(end, job=job, pod=pod, words=words, code=code, indexes=indexes)
+    if verdict.attempt.outcome is Outcome.SUCCEEDED and tasks - report.succeeded:
+        verdict = _untold(job=job, verdict=verdict)
+        end = msgspec.structs.replace(end, verdict=verdict)
     # A pack that was ended from outside pays as a whole; one that ended by itself has told all there is to tell.
     if known and verdict.attempt.budget is Budget.USER and not tasks - known - report.unstarted:
         return msgspec.structs.replace(end, reported=True)
     fatal = end.fatal or (_fatal(f"pack {end.unit}", verdict.attempt.reason, verdict.action, verdict.rule))
     return msgspec.structs.replace(end, fatal=fatal if verdict.failed else end.fatal)
+
+
+def _untold(*, job: JobView, verdict: Verdict) -> Verdict:
+    """Judge a pod that ended well and did not say that all its tasks did: a failure, or it would be repeated for ever."""
+    failed = msgspec.structs.replace(
+        verdict.attempt,
+        outcome=Outcome.FAILED,
+        reason=UNTOLD,
+        message="the pod ended with exit code 0, but its termination message doesn't say that all its tasks succeeded",
+    )
+    return verdict_without_pod(job=job, attempt=failed)
 
 
 def _with_failures(end: UnitEnd, *, job: JobView, pod: PodView, words: str, code: int, indexes: IndexSet) -> UnitEnd:

@@ -54,6 +54,9 @@ def startable(
             _take(chosen, group.indexes & waiting, busy=busy, places=places)
     if not is_full(array=array, record=units.record):
         _take(chosen, waiting - tried, busy=busy, places=places)
+    elif not busy and not tried:
+        # Nothing that runs will make room, as when tasks wait for those of another array: only the waiting ones can close gaps.
+        _take(chosen, waiting - tried, busy=busy, places=min(places, 1))
     return Starts(units=tuple(chosen), next_due=next_due)
 
 
