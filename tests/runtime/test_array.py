@@ -180,6 +180,24 @@ async def test_a_refused_quota_delays_without_counting(world: World) -> None:
     assert (world.status()["phase"], world.status().get("failedCount", 0)) == ("Succeeded", 0)
 
 
+async def test_a_quota_that_allows_nothing_at_all_is_told(world: World) -> None:
+    """There is no pod then whose age could say when it is time to tell."""
+    full = True
+
+    def refuse(request: Request) -> None:
+        if full and request.operation is Operation.CREATE and request.kind is POD:
+            raise forbidden("pods", request.name, "exceeded quota: q, used: pods=0")
+
+    world.api.rules.append(refuse)
+    world.submit(array={"size": 3})
+    await until(lambda: world.status().get("reason") == "QuotaExceeded")
+    assert (world.status()["phase"], world.status()["attemptCount"]) == ("Pending", 0)
+    assert "exceeded quota: q" in world.status()["message"]
+    full = False
+    await until(world.is_over, seconds=30)
+    assert (world.status()["phase"], world.status()["attemptCount"]) == ("Succeeded", 3)
+
+
 async def test_a_vanished_pod_is_lost_and_replaced(world: World) -> None:
     world.kubelet.pause()
     world.submit(array={"size": 2}, retry=QUICK_RETRY)

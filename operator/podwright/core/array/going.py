@@ -187,7 +187,11 @@ def _record_or_tell(
         return (write_status(job=look.job, status=status),), None
     status = look.job.status
     if status.phase is not phase or status.reason != reason:
-        since = min((pod.created if pod.started is None else pod.started for pod in pods.live), default=look.now)
+        asked = starting or bool(look.creating)
+        none = (
+            look.now if asked else look.job.created
+        )  # without a pod there is no more to wait for: a refusal must be told
+        since = min((pod.created if pod.started is None else pod.started for pod in pods.live), default=none)
         due = max(since, look.recorded_at) + SETTLE
     elif status.array is None or status.array.running != running_tasks(look, pods.live):
         due = look.recorded_at + TELL_EVERY
