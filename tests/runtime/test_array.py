@@ -231,3 +231,22 @@ async def test_a_forbidden_pod_fails_the_array_in_the_servers_words(world: World
     assert (world.status()["phase"], world.status()["reason"]) == ("Failed", "PodRejected")
     assert 'violates PodSecurity "restricted"' in world.status()["message"]
     assert sum(created(world).values()) <= 20
+
+
+async def test_pods_whose_owner_reference_is_taken_away_are_still_the_jobs(world: World) -> None:
+    world.kubelet.pause()
+    world.submit(array={"size": 2})
+    await until(lambda: len(world.pod_objects()) == 2)
+    for pod in world.pod_objects():
+        name = pod["metadata"]["name"]
+        world.api.update(
+            POD,
+            Key("default", name),
+            lambda pod: {**pod, "metadata": {**pod["metadata"], "ownerReferences": []}},
+            user="user",
+            subresource="",
+            by_put=False,
+        )
+        world.end_pod(name, exit_code=0)
+    await until(world.is_over, seconds=10)
+    assert (world.status()["phase"], world.status()["attemptCount"]) == ("Succeeded", 2)
