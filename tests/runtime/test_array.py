@@ -188,6 +188,24 @@ async def test_a_refused_quota_delays_without_counting(world: World) -> None:
     assert (world.status()["phase"], world.status().get("failedCount", 0)) == ("Succeeded", 0)
 
 
+async def test_a_quota_that_allows_nothing_at_all_is_told(world: World) -> None:
+    """There is no pod then whose age could say when it is time to tell."""
+    full = True
+
+    def refuse(request: Request) -> None:
+        if full and request.operation is Operation.CREATE and request.kind is POD:
+            raise forbidden("pods", request.name, "exceeded quota: q, used: pods=0")
+
+    world.api.rules.append(refuse)
+    world.submit(array={"size": 3})
+    await until(lambda: world.status().get("reason") == "QuotaExceeded")
+    assert (world.status()["phase"], world.status()["attemptCount"]) == ("Pending", 0)
+    assert "exceeded quota: q" in world.status()["message"]
+    full = False
+    await until(world.is_over, seconds=30)
+    assert (world.status()["phase"], world.status()["attemptCount"]) == ("Succeeded", 3)
+
+
 async def test_a_vanished_pod_is_lost_and_replaced(world: World) -> None:
     world.kubelet.pause()
     world.submit(array={"size": 2}, retry=QUICK_RETRY)
@@ -221,3 +239,22 @@ async def test_a_forbidden_pod_fails_the_array_in_the_servers_words(world: World
     assert (world.status()["phase"], world.status()["reason"]) == ("Failed", "PodRejected")
     assert 'violates PodSecurity "restricted"' in world.status()["message"]
     assert sum(created(world).values()) <= 20
+
+
+async def test_pods_whose_owner_reference_is_taken_away_are_still_the_jobs(world: World) -> None:
+    world.kubelet.pause()
+    world.submit(array={"size": 2})
+    await until(lambda: len(world.pod_objects()) == 2)
+    for pod in world.pod_objects():
+        name = pod["metadata"]["name"]
+        world.api.update(
+            POD,
+            Key("default", name),
+            lambda pod: {**pod, "metadata": {**pod["metadata"], "ownerReferences": []}},
+            user="user",
+            subresource="",
+            by_put=False,
+        )
+        world.end_pod(name, exit_code=0)
+    await until(world.is_over, seconds=10)
+    assert (world.status()["phase"], world.status()["attemptCount"]) == ("Succeeded", 2)

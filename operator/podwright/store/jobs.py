@@ -125,6 +125,7 @@ class JobStore:
 
     def put_pod(self, pod: PodView) -> None:
         """Take in a pod of one of our jobs unless a newer picture of it, or its deletion, is known."""
+        pod = self._identified(pod)
         if not pod.job_uid or pod.uid in self._deleted or pod.uid in self._settled:
             return
         pods = self._pods.setdefault(pod.job_uid, {})
@@ -143,6 +144,7 @@ class JobStore:
 
     def remove_pod(self, pod: PodView) -> None:
         """Take note that a pod is gone. If its end is not on record yet, keep it as gone until it is."""
+        pod = self._identified(pod)
         self._deleted.add(pod.uid)
         pods = dict(self._pods.get(pod.job_uid, {}))
         last = pods.pop(pod.uid, None)
@@ -153,6 +155,17 @@ class JobStore:
             pods[pod.uid] = msgspec.structs.replace(pod, gone=True)
         self._keep(pod.job_uid, pods)
         self._on_change(pod.job_uid)
+
+    def _identified(self, pod: PodView) -> PodView:
+        """Give a pod that lost its owner reference as the job's that it was known to be of: whose it is can't change."""
+        if pod.job_uid:
+            return pod
+        known = next((pods[pod.uid] for pods in self._pods.values() if pod.uid in pods), None)
+        if known is None:
+            return pod
+        return msgspec.structs.replace(
+            pod, job_uid=known.job_uid, job_name=known.job_name, task_index=known.task_index, attempt=known.attempt
+        )
 
     def remove_pod_by_uid(self, uid: str) -> None:
         """Take note that a pod is gone of which only the uid is known."""

@@ -96,7 +96,9 @@ def record_or_tell(
         return (write_status(job=look.job, status=status),), None
     status = look.job.status
     if status.phase is not phase or status.reason != reason:
-        since = min((pod.created if pod.started is None else pod.started for pod in pods.live), default=look.now)
+        # Without any pod, under way or not, there is nothing to wait for: what keeps it from starting must be told.
+        idle = look.now if starting or look.creating else look.job.created
+        since = min((pod.created if pod.started is None else pod.started for pod in pods.live), default=idle)
         due = max(since, look.recorded_at) + SETTLE
     elif status.array is None or status.array.running != running_tasks(look, pods.live):
         due = look.recorded_at + TELL_EVERY
