@@ -14,7 +14,7 @@ from podwright.core.index_set import IndexSet
 from podwright.core.job.phase import Phase
 from podwright.core.spec import ArraySpec
 from podwright.core.view import ArrayRecord, RetryGroup
-from podwright.kube.encode import status_fields
+from podwright.kube.status_encoding import status_fields
 from tests.builders import make_job as make_view
 from tests.cluster.api import MERGE, OPERATOR
 from tests.cluster.operated.test_refusals import pod_creations
