@@ -1,5 +1,7 @@
 """Index sets: the text form, and that they behave as the sets that they stand for."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,3 +54,11 @@ def test_set_algebra(left: frozenset[int], right: frozenset[int]) -> None:
 def test_a_million_indexes_take_one_range() -> None:
     tasks = IndexSet.up_to(1_000_000)
     assert (tasks.ranges, len(tasks), IndexSet.up_to(0)) == (((0, 999_999),), 1_000_000, EMPTY)
+
+
+def test_taking_away_a_scattered_set_costs_by_what_is_left_not_by_its_size() -> None:
+    scattered = IndexSet.of(range(0, 200_000, 2))
+    began = time.process_time()
+    for index in range(100_000, 104_000):
+        assert bool(IndexSet.of([index]) - scattered) is (index % 2 == 1)
+    assert time.process_time() - began < 2.0, "each of them must not walk through all ranges"

@@ -83,11 +83,11 @@ class IndexSet(msgspec.Struct, frozen=True, gc=False, repr_omit_defaults=True):
         if not other.ranges or not self.ranges:
             return self
         kept: list[tuple[int, int]] = []
-        position = 0
         for low, high in self.ranges:
-            while position < len(other.ranges) and other.ranges[position][1] < low:
-                position += 1
-            start, look = low, position
+            # Mostly few indexes are taken from, and many ranges away: look for the first that matters.
+            start, look = low, max(0, bisect_right(other.ranges, (low, _BEYOND)) - 1)
+            if other.ranges[look][1] < low:
+                look += 1
             while look < len(other.ranges) and other.ranges[look][0] <= high:
                 if other.ranges[look][0] > start:
                     kept.append((start, other.ranges[look][0] - 1))
