@@ -134,6 +134,8 @@ async def test_a_suspended_array_goes_on_where_it_was(world: World) -> None:
     world.kubelet.pause()
     world.edit(suspend=False)
     await until(lambda: created(world) == Counter({(i, n): 1 for i in range(3) for n in range(2)}))
+    # What was asked for need not be there yet; the pods of the first attempts are gone.
+    await until(lambda: len([pod for pod in world.pod_objects() if pod["metadata"]["name"].endswith("-1")]) == 3)
     for pod in world.pod_objects():
         if parse_pod_name(pod["metadata"]["name"])[1] == 1:  # type: ignore[index]  # ours all have such names
             world.end_pod(pod["metadata"]["name"], exit_code=0)
