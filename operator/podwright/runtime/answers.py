@@ -11,7 +11,7 @@ import msgspec
 from podwright.core.commands import ClaimKey, Command, CreatePod, DeleteJob, DeletePod, ReleasePod, WriteStatus
 from podwright.core.job.at_most_once import recorded_intent
 from podwright.core.job.refusal import ask_again_at, classify
-from podwright.core.view import JobView, PodView, Refusal
+from podwright.core.view import JobView, PodView, Refusal, RefusalKind
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.decode import decode_metadata, decode_pod
 from podwright.kube.errors import StatusError, parse_status
@@ -62,7 +62,8 @@ class Answers:
     def _success(self, command: Command, *, body: bytes, notes: Notes, now: float) -> None:
         match command:
             case CreatePod():
-                notes.refusal = None
+                if notes.refusal is not None and notes.refusal.kind is not RefusalKind.PERMANENT:
+                    notes.refusal = None  # one that lasts ends the job, whatever became of other tasks' pods
                 notes.missing.pop(command.pod_name, None)
                 self._created(command, body=body, now=now)
             case WriteStatus():

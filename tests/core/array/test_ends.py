@@ -39,3 +39,17 @@ def test_rules_may_name_such_an_end() -> None:
     assert end("", exit_code=0, rule=rule).fatal == (
         f"pack 0 failed ({UNTOLD}), which spec.failurePolicy.rules[0] makes the end of the job"
     )
+
+
+IGNORE_ERRORS = FailureRule(action=FailureAction.IGNORE, reasons=frozenset({"Error"}))
+
+
+def test_what_befell_a_pack_is_ignored_for_the_tasks_that_it_befell() -> None:
+    told = end("podwright pack: started 2; succeeded 0.", exit_code=137, rule=IGNORE_ERRORS)
+    assert (told.succeeded, told.unstarted) == (IndexSet.of([0, 1]), IndexSet.of([2]))
+
+
+def test_a_pack_that_told_nothing_is_not_called_done_by_a_rule() -> None:
+    told = end("", exit_code=137, rule=IGNORE_ERRORS)
+    assert told.succeeded == IndexSet()
+    assert (told.verdict.attempt.budget, told.verdict.succeeded) == (Budget.USER, False)

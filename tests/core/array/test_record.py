@@ -137,3 +137,10 @@ class TestPacks:
         record = count(told, array=self.array, retry=RetryPolicy(limit=0))
         assert (str(record.failed), record.task_failures) == ("1", ())
         assert [(str(group.indexes), group.failed) for group in record.retries] == [("0", 0)]
+
+    def test_tasks_that_never_started_do_not_fail_with_their_pack_unless_none_did(self) -> None:
+        lost = end(0, FAILED, Budget.USER, succeeded=IndexSet.parse("0"), unstarted=IndexSet.parse("3-4"))
+        record = count(lost, array=self.array, retry=RetryPolicy(limit=0))
+        assert (str(record.failed), [str(group.indexes) for group in record.retries]) == ("1-2", ["0"])
+        none = end(0, FAILED, Budget.USER, unstarted=IndexSet.parse("0-4"))
+        assert str(count(none, array=self.array, retry=RetryPolicy(limit=0)).failed) == "0-4"

@@ -77,11 +77,23 @@ def _pack_end(*, job: JobView, pod: PodView, verdict: Verdict, tasks: IndexSet) 
     if verdict.attempt.outcome is Outcome.SUCCEEDED and tasks - report.succeeded:
         verdict = _untold(job=job, verdict=verdict)
         end = msgspec.structs.replace(end, verdict=verdict)
+    if verdict.failed and verdict.action is FailureAction.IGNORE:
+        return _ignored(end, tasks=tasks, known=known, told=is_report(pod.message))
     # A pack that was ended from outside pays as a whole; one that ended by itself has told all there is to tell.
     if known and verdict.attempt.budget is Budget.USER and not tasks - known - report.unstarted:
         return msgspec.structs.replace(end, reported=True)
     fatal = end.fatal or (_fatal(f"pack {end.unit}", verdict.attempt.reason, verdict.action, verdict.rule))
     return msgspec.structs.replace(end, fatal=fatal if verdict.failed else end.fatal)
+
+
+def _ignored(end: UnitEnd, *, tasks: IndexSet, known: IndexSet, told: bool) -> UnitEnd:
+    """Ignore what befell a whole pack: for the tasks that it befell. Which those are only its report can tell."""
+    if told:
+        return msgspec.structs.replace(end, succeeded=end.succeeded | (tasks - known - end.unstarted))
+    # Without one, nothing says that any task ran: it is a failure like any other.
+    attempt = msgspec.structs.replace(end.verdict.attempt, budget=Budget.USER)
+    verdict = msgspec.structs.replace(end.verdict, attempt=attempt, action=FailureAction.RETRY)
+    return msgspec.structs.replace(end, verdict=verdict)
 
 
 def _untold(*, job: JobView, verdict: Verdict) -> Verdict:

@@ -63,7 +63,7 @@ class _Tally:
         if self._job.delivery is DeliveryMode.AT_MOST_ONCE:
             over = EMPTY if may_start_again(verdict.attempt) else left - end.unstarted
         elif verdict.failed and self._gives_up(end, counts):
-            over = left
+            over = (left - end.unstarted) or left  # a task that never started has not failed, unless none did
         self.failed.extend(over.ranges)
         left = left - over
         if left and self._job.delivery is DeliveryMode.AT_MOST_ONCE:

@@ -29,7 +29,12 @@ def most_scattered_failures(array: ArraySpec) -> int:
 
 
 def _ranges(record: ArrayRecord) -> int:
-    sets = [record.succeeded, record.failed, *(group.indexes for group in (*record.retries, *record.task_failures))]
+    sets = [
+        record.succeeded,
+        record.failed,
+        record.started,
+        *(group.indexes for group in (*record.retries, *record.task_failures)),
+    ]
     return sum(len(found.ranges) for found in sets)
 
 
