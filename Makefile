@@ -29,7 +29,7 @@ test: venv ## Run all tests (ARGS='…' goes to pytest, JOBS=n sets how many run
 	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 .PHONY: bench
-bench: venv ## Measure against bare pods and the native Job on a fresh cluster (ARGS='…')
+bench: venv ## Measure against bare pods and the native Job on fresh clusters (ARGS='…')
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 .PHONY: lint

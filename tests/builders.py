@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from podwright.core.names import pod_name
+from podwright.core.spec import Retention
 from podwright.core.view import Attempt, JobStatus, JobView, Outcome, PodPhase, PodView
 
 CREATED = 1_000_000.0
@@ -28,6 +29,11 @@ def make_job(*, uid: str = "job-uid", name: str = "job", **changes: Any) -> JobV
     return JobView(**{**fields, **changes})
 
 
+def kept_for(seconds: float | None) -> Retention:
+    """Build what a plain `ttlSecondsAfterFinished` means."""
+    return Retention(succeeded=seconds, failed=seconds, cancelled=seconds)
+
+
 def make_pod(job: JobView, *, attempt: int = 0, **changes: Any) -> PodView:
     """Build the pending pod of an attempt of `job`."""
     fields: dict[str, Any] = {
@@ -47,7 +53,7 @@ def make_pod(job: JobView, *, attempt: int = 0, **changes: Any) -> PodView:
 
 def running(pod: PodView, *, at: float) -> PodView:
     """Let the pod run since `at`."""
-    return msgspec.structs.replace(pod, phase=PodPhase.RUNNING, node="node-1", started=at)
+    return msgspec.structs.replace(pod, phase=PodPhase.RUNNING, node="node-1", started=at, containers_started=at)
 
 
 def finished(pod: PodView, *, at: float, exit_code: int = 0, **changes: Any) -> PodView:
@@ -57,6 +63,7 @@ def finished(pod: PodView, *, at: float, exit_code: int = 0, **changes: Any) -> 
         phase=PodPhase.FAILED if exit_code else PodPhase.SUCCEEDED,
         node="node-1",
         started=at if pod.started is None else pod.started,
+        containers_started=at if pod.containers_started is None else pod.containers_started,
         ended=at,
         exit_code=exit_code,
         **{"reason": "Error" if exit_code else "Completed", **changes},

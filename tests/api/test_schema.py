@@ -31,7 +31,8 @@ LIST_KEYS = {
     "spec.template.spec.imagePullSecrets": ["name"],
     "spec.template.spec.topologySpreadConstraints": ["topologyKey", "whenUnsatisfiable"],
     "spec.template.spec.volumes": ["name"],
-    "status.attempts": ["number"],
+    "spec.dependsOn": ["name"],
+    "status.artifacts": ["name"],
     "status.conditions": ["type"],
 }
 

@@ -13,14 +13,15 @@ import msgspec
 
 from podwright.devcluster import DevClusterError
 from tests.bench import machine, report, tables, thresholds
-from tests.bench.cluster_part import measure_cluster
+from tests.bench.cluster_part import ClusterRun, measure_cluster
 from tests.bench.engine_part import measure_memory, measure_throughput
 from tests.bench.errors import BenchError
-from tests.bench.result import EngineMemory, EngineThroughput, Parameters, Result, Round
+from tests.bench.packed_part import measure_packed
+from tests.bench.record_part import measure_record
+from tests.bench.result import Parameters, Result
 from tests.bench.summary import summarize
 
-_ENGINE_SECONDS: Final = 120.0
-"""What the part without a cluster may take of the time."""
+_PARTS: Final = ("cluster", "engine", "array", "packed")
 
 
 def measure(parameters: Parameters) -> Result:
@@ -30,29 +31,29 @@ def measure(parameters: Parameters) -> Result:
     def say(sentence: str) -> None:
         print(f"[{time.monotonic() - began:4.0f} s] {sentence}", file=sys.stderr, flush=True)
 
-    rounds: list[Round] = []
-    notes: list[str] = []
     # Of the beginning: others may commit meanwhile.
     facts, digest = machine.facts(), machine.digest()
-    kubernetes = ""
-    throughput: EngineThroughput | None = None
-    memory: EngineMemory | None = None
-    if parameters.engine:
-        throughput = measure_throughput(parameters, say=say)
-        memory = measure_memory(parameters, say=say)
-    if parameters.cluster:
-        until = began + 60 * parameters.minutes
-        rounds, kubernetes, notes = measure_cluster(parameters, until=until, say=say)
+    throughput = measure_throughput(parameters, say=say) if parameters.engine else None
+    memory = measure_memory(parameters, say=say) if parameters.engine else None
+    record = measure_record(parameters, say=say) if parameters.array else None
+    packed, notes = measure_packed(parameters, say=say) if parameters.packed else (None, [])
+    # Last, as it is what is repeated for as long as there is time.
+    on_cluster = ClusterRun(rounds=[], array=None, kubernetes="", notes=[])
+    if parameters.cluster or parameters.array:
+        on_cluster = measure_cluster(parameters, until=began + 60 * parameters.minutes, say=say)
     if machine.digest() != digest:
         notes.append("The sources were changed during the run: its parts may have measured different code.")
     return Result(
-        facts=msgspec.structs.replace(facts, kubernetes=kubernetes),
+        facts=msgspec.structs.replace(facts, kubernetes=on_cluster.kubernetes),
         parameters=parameters,
-        notes=notes,
-        rounds=rounds,
+        notes=on_cluster.notes + notes,
+        rounds=on_cluster.rounds,
         throughput=throughput,
         memory=memory,
-        metrics=summarize(rounds, throughput, memory),
+        array=on_cluster.array,
+        record=record,
+        packed=packed,
+        metrics=summarize(on_cluster.rounds, throughput, memory, array=on_cluster.array, record=record, packed=packed),
     )
 
 
@@ -108,9 +109,12 @@ def _parameters(arguments: argparse.Namespace) -> Parameters:
         engine_jobs=arguments.engine_jobs,
         active_jobs=arguments.active_jobs,
         finished_jobs=arguments.active_jobs,
+        array_tasks=arguments.array_tasks,
+        record_tasks=arguments.record_tasks,
+        packed_tasks=arguments.packed_tasks,
+        pack=arguments.pack,
         minutes=arguments.minutes,
-        cluster=arguments.only != "engine",
-        engine=arguments.only != "cluster",
+        **{part: arguments.only in {None, part} for part in _PARTS},
     )
 
 
@@ -127,8 +131,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate-seconds", type=float, default=default.paced_seconds, help="default %(default)s")
     parser.add_argument("--engine-jobs", type=int, default=default.engine_jobs, help="default %(default)s")
     parser.add_argument("--active-jobs", type=int, default=default.active_jobs, help="default %(default)s")
+    parser.add_argument(
+        "--array-tasks", type=int, default=default.array_tasks, help="and as many bare pods (default %(default)s)"
+    )
+    parser.add_argument("--record-tasks", type=int, default=default.record_tasks, help="default %(default)s")
+    parser.add_argument("--packed-tasks", type=int, default=default.packed_tasks, help="default %(default)s")
+    parser.add_argument("--pack", type=int, default=default.pack, help="packed tasks of a pod (default %(default)s)")
     parser.add_argument("--minutes", type=float, default=default.minutes, help="no round begins that would end later")
-    parser.add_argument("--only", choices=["cluster", "engine"], help="leave the other part out")
+    parser.add_argument("--only", choices=_PARTS, help="leave the other parts out")
     parser.add_argument("--json", type=Path, help="write the result to this file")
     parser.add_argument(
         "--report",

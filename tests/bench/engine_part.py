@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import subprocess
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from podwright.devcluster.fake_nodes import ANNOTATION_PREFIX
-from podwright.devcluster.kubeconfig import Endpoint, write_for_token
 from tests.bench import workloads
-from tests.bench.errors import BenchError
 from tests.bench.load import burst
 from tests.bench.observer import Observer
-from tests.bench.operator_process import SERVICE_ACCOUNT, SYSTEM_NAMESPACE, operator, until_leading
-from tests.bench.processes import TICK_SECONDS, Meter, cpu_seconds, resident_mib, start, stop
+from tests.bench.processes import TICK_SECONDS, Meter, cpu_seconds, resident_mib
 from tests.bench.result import EngineMemory, EngineThroughput
-from tests.rest import Rest, Server
+from tests.bench.simulated import leader, simulator, submitter
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import Callable
 
     from tests.bench.result import Parameters
     from tests.bench.workloads import Workload
+    from tests.rest import Rest
 
-_USER: Final = f"system:serviceaccount:{SYSTEM_NAMESPACE}:{SERVICE_ACCOUNT}"
 _ENDLESS: Final = workloads.endless_batch_job(f"{ANNOTATION_PREFIX}duration")
 _PATIENCE: Final = 300.0
-_REST_SECONDS: Final = 2.0  # in which what is left of a load is written and its memory is freed
 
 
 def measure_throughput(parameters: Parameters, *, say: Callable[[str], None]) -> EngineThroughput:
@@ -45,10 +37,10 @@ def measure_memory(parameters: Parameters, *, say: Callable[[str], None]) -> Eng
 
 async def _throughput(parameters: Parameters, say: Callable[[str], None]) -> EngineThroughput:
     jobs = parameters.engine_jobs
-    with _simulator() as (simulator, server, directory):
-        async with _submitter(server) as rest, _leader(rest, directory, server) as process:
+    with simulator() as (process_of_api, server, directory):
+        async with submitter(server) as rest, leader(rest, directory, server) as process:
             await _run(rest, workloads.BATCH_JOB, "warm-up", parameters.warm_up, parameters)
-            meter = Meter({"operator": process.pid, "simulator": simulator.pid})
+            meter = Meter({"operator": process.pid, "simulator": process_of_api.pid})
             seconds = await _run(rest, workloads.BATCH_JOB, "job", jobs, parameters)
             cpu = meter.cpu()
             result = EngineThroughput(
@@ -65,29 +57,29 @@ async def _throughput(parameters: Parameters, say: Callable[[str], None]) -> Eng
 
 async def _memory(parameters: Parameters, say: Callable[[str], None]) -> EngineMemory:
     active, finished = parameters.active_jobs, parameters.finished_jobs
-    with _simulator() as (_, server, directory):
-        async with _submitter(server) as rest:
-            async with _leader(rest, directory, server) as process:
+    with simulator() as (_, server, directory):
+        async with submitter(server) as rest:
+            async with leader(rest, directory, server) as process:
                 idle = resident_mib(process.pid)
                 await _run(rest, _ENDLESS, "active", active, parameters, what="running")
-                await asyncio.sleep(_REST_SECONDS)
+                await asyncio.sleep(parameters.rest_seconds)
                 with_active, peak = resident_mib(process.pid), resident_mib(process.pid, peak=True)
                 say(f"engine alone: {with_active:.0f} MiB with {active} active jobs ({idle:.0f} MiB without)")
                 # The first ones make the memory that work under way takes, which is used again by those that follow.
                 await _run(rest, workloads.BATCH_JOB, "former", finished, parameters)
-                await asyncio.sleep(_REST_SECONDS)
+                await asyncio.sleep(parameters.rest_seconds)
                 with_former = resident_mib(process.pid)
                 await _run(rest, workloads.BATCH_JOB, "finished", finished, parameters)
-                await asyncio.sleep(_REST_SECONDS)
+                await asyncio.sleep(parameters.rest_seconds)
                 with_finished = resident_mib(process.pid)
                 say(f"engine alone: {1024 * (with_finished - with_former) / finished:.2f} KiB per further finished job")
             async with Observer(rest, workloads.BATCH_JOB) as observer:
                 await burst(rest, workloads.BATCH_JOB, ["waiting"], connections=1, observer=observer)
                 began = time.monotonic()
-                async with _leader(rest, directory, server, identity="second") as process:
+                async with leader(rest, directory, server, identity="second") as process:
                     await observer.until("created", 1, seconds=_PATIENCE)
                     restart, cpu = time.monotonic() - began, cpu_seconds(process.pid)
-                    await asyncio.sleep(_REST_SECONDS)
+                    await asyncio.sleep(parameters.rest_seconds)
                     restarted = resident_mib(process.pid)
             say(f"engine alone: acts {restart:.1f} s after a restart with {active} active jobs")
     return EngineMemory(
@@ -118,48 +110,3 @@ async def _run(
         if what == "finished":
             await observer.until("let_go", jobs, seconds=_PATIENCE)
         return ended - min(timeline.submitted for timeline in observer.timelines.values())
-
-
-@contextlib.asynccontextmanager
-async def _submitter(server: str) -> AsyncIterator[Rest]:
-    """Connect as somebody who submits jobs, to a namespace that exists."""
-    async with Rest(Server(server, "submitter")) as rest:
-        answer = await rest.send("POST", "/api/v1/namespaces", {"metadata": {"name": workloads.NAMESPACE}})
-        if answer.code != 201:
-            raise BenchError(f"the simulator made no namespace: {answer.body}")
-        yield rest
-
-
-@contextlib.contextmanager
-def _simulator() -> Iterator[tuple[subprocess.Popen[bytes], str, Path]]:
-    """Run the simulator; give its process, its URL, and a directory that goes with it."""
-    with tempfile.TemporaryDirectory(prefix="podwright-bench-") as name:
-        process = start("tests.simulator.__main__", [], output=subprocess.PIPE)
-        try:
-            if process.stdout is None:
-                raise BenchError("the simulator has no output")
-            # Its first line; if it can't start it writes why and ends.
-            line = process.stdout.readline().decode().strip()
-            if not line.startswith("http://"):
-                raise BenchError(f"the simulator didn't start: {line} {process.stdout.read().decode()}")
-            yield process, line, Path(name)
-        finally:
-            stop(process)
-
-
-@contextlib.asynccontextmanager
-async def _leader(
-    rest: Rest, directory: Path, server: str, *, identity: str = "first"
-) -> AsyncIterator[subprocess.Popen[bytes]]:
-    """Run an operator that leads."""
-    kubeconfig = write_for_token(
-        directory / "kubeconfig",
-        endpoint=Endpoint(server, b""),
-        user=SERVICE_ACCOUNT,
-        token=_USER,  # the simulator takes a token for the name of its user
-        namespace=SYSTEM_NAMESPACE,
-    )
-    log = directory / f"{identity}.log"
-    with operator(kubeconfig, log=log, identity=identity) as process:
-        await until_leading(rest, process, log=log, identity=identity)
-        yield process

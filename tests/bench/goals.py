@@ -85,4 +85,21 @@ GOALS: Final = (
     Goal(text="memory with {active_jobs} active jobs", metric="engine.resident_active", at_most=150, unit=" MiB"),
     Goal(text="memory per further finished job", metric="engine.kib_per_finished_job", at_most=2, unit=" KiB"),
     Goal(text="restart with {active_jobs} active jobs", metric="engine.restart_seconds", at_most=5, unit=" s"),
+    Goal(
+        text="tasks/s of an array of {array_tasks}, as a multiple of as many bare pods'",
+        metric="array.ratio_to_pods",
+        at_least=0.75,
+        unit="x",
+    ),
+    # A pod and its release; the allowance is for the status, once a second, and for writes that were made again.
+    Goal(text="operator's writes per task of an array", metric="array.controller_writes", at_most=2.05),
+    Goal(text="memory per task of arrays of {record_tasks}", metric="record.bytes_per_task", at_most=64, unit=" B"),
+    Goal(text="status of such an array, at its largest", metric="record.status_kib", at_most=256, unit=" KiB"),
+    Goal(text="packed tasks/s on one real node", metric="packed.tasks_per_second", at_least=1000, unit="/s"),
+    Goal(
+        text="packed tasks/s as a multiple of those of tasks with a pod each",
+        metric="packed.ratio_to_single",
+        at_least=50,
+        unit="x",
+    ),
 )

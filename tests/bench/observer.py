@@ -54,6 +54,14 @@ class _Event(msgspec.Struct, gc=False):
     object: _Object
 
 
+class _StatusOnly(msgspec.Struct, gc=False):
+    status: msgspec.Raw = msgspec.Raw(b"")
+
+
+class _StatusEvent(msgspec.Struct, gc=False):
+    object: _StatusOnly
+
+
 _EVENT: Final = msgspec.json.Decoder(_Event)
 
 
@@ -83,6 +91,7 @@ class Observer:
         self.running = 0
         self.let_go = 0
         self.finished = 0
+        self._largest = b""
         self.interruptions = 0
         """How often a watch ended and was begun anew, which makes what happened meanwhile look late."""
 
@@ -102,6 +111,10 @@ class Observer:
     def submitting(self, name: str) -> None:
         """Begin the timeline of an object that is about to be submitted."""
         self.timelines[name] = Timeline(submitted=time.monotonic())
+
+    def largest_status(self) -> int:
+        """Bytes of the largest status that a job had, as JSON without spaces, which is how it is stored."""
+        return len(msgspec.json.decode(self._largest, type=_StatusEvent).object.status) if self._largest else 0
 
     async def until(self, what: str, count: int, *, seconds: float) -> None:
         """Wait until `count` objects are `created`, `running`, `let_go` or `finished` (see the attributes).
@@ -158,6 +171,9 @@ class Observer:
                         version = event.object.metadata.resource_version
                         if event.type != "DELETED":
                             handle(event.object, now)
+                        # Of one job only the status grows, so that it needs not be measured in every event.
+                        if path != PODS_PATH and len(line) > len(self._largest):
+                            self._largest = line
                     self._changed.set()
             self.interruptions += 1
 

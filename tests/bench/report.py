@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from tests.bench import counters, workloads
+from tests.bench import array_tables, counters, workloads
 from tests.bench.goals import GOALS
-from tests.bench.tables import Table, markdown
+from tests.bench.tables import Table, cell, markdown
 from tests.bench.thresholds import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.bench.result import Measure, Result, Round
+    from tests.bench.result import Result, Round
     from tests.bench.thresholds import Comparison
 
 _DOCUMENTATION: Final = Path(__file__).parents[2] / "docs" / "reference"
@@ -53,6 +53,7 @@ def tables(result: Result, comparisons: Sequence[Comparison]) -> list[Table]:
         found.append(_writes(result))
     if result.throughput is not None or result.memory is not None:
         found.append(_engine(result))
+    found += array_tables.tables(result)
     if comparisons:
         found.append(_thresholds(comparisons))
     return found
@@ -60,19 +61,28 @@ def tables(result: Result, comparisons: Sequence[Comparison]) -> list[Table]:
 
 def facts(result: Result) -> str:
     """Where the numbers come from, and what to know about them."""
-    parameters, rounds = result.parameters, result.rounds
+    parameters, rounds, array = result.parameters, result.rounds, result.array
+    loads = [measured.other_load for measured in rounds]
+    if array is not None:
+        loads += [array.pods.other_load, array.other_load]
     lines = [f"- Run: {result.facts.date}, commit {result.facts.commit}", f"- Machine: {result.facts.machine}"]
+    if loads:
+        lines.append(
+            f"- Cluster: embedded Kubernetes {result.facts.kubernetes}, {parameters.fake_nodes} fake nodes whose pods end at"
+            " once. Everything, the client too, shares the machine. etcd doesn't wait for the disk (no fsync)"
+        )
     if rounds:
         done = sum((r.load, r.workload) == ("burst", workloads.BATCH_JOB.name) for r in rounds)
         each = f"{done} rounds" if done > 1 else "one round"
-        lines += [
-            f"- Cluster: embedded Kubernetes {result.facts.kubernetes}, {parameters.fake_nodes} fake nodes whose pods end at"
-            " once. Everything, the client too, shares the machine. etcd doesn't wait for the disk (no fsync)",
+        lines.append(
             f"- {each}, each with bare pods, native Jobs and BatchJobs in turn: medians over the rounds, extremes in brackets."
-            " Times are of the submitting client's own clock, by watches",
-            f"- During the rounds other programs kept {max(r.other_load for r in rounds):.1f} cores busy at most,"
-            f" {sum(r.other_load for r in rounds) / len(rounds):.1f} on average",
-        ]
+            " Times are of the submitting client's own clock, by watches"
+        )
+    if loads:
+        lines.append(
+            f"- During the rounds other programs kept {max(loads):.1f} cores busy at most,"
+            f" {sum(loads) / len(loads):.1f} on average"
+        )
     return "\n".join(lines + [f"- {note}" for note in result.notes])
 
 
@@ -99,7 +109,7 @@ def _goals(result: Result) -> Table:
     for goal in GOALS:
         met, measured = goal.met(result.metrics), result.metrics.get(goal.metric)
         verdict = goal.not_yet or "not measured" if met is None else "met" if met else "NOT MET"
-        rows.append([goal.text.format_map(sizes), goal.bound, _cell(measured, goal.unit), verdict])
+        rows.append([goal.text.format_map(sizes), goal.bound, cell(measured, goal.unit), verdict])
     return Table(title="Goals", columns=["goal", "bound", "measured", ""], rows=rows)
 
 
@@ -109,7 +119,7 @@ def _loads(load: str, title: str, result: Result) -> Table:
     for text, metric, unit in _ROWS:
         measured = [result.metrics.get(f"{load}.{name}.{metric}") for name in names]
         if any(measured) and not (load == "paced" and metric == "jobs_per_second"):
-            rows.append([text, *(_cell(found, unit) for found in measured)])
+            rows.append([text, *(cell(found, unit) for found in measured)])
     return Table(
         title=title,
         columns=["", *(_TITLES[name] for name in names)],
@@ -123,9 +133,7 @@ def _ratios(result: Result) -> str:
     speed, work = (result.metrics.get(f"burst.batchjob.{name}_to_job") for name in ("ratio", "cpu_ratio"))
     if speed is None or work is None:
         return ""
-    return (
-        f" BatchJob to native Job, within each round: {_cell(speed, 'x')} the jobs/s; jobs by CPU: {_cell(work, 'x')}."
-    )
+    return f" BatchJob to native Job, within each round: {cell(speed, 'x')} the jobs/s; jobs by CPU: {cell(work, 'x')}."
 
 
 def _writes(result: Result) -> Table:
@@ -188,15 +196,3 @@ def _thresholds(comparisons: Sequence[Comparison]) -> Table:
         for compared in comparisons
     ]
     return Table(title="Thresholds", columns=["metric", "bound", "measured", "", "run"], rows=rows)
-
-
-def _cell(measured: Measure | None, unit: str) -> str:
-    if measured is None:
-        return "-"
-    if measured.low == measured.high:
-        return f"{_number(measured.median)}{unit}"
-    return f"{_number(measured.median)}{unit} ({_number(measured.low)} to {_number(measured.high)})"
-
-
-def _number(value: float) -> str:
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"

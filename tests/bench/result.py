@@ -23,10 +23,25 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True):
     engine_jobs: int = 5000
     active_jobs: int = 10_000
     finished_jobs: int = 10_000
-    minutes: float = 12
+    array_tasks: int = 10_000
+    """Tasks of the array that runs on the cluster, and number of the bare pods that it is compared with."""
+    array_parallelism: int = 500
+    record_tasks: int = 100_000
+    """Tasks of the arrays whose records are measured."""
+    record_arrays: int = 10
+    packed_tasks: int = 100_000
+    pack: int = 5_000
+    single_tasks: int = 60
+    """Tasks with a pod each, all at once, that the packed ones are compared with."""
+    rest_seconds: float = 2.0
+    """Waited for after a load before memory is looked at: what is left of the load is written and its memory is freed. Half of it
+    is waited for between rounds."""
+    minutes: float = 14
     """After these no further round begins."""
     cluster: bool = True
     engine: bool = True
+    array: bool = True
+    packed: bool = True
 
     def comparable(self) -> tuple[object, ...]:
         """What must be equal in two runs that are to be compared."""
@@ -38,6 +53,13 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True):
             self.engine_jobs,
             self.active_jobs,
             self.finished_jobs,
+            self.array_tasks,
+            self.array_parallelism,
+            self.record_tasks,
+            self.record_arrays,
+            self.packed_tasks,
+            self.pack,
+            self.single_tasks,
         )
 
 
@@ -126,6 +148,63 @@ class EngineMemory(msgspec.Struct, frozen=True, kw_only=True):
     cpu_restart: float
 
 
+class ArrayRun(msgspec.Struct, frozen=True, kw_only=True):
+    """An array on the cluster. Writes and CPU are per task, memory is the operator's."""
+
+    tasks: int
+    parallelism: int
+    seconds: float
+    """From its submission to its end on record."""
+    tasks_per_second: float
+    released_seconds: float
+    """From its submission until no pod is held any more."""
+    status_bytes: int
+    """Of the largest status that it had."""
+    writes: dict[str, float]
+    lease_writes: float
+    """Per second."""
+    cpu: dict[str, float]
+    resident_before: float
+    resident_highest: float
+    resident_after: float
+    other_load: float
+    pods: Round
+    """As many bare pods, right before."""
+
+
+class ArrayRecordRun(msgspec.Struct, frozen=True, kw_only=True):
+    """The records of large arrays, with the operator alone."""
+
+    arrays: int
+    tasks: int
+    """Of each array."""
+    ranges: int
+    """Of indexes that were on record at the beginning, of each array."""
+    resident_before: float
+    resident_highest: float
+    resident_after: float
+    status_bytes: int
+
+    @property
+    def bytes_per_task(self) -> float:
+        """What the operator's memory grew by at most."""
+        return (self.resident_highest - self.resident_before) * 2**20 / (self.arrays * self.tasks)
+
+
+class PackedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """Packed tasks on one real node, and tasks with a pod each there. Seconds are from submission to the end on record."""
+
+    tasks: int
+    pack: int
+    parallelism: int
+    pack_parallelism: int
+    seconds: float
+    tasks_per_second: float
+    single_tasks: int
+    single_seconds: float
+    single_per_second: float
+
+
 class Measure(msgspec.Struct, frozen=True, kw_only=True):
     """A metric over the rounds; `low` and `high` are its extremes."""
 
@@ -143,4 +222,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     rounds: list[Round]
     throughput: EngineThroughput | None
     memory: EngineMemory | None
+    array: ArrayRun | None = None
+    record: ArrayRecordRun | None = None
+    packed: PackedRun | None = None
     metrics: dict[str, Measure]

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from tests.bench import counters
 from tests.bench.errors import BenchError
-from tests.bench.result import EngineMemory, EngineThroughput, Latency, Measure, Round
+from tests.bench.result import Latency, Measure, Round
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tests.bench.observer import Timeline
+    from tests.bench.result import ArrayRecordRun, ArrayRun, EngineMemory, EngineThroughput, PackedRun
 
 _CONTROLLERS: Final = {
     "batchjob": (counters.OPERATOR, "operator"),
@@ -81,13 +82,19 @@ def summarize_round(
     )
 
 
-def writes_of(user: str, measured: Round) -> float:
-    """Writes per job of one user."""
+def writes_of(user: str, measured: Round | ArrayRun) -> float:
+    """Writes per job, or task, of one user."""
     return sum(count for key, count in measured.writes.items() if key.startswith(f"{user}: "))
 
 
 def summarize(
-    rounds: Sequence[Round], throughput: EngineThroughput | None, memory: EngineMemory | None
+    rounds: Sequence[Round],
+    throughput: EngineThroughput | None,
+    memory: EngineMemory | None,
+    *,
+    array: ArrayRun | None = None,
+    record: ArrayRecordRun | None = None,
+    packed: PackedRun | None = None,
 ) -> dict[str, Measure]:
     """All metrics by name. Latencies in milliseconds, CPU in milliseconds per job, memory in MiB."""
     metrics: dict[str, Measure] = {}
@@ -116,7 +123,30 @@ def summarize(
         metrics["engine.kib_per_finished_job"] = measure([1024 * grown / memory.finished_jobs])
         metrics["engine.restart_seconds"] = measure([memory.restart_seconds])
         metrics["engine.resident_restarted"] = measure([memory.resident_restarted])
-    return metrics
+    single = array_values(array) if array is not None else {}
+    if record is not None:
+        single["record.bytes_per_task"] = record.bytes_per_task
+        single["record.status_kib"] = record.status_bytes / 1024
+    if packed is not None:
+        single["packed.tasks_per_second"] = packed.tasks_per_second
+        single["packed.single_per_second"] = packed.single_per_second
+        single["packed.ratio_to_single"] = packed.tasks_per_second / packed.single_per_second
+    return metrics | {name: measure([value]) for name, value in single.items()}
+
+
+def array_values(array: ArrayRun) -> dict[str, float]:
+    """The metrics of an array, and of the bare pods beside it."""
+    return {
+        "array.tasks_per_second": array.tasks_per_second,
+        "array.released_per_second": array.tasks / array.released_seconds,
+        "array.controller_writes": writes_of(counters.OPERATOR, array),
+        "array.all_writes": writes_of(counters.EVERYBODY, array),
+        "array.controller_cpu_ms": 1000 * array.cpu["operator"],
+        "array.controller_growth": array.resident_highest - array.resident_before,
+        "array.status_kib": array.status_bytes / 1024,
+        "array.ratio_to_pods": array.tasks_per_second / array.pods.jobs_per_second,
+        "array.cpu_ratio_to_pods": sum(array.pods.cpu.values()) / sum(array.cpu.values()),
+    }
 
 
 def measure(values: Sequence[float]) -> Measure:

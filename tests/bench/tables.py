@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tests.bench.result import Measure
+
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
@@ -18,6 +20,20 @@ class Table:
     rows: Sequence[Sequence[str]]
     text: str = ""
     """What the reader must know of it."""
+
+
+def cell(measured: Measure | None, unit: str) -> str:
+    """A metric with its extremes, if it has been measured."""
+    if measured is None:
+        return "-"
+    if measured.low == measured.high:
+        return f"{number(measured.median)}{unit}"
+    return f"{number(measured.median)}{unit} ({number(measured.low)} to {number(measured.high)})"
+
+
+def number(value: float) -> str:
+    """A number with three digits, or all before the point."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
 def markdown(tables: Sequence[Table], *, level: int = 2) -> str:

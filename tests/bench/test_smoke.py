@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from podwright.devcluster.real_node import why_not_real
 from tests.bench import report, thresholds
 from tests.bench.__main__ import measure
 from tests.bench.goals import GOALS
@@ -33,6 +34,14 @@ TINY = Parameters(
     engine_jobs=5,
     active_jobs=5,
     finished_jobs=5,
+    array_tasks=20,
+    array_parallelism=5,
+    record_tasks=2000,
+    record_arrays=1,
+    packed_tasks=200,
+    pack=100,
+    single_tasks=2,
+    rest_seconds=0.1,
 )
 
 
@@ -42,6 +51,9 @@ def test_everything_is_measured() -> None:
     result = measure(TINY)
     wanted = {goal.metric for goal in GOALS if not goal.not_yet}
     wanted |= {limit.metric for limit in thresholds.load().limits}
+    if why_not := why_not_real():
+        assert why_not in "".join(result.notes)
+        wanted = {metric for metric in wanted if not metric.startswith("packed.")}
     assert wanted <= result.metrics.keys()
     assert len(result.rounds) == 2 * 3
     bursts = {measured.workload: measured.writes for measured in result.rounds if measured.load == "burst"}
@@ -52,7 +64,19 @@ def test_everything_is_measured() -> None:
     assert bursts["batchjob"]["all: pods"] == 2.0
     assert "all: batchjobs/status" not in bursts["pods"]
     assert all(measured.cpu["operator"] >= 0 for measured in result.rounds)
-    assert "## Goals" in report.page(result)
+    assert result.array is not None
+    assert result.array.pods.jobs == result.array.tasks == 20
+    assert result.array.writes["operator: create pods"] == 1.0
+    assert result.array.writes["operator: change pods"] >= 1.0
+    assert 0.0 < result.array.writes["operator: change status"] < 1.0
+    assert 0.0 < result.array.seconds <= result.array.released_seconds
+    assert result.record is not None
+    assert result.record.status_bytes > 5 * result.record.ranges > 0
+    page = report.page(result)
+    assert "## Goals" in page
+    assert "## An array of 20 tasks" in page
+    assert "## The records of arrays of 2000 tasks" in page
+    assert ("## 200 packed tasks" in page) == (not why_not)
 
 
 @pytest.mark.timeout(120)

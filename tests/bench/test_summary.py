@@ -6,7 +6,7 @@ import pytest
 
 from tests.bench.errors import BenchError
 from tests.bench.observer import Timeline
-from tests.bench.result import EngineMemory, EngineThroughput, Round
+from tests.bench.result import ArrayRecordRun, ArrayRun, EngineMemory, EngineThroughput, PackedRun, Round
 from tests.bench.summary import latency, measure, percentile, summarize, summarize_round, writes_of
 
 
@@ -115,3 +115,57 @@ def test_metrics_of_the_engine() -> None:
     assert metrics["engine.jobs_per_second_per_core"].median == 2000
     assert metrics["engine.kib_per_finished_job"].median == 2.0
     assert metrics["engine.restart_seconds"].median == 1.5
+
+
+def test_metrics_of_an_array_are_per_task_and_beside_bare_pods() -> None:
+    array = ArrayRun(
+        tasks=100,
+        parallelism=10,
+        seconds=20.0,
+        tasks_per_second=5.0,
+        released_seconds=25.0,
+        status_bytes=2048,
+        writes={"operator: create pods": 1.0, "operator: change pods": 1.0, "all: pods": 2.0},
+        lease_writes=0.5,
+        cpu={"operator": 0.002, "kube-apiserver": 0.01},
+        resident_before=80.0,
+        resident_highest=90.0,
+        resident_after=85.0,
+        other_load=0.0,
+        pods=make_round(workload="pods", load="array", seconds=0.25, jobs=1),
+    )
+    metrics = summarize([], None, None, array=array)
+    assert metrics["array.ratio_to_pods"].median == 1.25
+    assert metrics["array.released_per_second"].median == 4.0
+    assert metrics["array.controller_writes"].median == 2.0
+    assert metrics["array.controller_cpu_ms"].median == 2.0
+    assert metrics["array.controller_growth"].median == 10.0
+    assert metrics["array.status_kib"].median == 2.0
+
+
+def test_metrics_of_records_and_packs() -> None:
+    record = ArrayRecordRun(
+        arrays=2,
+        tasks=1024,
+        ranges=7,
+        resident_before=80.0,
+        resident_highest=80.125,
+        resident_after=80.0,
+        status_bytes=512,
+    )
+    packed = PackedRun(
+        tasks=1000,
+        pack=100,
+        parallelism=2,
+        pack_parallelism=2,
+        seconds=2.0,
+        tasks_per_second=500.0,
+        single_tasks=8,
+        single_seconds=2.0,
+        single_per_second=4.0,
+    )
+    metrics = summarize([], None, None, record=record, packed=packed)
+    assert metrics["record.bytes_per_task"].median == 64.0
+    assert metrics["record.status_kib"].median == 0.5
+    assert metrics["packed.tasks_per_second"].median == 500.0
+    assert metrics["packed.ratio_to_single"].median == 125.0

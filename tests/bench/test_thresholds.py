@@ -102,6 +102,12 @@ def test_a_file_that_names_no_known_run_is_refused(tmp_path: Path) -> None:
         thresholds.load(path)
 
 
+def test_the_checked_in_result_can_still_be_read() -> None:
+    found = msgspec.json.decode(report.DATA.read_bytes(), type=Result)
+    assert found.metrics
+    assert "## Goals" in report.page(found)
+
+
 def test_the_checked_in_file_has_no_metric_twice() -> None:
     metrics = [limit.metric for limit in thresholds.load().limits]
     assert len(metrics) == len(set(metrics))

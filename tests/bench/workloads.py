@@ -1,4 +1,4 @@
-"""The same pod in three forms: bare, in a native Job, in a BatchJob. What is submitted, and how its pod and its end are known."""
+"""The same pod in several forms: bare, in a native Job, in a BatchJob, as a task. What is submitted, and how its pod and its end are known."""
 
 from __future__ import annotations
 
@@ -63,6 +63,18 @@ BATCH_JOB: Final = Workload(
     owner_label=names.LABEL_JOB,
 )
 ALL: Final = (PODS, NATIVE_JOB, BATCH_JOB)
+
+
+def array(*, suspend: bool = False, **fields: Any) -> Workload:
+    """A BatchJob of many tasks; `fields` are those of `spec.array`. What is observed is each task, named by its index."""
+    spec = {"suspend": suspend, "template": {"spec": _POD_SPEC}, "array": fields}
+    return Workload(
+        name="array",
+        title="array",
+        path=BATCH_JOB.path,
+        body=_body(names.API_VERSION, names.JOB_KIND, spec),
+        owner_label=names.LABEL_TASK_INDEX,
+    )
 
 
 def endless_batch_job(annotation: str) -> Workload:

@@ -32,6 +32,10 @@ class Jobs:
         """Change fields of a job's spec."""
         self._api.patch("BatchJob", self.namespace, name, {"spec": spec}).expect()
 
+    def annotate(self, name: str, annotations: dict[str, str]) -> None:
+        """Put annotations on a job."""
+        self._api.patch("BatchJob", self.namespace, name, {"metadata": {"annotations": annotations}}).expect()
+
     def status(self, name: str) -> dict[str, Any]:
         """Give the status of a job."""
         status: dict[str, Any] = self._api.get("BatchJob", self.namespace, name).expect()["status"]

@@ -121,7 +121,7 @@ class TestShardLabel:
 
 
 class TestManagedPods:
-    RESERVED = (names.LABEL_JOB, names.LABEL_JOB_UID, names.LABEL_ATTEMPT, names.LABEL_SHARD)
+    RESERVED = (names.LABEL_JOB, names.LABEL_JOB_UID, names.LABEL_TASK_INDEX, names.LABEL_ATTEMPT, names.LABEL_SHARD)
 
     @pytest.mark.parametrize("label", RESERVED)
     def test_others_cannot_create_pods_with_our_labels(

@@ -60,6 +60,39 @@ def metadata(**fields: Any) -> dict[str, Any]:
             "spec.timeouts.attempt",
             "attempt is greater than total: it must be at most total",
         ),
+        ({"array": {}}, "spec.array", "give exactly one of size and items"),
+        ({"array": {"size": 2, "items": ["a"]}}, "spec.array", "give exactly one of size and items"),
+        (
+            {"array": {"size": 2, "maxFailedTasks": -1}},
+            "spec.array.maxFailedTasks",
+            "must be a number of tasks (0 or more) or a share of them from 0% to 100%",
+        ),
+        (
+            {"array": {"size": 2, "maxFailedTasks": "101%"}},
+            "spec.array.maxFailedTasks",
+            "must be a number of tasks (0 or more) or a share of them from 0% to 100%",
+        ),
+        ({"array": {"size": 2, "successPolicy": {}}}, "spec.array.successPolicy", "give count, indexes or both"),
+        (
+            {"failurePolicy": {"rules": [{"action": "Fail"}]}},
+            "spec.failurePolicy.rules[0]",
+            "a rule must name at least one of onExitCodes, onSignals",
+        ),
+        (
+            {"failurePolicy": {"rules": [{"action": "Fail", "onMessage": "("}]}},
+            "spec.failurePolicy.rules[0].onMessage",
+            "must be a regular expression in RE2 syntax",
+        ),
+        (
+            {"failurePolicy": {"onOutOfMemory": {"maxMemory": "lots"}}},
+            "spec.failurePolicy.onOutOfMemory.maxMemory",
+            "must be a quantity",
+        ),
+        (
+            {"failurePolicy": {"onOutOfMemory": {"maxMemory": "1Gi", "factor": "1"}}},
+            "spec.failurePolicy.onOutOfMemory.factor",
+            "must be a number above 1 and up to 10, such as 1.5",
+        ),
         (
             metadata(labels={"podwright.dev/shard": "0"}),
             "spec.template.metadata.labels",
@@ -166,7 +199,10 @@ def test_defaults_are_filled_in(api: Api) -> None:
     created = api.create(make_job(namespace="default"), dry_run=True).expect()
     assert created["spec"] == {
         "priority": 0,
-        "retry": {"limit": 3, "initial": "10s", "factor": 2, "max": "6m"},
+        "retry": {"limit": 3, "initial": "10s", "factor": 2, "max": "6m", "platformLimit": 10},
+        "onExhausted": "DeadLetter",
+        "deliveryMode": "AtLeastOnce",
+        "dedupWindow": "24h",
         "suspend": False,
         "template": {
             "spec": {
@@ -178,7 +214,7 @@ def test_defaults_are_filled_in(api: Api) -> None:
     }
     assert created["status"] == {"observedGeneration": -1}
     partly = api.create(make_job(namespace="default", retry={"limit": 1}), dry_run=True).expect()
-    assert partly["spec"]["retry"] == {"limit": 1, "initial": "10s", "factor": 2, "max": "6m"}
+    assert partly["spec"]["retry"] == {"limit": 1, "initial": "10s", "factor": 2, "max": "6m", "platformLimit": 10}
 
 
 def test_unknown_fields_of_the_pod_are_kept(api: Api) -> None:
@@ -254,6 +290,41 @@ class TestChanges:
         assert (
             "podwright: spec.template is immutable: delete the job, or create another one under a new name" in message
         )
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            ({"array": {"size": 2}}, {"array": {"size": 3}}),
+            ({"array": {"size": 2}}, {"array": None}),
+            ({}, {"array": {"size": 1}}),
+            ({"array": {"items": ["a"]}}, {"array": {"items": ["b"]}}),
+            ({"array": {"size": 2}}, {"array": {"pack": 2}}),
+            ({"array": {"size": 2}}, {"array": {"indexes": "0"}}),
+        ],
+    )
+    def test_the_tasks_of_an_array_are_immutable(
+        self, change: Any, before: dict[str, Any], after: dict[str, Any]
+    ) -> None:
+        message = refusal(change(before, after))
+        assert "podwright: spec.array is immutable but for parallelism and maxFailedTasks" in message
+
+    def test_how_fast_an_array_goes_may_change(self, change: Any) -> None:
+        after = {"array": {"parallelism": 7, "maxFailedTasks": "3%"}}
+        assert change({"array": {"size": 2}}, after).expect()["spec"]["array"]["parallelism"] == 7
+
+    @pytest.mark.parametrize(
+        "after",
+        [
+            {"failurePolicy": {"sameFailureNodes": 2}},
+            {"deliveryMode": "AtMostOnce"},
+            {"idempotencyKey": "k"},
+            {"dedupWindow": "1h"},
+            {"dependsOn": [{"name": "other"}]},
+        ],
+    )
+    def test_what_must_not_change_under_a_running_job(self, change: Any, after: dict[str, Any]) -> None:
+        message = refusal(change({}, after))
+        assert "deliveryMode, idempotencyKey, dedupWindow and dependsOn are immutable" in message
 
     @pytest.mark.parametrize("value", ["Graceful", "Immediate"])
     def test_cancelling_is_always_possible(self, change: Any, value: str) -> None:

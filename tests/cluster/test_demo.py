@@ -85,7 +85,7 @@ def test_from_nothing_to_the_end(data: Path) -> None:
     assert found == {
         "success": ["Succeeded", "1/1", "1", "0", "Completed"],
         "retried": ["Succeeded", "1/1", "3", "1,1,0", "Completed"],
-        "timeout": ["Failed", "0/1", "2", f"{killed},{killed}", "RetriesExhausted"],
+        "timeout": ["DeadLettered", "0/1", "2", f"{killed},{killed}", "RetriesExhausted"],
         "cancelled": ["Cancelled", "0/1", "1", "143", "Cancelled"],
     }
     assert times["timeout"] >= 10

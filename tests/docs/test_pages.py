@@ -6,6 +6,8 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,8 +19,6 @@ from podwright.devcluster.real_node import why_not_real
 from tests.docs.pages import LANGUAGES, REPOSITORY, blocks, pages, script
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from podwright.devcluster import EmbeddedCluster
 
 RUNNABLE = [page for page in pages() if any(block.language == "sh" for block in blocks(page))]
@@ -54,7 +54,8 @@ def test_the_commands_of_the_page_work(cluster: EmbeddedCluster, page: Path, tmp
     cluster.kubectl("config", "set-context", "--current", f"--namespace={namespace}", f"--kubeconfig={kubeconfig}")
     environment = os.environ | {
         "KUBECONFIG": str(kubeconfig),
-        "PATH": f"{cluster.kubectl_path.parent}:{os.environ['PATH']}",
+        # kubectl and `podwright`, whichever way the tests were started.
+        "PATH": f"{cluster.kubectl_path.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
     answer = subprocess.run(
         ["bash", "-c", script(page)],

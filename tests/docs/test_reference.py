@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import shutil
 from typing import TYPE_CHECKING
 
@@ -78,6 +80,39 @@ def test_every_reason_to_wait_or_fail_is_explained() -> None:
     passing = {refusal.classify(code=403, message=words)[1] for words, _ in refusal._PASSING}
     page = text_of("how-to/troubleshoot.md")
     assert [reason for reason in sorted(refused | passing | set(Stop)) if f"`{reason}`" not in page] == []
+
+
+NO_REASONS = {
+    # Values of spec fields, and what Kubernetes calls things.
+    *("AtLeastOnce", "AtMostOnce", "BatchJob", "FailTask", "RetryFree", "FallbackToLogsOnError", "NoExecute", "NotIn"),
+    *("IndexSet",),  # a class
+    # Words of the kubelet that status never shows: it tells of them by another.
+    *("DeadlineExceeded", "ErrImageNeverPull", "ErrImagePull"),
+    "OutOf",  # the beginning of several reasons
+}
+
+
+def words_that_may_be_reasons() -> set[str]:
+    """All words with several capitals that `core` writes out, and what it passes as `reason`."""
+    found: set[str] = set()
+    for file in (REPOSITORY / "operator" / "podwright" / "core").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            value = node.value if isinstance(node, ast.keyword) and node.arg == "reason" else None
+            if isinstance(value, ast.Constant) and value.value:
+                found.add(str(value.value))
+            elif isinstance(node, ast.Constant) and re.fullmatch(r"([A-Z]+[a-z]+){2,}", str(node.value)):
+                found.add(str(node.value))
+    return found
+
+
+def test_every_reason_that_the_code_writes_out_is_explained() -> None:
+    """A new word in `core` is a reason and belongs on the page, or it is none and belongs into the list above."""
+    page = text_of("how-to/troubleshoot.md") + text_of("how-to/dead-letters.md")
+    words = words_that_may_be_reasons()
+    assert {"MayHaveRun", "TasksRunning", "Delayed"} <= words
+    unexplained = {word for word in words - NO_REASONS - set(Phase) if f"`{word}`" not in page}
+    assert unexplained == set()
+    assert words >= NO_REASONS  # nothing is listed that is not there any more
 
 
 def test_every_phase_outcome_and_condition_is_explained() -> None:

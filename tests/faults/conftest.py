@@ -74,7 +74,8 @@ async def any_world_fixture(request: pytest.FixtureRequest, nursery: Nursery, tm
 @contextlib.asynccontextmanager
 async def _alone(cluster: EmbeddedCluster, nursery: Nursery, directory: Path) -> AsyncIterator[World]:
     """Make a world over the cluster for one test at a time: operators see all namespaces."""
-    with (cluster.data_directory / "faults.lock").open("w") as lock:
+    # Beside the cluster's own directory, in which another worker may start it anew.
+    with cluster.data_directory.with_name("faults.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         async with real(cluster, nursery, directory) as made:
             yield made

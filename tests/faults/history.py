@@ -21,6 +21,7 @@ Document = dict[str, Any]
 
 JOBS_PATH: Final = f"/apis/{names.API_VERSION}/{names.JOB_PLURAL}"
 PODS_PATH: Final = "/api/v1/pods"
+KEY_LEASES: Final = "podwright-key-"
 MUTATING: Final = frozenset({"create", "update", "patch", "delete"})
 _RECONNECT_SECONDS: Final = 0.02
 
@@ -45,9 +46,10 @@ class Exchange(msgspec.Struct, kw_only=True):
 
     @property
     def writes(self) -> bool:
-        """Whether it asked to change a job or a pod."""
+        """Whether it asked to change a job or a pod, or the Lease of a job's idempotency key."""
         resource = self.resource.partition("/")[0]
-        return self.verb in MUTATING and resource in ("pods", names.JOB_PLURAL) and not self.dry_run
+        counts = resource in ("pods", names.JOB_PLURAL) or (resource == "leases" and self.name.startswith(KEY_LEASES))
+        return self.verb in MUTATING and counts and not self.dry_run
 
     def __str__(self) -> str:
         """Tell it in one line."""

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from podwright.core import names
+from podwright.core.index_set import IndexSet
 from podwright.core.job.phase import TERMINAL, TRANSITIONS, Phase
 from tests.faults.history import Exchange, Version, VersionLog
 
@@ -19,6 +20,7 @@ Document = Mapping[str, Any]
 Violations = Iterator[str]
 
 _ENDED: Final = ("Succeeded", "Failed")
+_CHARGED_TO: Final = {"User": "failedCount", "Platform": "platformFailedCount", "Timeout": "timeoutCount"}
 _FIXED_AT_THE_END: Final = ("phase", "startTime", "finishTime", "attempts")
 
 
@@ -60,6 +62,19 @@ def one_started_pod_per_attempt(evidence: Evidence) -> Violations:
             yield f"I1: attempt {attempt} of task {task} of job {job} was started as {len(uids)} pods: {sorted(uids)}"
 
 
+def at_most_once_is_at_most_once(evidence: Evidence) -> Violations:
+    """I1, for AtMostOnce: of each task of a job at most one pod was ever started, of whichever attempt."""
+    once = {job.uid for job in evidence.jobs if job.document["spec"].get("deliveryMode") == "AtMostOnce"}
+    started: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for pod in evidence.pods:
+        job, task, _ = _attempt(pod)
+        if job in once and _was_started(pod):
+            started[job, task].add(pod.uid)
+    for (job, task), uids in started.items():
+        if len(uids) > 1:
+            yield f"I1: task {task} of job {job}, to be started at most once, was started as {sorted(uids)}"
+
+
 def one_running_pod_per_task(evidence: Evidence) -> Violations:
     """I2: at no time do two pods of the same task exist of which either may still run."""
     may_run: dict[tuple[str, str], set[str]] = defaultdict(set)
@@ -72,6 +87,19 @@ def one_running_pod_per_task(evidence: Evidence) -> Violations:
                 yield f"I2: at version {pod.revision} job {job} has {len(alive)} pods that may run: {sorted(alive)}"
         else:
             alive.discard(pod.uid)
+
+
+def one_run_per_key(evidence: Evidence) -> Violations:
+    """Of all jobs of a namespace with one idempotency key at most one ever has pods; no run here outlasts a window."""
+    ran: dict[str, set[str]] = defaultdict(set)
+    keys = {job.uid: job.document["spec"].get("idempotencyKey", "") for job in evidence.jobs}
+    for pod in evidence.pods:
+        job = pod.metadata["labels"][names.LABEL_JOB_UID]
+        if keys.get(job):
+            ran[keys[job]].add(job)
+    for key, jobs in ran.items():
+        if len(jobs) > 1:
+            yield f"KEY: {len(jobs)} jobs ran under the key {key}: {sorted(jobs)}"
 
 
 def no_lost_job(evidence: Evidence) -> Violations:
@@ -89,12 +117,12 @@ def no_lost_job(evidence: Evidence) -> Violations:
 
 
 def the_end_is_final(evidence: Evidence) -> Violations:
-    """I4: what a finished job says of its end never changes, and it is Complete or Failed, never both or neither."""
+    """I4: what a finished job says of its end never changes, and it is Complete, Failed or Skipped, one of them."""
     for versions in _lives(evidence.jobs):
         ended = [version for version in versions if version.status.get("phase") in TERMINAL]
         for version in ended:
             true = _true_conditions(version.status)
-            if ("Complete" in true) == ("Failed" in true):
+            if len(true & {"Complete", "Failed", "Skipped"}) != 1:
                 yield f"I4: finished job {version.name} has the conditions {sorted(true)}"
             for field in _FIXED_AT_THE_END:
                 first, now = ended[0].status.get(field), version.status.get(field)
@@ -117,6 +145,9 @@ def attempts_are_the_pods(evidence: Evidence) -> Violations:
         status = job.status
         if status.get("phase") not in TERMINAL:
             continue
+        if "array" in status:
+            yield from _tasks_are_the_pods(job, evidence)
+            continue
         attempts = status.get("attempts", [])
         recorded = {attempt["podUID"] for attempt in attempts if attempt.get("podUID")}
         count, limit = status.get("attemptCount", 0), job.document["spec"].get("retry", {}).get("limit", 3)
@@ -130,9 +161,34 @@ def attempts_are_the_pods(evidence: Evidence) -> Violations:
             yield f"I5: job {job.name} is over but an attempt is not: {attempts}"
         if status.get("failedCount", 0) > limit + 1:
             yield f"I5: job {job.name} failed {status['failedCount']} times with a limit of {limit} retries"
-        failed = [attempt for attempt in attempts if attempt.get("outcome") in ("Failed", "Lost")]
-        if count == len(attempts) and len(failed) != status.get("failedCount", 0):
-            yield f"I5: job {job.name} counts {status.get('failedCount', 0)} failures but records {len(failed)}"
+        for budget, field in _CHARGED_TO.items():
+            charged = [attempt for attempt in attempts if attempt.get("budget") == budget]
+            if count == len(attempts) and len(charged) != status.get(field, 0):
+                yield f"I5: job {job.name} has {field} {status.get(field, 0)} but records {len(charged)}"
+
+
+def _tasks_are_the_pods(job: Version, evidence: Evidence) -> Violations:
+    """I5 of an array: each success has a pod that succeeded, each attempt that ended a pod, and no task failed too often."""
+    array, status = job.status["array"], job.status
+    pods = {
+        pod.uid: pod
+        for pod in evidence.pods
+        if pod.metadata["labels"][names.LABEL_JOB_UID] == job.uid and not pod.deleted
+    }
+    index_of = {uid: names.parse_pod_name(pod.name) or (-1, -1) for uid, pod in pods.items()}
+    succeeded = {index_of[uid][0] for uid, pod in pods.items() if pod.status.get("phase") == "Succeeded"}
+    unproven = set(IndexSet.parse(array.get("succeededIndexes", ""))) - succeeded
+    if unproven and job.document["spec"]["array"].get("pack", 1) == 1:
+        yield f"I5: array {job.name} records successes of tasks without a pod that succeeded: {sorted(unproven)}"
+    counted = status.get("attemptCount", 0)
+    # A pod that was meant to be started, and may have been, counts although nobody has seen it.
+    unseen = sum("podUID" not in attempt for attempt in status.get("attempts", ()))
+    if not len(pods) <= counted <= len(pods) + unseen:
+        yield f"I5: array {job.name} counts {counted} attempts but had {len(pods)} pods"
+    limit = job.document["spec"].get("retry", {}).get("limit", 3)
+    most = max((attempt for _, attempt in index_of.values()), default=0)
+    if most > limit and not status.get("platformFailedCount") and job.status["phase"] != "Cancelled":
+        yield f"I5: a task of array {job.name} had attempt {most} with a limit of {limit} retries"
 
 
 def nothing_is_left_behind(evidence: Evidence) -> Violations:
@@ -178,6 +234,8 @@ def only_legal_steps(evidence: Evidence) -> Violations:
                     yield f"I13: {field} of job {after.name} fell from {old.get(field)} to {new.get(field)}"
             if new.get("observedGeneration", -1) > after.metadata["generation"]:
                 yield f"I13: job {after.name} claims to have seen a generation that there is not yet"
+            if "array" in new:
+                continue
             numbers = [attempt["number"] for attempt in new.get("attempts", ())]
             if numbers != sorted(set(numbers)):
                 yield f"I13: attempts of job {after.name} are out of order: {numbers}"
@@ -192,7 +250,9 @@ def few_writes(exchanges: Iterable[Exchange], *, most: int) -> Violations:
 
 ALWAYS: Final[tuple[Callable[[Evidence], Violations], ...]] = (
     one_started_pod_per_attempt,
+    at_most_once_is_at_most_once,
     one_running_pod_per_task,
+    one_run_per_key,
     no_lost_job,
     the_end_is_final,
     attempts_are_the_pods,
@@ -207,10 +267,9 @@ def violations(evidence: Evidence) -> list[str]:
 
 
 def _attempt(pod: Version) -> tuple[str, str, str]:
+    index, _ = names.parse_pod_name(pod.name) or (0, 0)
     labels = pod.metadata["labels"]
-    environment = pod.document["spec"]["containers"][0].get("env", ())
-    task = next((known.get("value", "0") for known in environment if known["name"] == names.ENV_TASK_INDEX), "0")
-    return labels[names.LABEL_JOB_UID], task, labels[names.LABEL_ATTEMPT]
+    return labels[names.LABEL_JOB_UID], str(index), labels[names.LABEL_ATTEMPT]
 
 
 def _was_started(pod: Version) -> bool:

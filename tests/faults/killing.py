@@ -76,6 +76,19 @@ class Killing:
                 return kills
         raise AssertionError("unreachable")
 
+    async def every_write_whatever_the_end(self) -> list[Document]:
+        """Kill at every moment around every write; only the invariants must hold. Gives the ends."""
+        await self.clean()
+        ends: list[Document] = []
+        for number in itertools.count(1):
+            assert number <= MOST_WRITES
+            runs = [await self.killed(number, moment) for moment in Moment]
+            if all(run.victim is None for run in runs):
+                await self._world.check_quiet()
+                return ends
+            ends += [run.end for run in runs if run.victim is not None]
+        raise AssertionError("unreachable")
+
     async def _running(self) -> OperatorProcess:
         if self._operator is None or self._operator.exit_code is not None:
             self._operator = await self._world.start_operator()

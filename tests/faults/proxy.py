@@ -14,6 +14,7 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
+from podwright.core import names
 from tests.faults.actions import Action, HangUp, Reply
 from tests.faults.history import Exchange, History
 from tests.rest import Server
@@ -156,10 +157,14 @@ class FaultProxy:
             verb = "get" if name else "watch" if watches else "list"
         if verb == "create" and not name:
             name = _name_in(body)
+        namespace = (match["namespace"] or "") if match else ""
+        if plural == "leases":
+            # The Lease of an idempotency key is about a job in another namespace.
+            namespace = _metadata_in(body).annotations.get(names.ANNOTATION_JOB_NAMESPACE, namespace)
         return self.history.begin(
             verb=verb,
             resource=f"{plural}/{sub}" if sub else plural,
-            namespace=(match["namespace"] or "") if match else "",
+            namespace=namespace,
             name=name or "",
             query=request.query_string,
             dry_run="All" in request.query.getall("dryRun", ()),
@@ -247,6 +252,7 @@ def _hang_up(request: web.BaseRequest) -> web.Response:
 class _Metadata(msgspec.Struct):
     name: str = ""
     generate_name: str = msgspec.field(default="", name="generateName")
+    annotations: dict[str, str] = msgspec.field(default_factory=dict)
     uid: str = ""
     resource_version: str = msgspec.field(default="", name="resourceVersion")
 

@@ -57,7 +57,11 @@ class Story:
 
 def over(*outcomes: str, phase: str = "Succeeded", **more: Any) -> Document:
     """Give the status of a finished job with one attempt for each outcome."""
-    attempts = [{"number": n, "podUID": f"pod-{n}-uid", "outcome": outcome} for n, outcome in enumerate(outcomes)]
+    attempts = [
+        {"number": n, "podUID": f"pod-{n}-uid", "outcome": outcome}
+        | ({"budget": "User"} if outcome in ("Failed", "Lost") else {})
+        for n, outcome in enumerate(outcomes)
+    ]
     conditions = [{"type": "Complete" if phase == "Succeeded" else "Failed", "status": "True"}]
     status = {
         "phase": phase,

@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podwright.core.commands import CreatePod, DeleteJob, DeletePod, ReleasePod, WriteStatus
+from podwright.core.index_set import IndexSet
 from podwright.core.job.phase import Phase
-from podwright.core.view import Attempt, Condition, JobStatus, JobView, Outcome
+from podwright.core.view import ArrayRecord, Attempt, Budget, Condition, JobStatus, JobView, Outcome, RetryGroup
 from podwright.kube import encode
 from podwright.kube.decode import JOBS
+from podwright.kube.status_encoding import status_fields
 from tests.kube.objects import dumps, job_json
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -48,6 +50,32 @@ STATUSES = st.builds(
     conditions=st.lists(CONDITIONS, max_size=3).map(tuple),
 )
 
+INDEXES = st.frozensets(st.integers(0, 30)).map(IndexSet.of)
+GROUPS = st.lists(
+    st.builds(
+        RetryGroup,
+        indexes=st.frozensets(st.integers(0, 30), min_size=1).map(IndexSet.of),
+        attempts=COUNTS,
+        failed=COUNTS,
+        platform=COUNTS,
+        timeouts=COUNTS,
+        out_of_memory=COUNTS,
+        lost_nodes=COUNTS,
+        due=st.none() | TIMES,
+    ),
+    max_size=3,
+).map(tuple)
+RECORDS = st.builds(
+    ArrayRecord,
+    succeeded=INDEXES,
+    failed=INDEXES,
+    running=INDEXES,
+    started=INDEXES,
+    retries=GROUPS,
+    task_failures=GROUPS,
+)
+OUTPUTS = st.dictionaries(TEXTS, st.booleans() | TEXTS | st.lists(TEXTS, max_size=2), max_size=3)
+
 
 def merge_patch(target: Any, patch: Any) -> Any:
     """RFC 7396."""
@@ -75,6 +103,41 @@ def test_what_is_written_is_what_is_read(before: JobStatus, status: JobStatus) -
     view = JOBS.item(dumps(stored))
     assert isinstance(view, JobView)
     assert view.status == status
+
+
+@given(
+    before=st.none() | RECORDS,
+    record=RECORDS,
+    outputs=OUTPUTS,
+    counts=st.tuples(COUNTS, COUNTS, COUNTS, COUNTS),
+    budget=st.none() | st.sampled_from(Budget),
+    data=st.data(),
+)
+def test_what_only_some_jobs_have_is_read_as_well(
+    before: ArrayRecord | None,
+    record: ArrayRecord,
+    outputs: dict[str, Any],
+    counts: tuple[int, int, int, int],
+    budget: Budget | None,
+    data: st.DataObject,
+) -> None:
+    status = JobStatus(
+        platform_failed_count=counts[0],
+        timeout_count=counts[1],
+        out_of_memory_count=counts[2],
+        lost_node_count=counts[3],
+        attempts=(msgspec.structs.replace(data.draw(ATTEMPTS), index=3, budget=budget),),
+        array=record,
+        outputs=dumps(outputs).decode(),
+        artifacts=(("model", "s3://bucket/key"), ("log", "https://host/x")),
+        duplicate_of="other",
+    )
+    stored = merge_patch(job_json(), json.loads(write(JobStatus(array=before)).body or b""))
+    stored = merge_patch(stored, json.loads(write(status).body or b""))
+    view = JOBS.item(dumps(stored))
+    assert isinstance(view, JobView), view
+    assert json.loads(view.status.outputs) == outputs
+    assert msgspec.structs.replace(view.status, outputs=status.outputs) == status
 
 
 def test_status_is_written_under_uid_and_version() -> None:
@@ -107,10 +170,8 @@ def test_attempts_and_conditions_hold_no_nulls() -> None:
         attempts=(Attempt(number=0, pod_name="p", started=1.5),),
         conditions=(Condition(type="Ready", status=False, reason="R", message="", since=0.0, observed_generation=3),),
     )
-    assert encode.status_fields(status)["attempts"] == [
-        {"number": 0, "podName": "p", "startTime": "1970-01-01T00:00:01.500Z"}
-    ]
-    assert encode.status_fields(status)["conditions"] == [
+    assert status_fields(status)["attempts"] == [{"number": 0, "podName": "p", "startTime": "1970-01-01T00:00:01.500Z"}]
+    assert status_fields(status)["conditions"] == [
         {
             "type": "Ready",
             "status": "False",
@@ -174,5 +235,5 @@ def test_reads() -> None:
 
 
 def test_times_are_rfc_3339() -> None:
-    text = encode.status_fields(JobStatus(started=1_700_000_000.25))["startTime"]
+    text = status_fields(JobStatus(started=1_700_000_000.25))["startTime"]
     assert datetime.datetime.fromisoformat(text).timestamp() == 1_700_000_000.25

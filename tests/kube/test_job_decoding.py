@@ -3,8 +3,10 @@ from typing import Any
 import pytest
 
 from podwright.core.job.phase import Phase
-from podwright.core.view import CancelMode, JobStatus, JobView, RetryPolicy
+from podwright.core.spec import CancelMode, RetryPolicy
+from podwright.core.view import JobStatus, JobView
 from podwright.kube.decode import JOBS, Undecodable
+from tests.builders import kept_for
 from tests.kube.objects import T0, T0_SECONDS, dumps, job_json
 
 
@@ -38,7 +40,7 @@ def test_all_of_spec() -> None:
     view = decode(job_json(spec=spec, deletionTimestamp=T0, generation=4))
     assert (view.priority, view.suspend, view.cancel) == (-5, True, CancelMode.IMMEDIATE)
     assert view.retry == RetryPolicy(limit=0, initial=1.5, factor=3, maximum=3600.0)
-    assert (view.attempt_timeout, view.total_timeout, view.ttl) == (90.0, 5400.0, 60.0)
+    assert (view.attempt_timeout, view.total_timeout, view.retention) == (90.0, 5400.0, kept_for(60.0))
     assert (view.deleting, view.generation) == (True, 4)
 
 
@@ -93,3 +95,19 @@ def test_a_job_without_template() -> None:
     item = JOBS.item(dumps(job))
     assert isinstance(item, Undecodable)
     assert "template" in item.error
+
+
+@pytest.mark.parametrize(
+    ("rule", "problem"),
+    [
+        ({"onMessage": "disk (full|quota)"}, ""),
+        ({"onMessage": "("}, "spec.failurePolicy.rules[0].onMessage is no regular expression in RE2 syntax: missing )"),
+        ({"onSignals": ["KILL"]}, "rules[0].onSignals names 'KILL'"),
+    ],
+)
+def test_a_rule_that_nobody_could_apply_is_a_problem(rule: dict[str, Any], problem: str) -> None:
+    spec = {"failurePolicy": {"rules": [{"action": "Fail", **rule}]}}
+    found = decode(job_json(spec=spec)).problem
+    assert problem in found
+    assert bool(found) is bool(problem)
+    assert decode(job_json(spec=spec, status={"phase": "Failed"})).problem == ""

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from podwright.core.view import PodPhase, PodView
+from podwright.core.view import FailedContainer, PodPhase, PodView
 from podwright.kube.decode import PODS
 from tests.kube.objects import T0, T0_SECONDS, dumps, owner, pod_json, terminated, waiting
 
@@ -47,6 +47,8 @@ def test_fields() -> None:
         reason="Error",
         message="no space",
         disruption="EvictionByEvictionAPI",
+        failed=(FailedContainer("main", 3, "", "Error"),),
+        conditions=(("DisruptionTarget", "True"),),
     )
 
 
@@ -144,7 +146,7 @@ def test_held(finalizers: list[str] | None, held: bool) -> None:
         ),
         pytest.param({"phase": "Failed", "reason": "NodeAffinity"}, None, "NodeAffinity", "", id="never started"),
         pytest.param(
-            {"phase": "Failed", "containerStatuses": [terminated(1, message="x" * 5000)]}, 1, "", "x" * 1024, id="cut"
+            {"phase": "Failed", "containerStatuses": [terminated(1, message="x" * 5000)]}, 1, "", "x" * 4096, id="cut"
         ),
     ],
 )
@@ -214,3 +216,105 @@ def test_disruption(conditions: list[Any] | None, disruption: str) -> None:
 def test_a_pod_deleted_without_grace() -> None:
     view = decode(pod_json(deletionTimestamp=LATER, deletionGracePeriodSeconds=0))
     assert (view.deletion_requested, view.deletion_grace) == (T0_SECONDS + 60, 0.0)
+
+
+def running(at: str | None) -> dict[str, Any]:
+    return {"name": "main", "state": {"running": {} if at is None else {"startedAt": at}}}
+
+
+@pytest.mark.parametrize(
+    ("statuses", "started"),
+    [
+        ([], None),
+        ([running(T0)], T0_SECONDS),
+        ([running(T0), running(LATER)], T0_SECONDS + 60),
+        ([running(T0), {"name": "b", "state": {"waiting": {"reason": "ErrImagePull"}}}], None),
+        ([running(T0), {"name": "b"}], None),
+        ([running(None)], None),
+        ([terminated(0, startedAt=T0)], T0_SECONDS),
+        ([terminated(137, reason="ContainerStatusUnknown", startedAt=None)], None),
+        ([terminated(137, startedAt="1970-01-01T00:00:00Z")], None),
+    ],
+    ids=["none", "one", "the last of two", "one waits", "one is unknown", "no time", "ended", "never ran", "epoch"],
+)
+def test_when_the_containers_started(statuses: list[dict[str, Any]], started: float | None) -> None:
+    assert decode(pod_json(status={"containerStatuses": statuses})).containers_started == started
+
+
+def named(name: str, state: dict[str, Any]) -> dict[str, Any]:
+    """Give a container's status another name."""
+    return {**state, "name": name}
+
+
+@pytest.mark.parametrize(
+    ("status", "want"),
+    [
+        ({"phase": "Running"}, ()),
+        ({"phase": "Succeeded", "containerStatuses": [terminated(0)]}, ()),
+        (
+            {
+                "phase": "Failed",
+                "containerStatuses": [
+                    terminated(0),
+                    named("a", terminated(139, reason="Error")),
+                    named("b", terminated(137, reason="OOMKilled")),
+                    named("c", terminated(1, signal=15)),
+                ],
+            },
+            (
+                FailedContainer("a", 139, "SIGSEGV", "Error"),
+                FailedContainer("b", 137, "SIGKILL", "OOMKilled"),
+                FailedContainer("c", 1, "SIGTERM", ""),
+            ),
+        ),
+        (
+            {
+                "phase": "Failed",
+                "initContainerStatuses": [named("sidecar", terminated(143))],
+                "containerStatuses": [terminated(2)],
+            },
+            (FailedContainer("main", 2, "", ""),),
+        ),
+        (
+            {"phase": "Failed", "initContainerStatuses": [named("setup", terminated(200))]},
+            (FailedContainer("setup", 200, "", ""),),
+        ),
+    ],
+    ids=["runs", "succeeded", "several", "a sidecar decides nothing", "an init container"],
+)
+def test_failed_containers(status: dict[str, Any], want: tuple[FailedContainer, ...]) -> None:
+    assert decode(pod_json(status=status)).failed == want
+
+
+def test_the_message_of_a_success_is_the_first_there_is_while_the_pod_is_held() -> None:
+    told = [terminated(0), terminated(0, message="first"), terminated(0, message="second")]
+    status = {"phase": "Succeeded", "containerStatuses": told}
+    assert decode(pod_json(status=status)).message == "first"
+    assert decode(pod_json(status=status, finalizers=None)).message == ""
+
+
+def test_the_message_of_a_failed_pod_that_was_let_go_is_short() -> None:
+    status = {"phase": "Failed", "containerStatuses": [terminated(1, message="x" * 5000)]}
+    assert decode(pod_json(status=status, finalizers=None)).message == "x" * 1024
+
+
+def test_conditions_that_every_pod_has_are_not_kept() -> None:
+    kinds = ["PodScheduled", "Initialized", "ContainersReady", "Ready", "PodReadyToStartContainers"]
+    conditions = [{"type": kind, "status": "False"} for kind in [*kinds, "example.com/Broken"]]
+    assert decode(pod_json(status={"conditions": conditions})).conditions == (("example.com/Broken", "False"),)
+
+
+@pytest.mark.parametrize(("name", "want"), [("job-0123456789-2", (0, 2)), ("job-0123456789-17-2", (17, 2))])
+def test_the_name_tells_task_and_attempt(name: str, want: tuple[int, int]) -> None:
+    view = decode(pod_json(name=name))
+    assert (view.task_index, view.attempt, view.job_uid) == (*want, "job-uid")
+
+
+def test_the_report_of_a_pack_is_kept_whole_whichever_container_failed() -> None:
+    report = "podwright pack: started 1; succeeded " + ",".join(str(n) for n in range(0, 2000, 2)) + "."
+    for code in (0, 1):
+        status = {
+            "phase": "Failed",
+            "containerStatuses": [terminated(2, message="sidecar"), terminated(code, message=report)],
+        }
+        assert decode(pod_json(status=status)).message == report[:4096]

@@ -18,7 +18,8 @@ OPERATOR = {
 OPERATOR_IN_ITS_NAMESPACE = {
     ("coordination.k8s.io", "leases", ("podwright-shard-0",), "get"),
     ("coordination.k8s.io", "leases", ("podwright-shard-0",), "update"),
-    ("coordination.k8s.io", "leases", (), "create"),
+    # The Leases of idempotency keys are named by hashes.
+    *(("coordination.k8s.io", "leases", (), verb) for verb in ("get", "list", "create", "update", "delete")),
 }
 VIEW = {("podwright.dev", "batchjobs", (), verb) for verb in ("get", "list", "watch")}
 SUBMIT = VIEW | {

@@ -3,7 +3,7 @@
 import asyncio
 import functools
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from podwright.core.names import pod_name
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.encode import ApiRequest
 from podwright.runtime.tenure import Tenure
+from podwright.runtime.writer import Send
 from tests.runtime.world import Object, World, decoded, started_world, until
 from tests.simulator.admission import Operation, Request
 from tests.simulator.errors import ApiError, forbidden
@@ -20,7 +21,6 @@ from tests.simulator.kinds import BATCH_JOB, POD
 from tests.simulator.storage import Key
 
 QUICK_RETRY = {"limit": 2, "initial": "10ms", "max": "10ms"}
-Send = Callable[[ApiRequest], Awaitable[ApiResponse]]
 
 
 @pytest.fixture
@@ -54,11 +54,55 @@ async def test_a_failing_job_is_retried_up_to_its_limit(world: World) -> None:
     world.submit(script={"exit-code": "3"}, retry=QUICK_RETRY)
     await until(world.is_over)
     status = world.status()
-    assert (status["phase"], status["reason"], status["failedCount"]) == ("Failed", "RetriesExhausted", 3)
+    assert (status["phase"], status["reason"], status["failedCount"]) == ("DeadLettered", "RetriesExhausted", 3)
     assert [(a["number"], a["exitCode"], a["outcome"]) for a in status["attempts"]] == [
         (n, 3, "Failed") for n in range(3)
     ]
     assert len(world.writes) == 9
+
+
+async def test_a_pod_whose_image_cannot_be_pulled_is_ended_if_a_rule_says_so(world: World) -> None:
+    rule = {"action": "Fail", "onWaitingReasons": ["ErrImagePull"]}
+    uid = world.submit(script={"pending": "1h"}, failurePolicy={"rules": [rule]}, retry=QUICK_RETRY)
+    await pod_exists(world, first_pod(uid))
+    world.let_wait(first_pod(uid), reason="ErrImagePull", message="no such image: https://me:secret@registry/x")
+    await until(world.is_over)
+    status = world.status()
+    assert (status["phase"], status["reason"], status["failedCount"]) == ("Failed", "ErrImagePull", 1)
+    (attempt,) = status["attempts"]
+    assert (attempt["outcome"], attempt["budget"]) == ("Failed", "User")
+    assert attempt["message"] == "no such image: https://[redacted]@registry/x"
+
+
+async def test_what_a_task_reports_lands_in_status(world: World) -> None:
+    told = '{"outputs": {"rows": 3, "none": null}, "artifacts": {"model": "s3://bucket/key?signature=x"}}'
+    world.submit(script={"termination-message": told})
+    await until(world.is_over)
+    status = world.status()
+    assert status["outputs"] == {"rows": 3}
+    assert status["artifacts"] == [{"name": "model", "url": "s3://bucket/key"}]
+
+
+async def test_what_the_platform_takes_away_has_a_budget_of_its_own(world: World) -> None:
+    world.kubelet.pause()
+    uid = world.submit(retry={**QUICK_RETRY, "limit": 0})
+    await pod_exists(world, first_pod(uid))
+    evicted = {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}
+    world.end_pod(first_pod(uid), exit_code=143, conditions=[evicted])
+    await pod_exists(world, first_pod(uid, 1))
+    world.end_pod(first_pod(uid, 1), exit_code=0)
+    await until(world.is_over)
+    status = world.status()
+    assert (status["phase"], status["failedCount"], status["platformFailedCount"]) == ("Succeeded", 0, 1)
+
+
+async def test_a_job_whose_expression_is_none_fails_before_anything_runs(world: World) -> None:
+    world.submit(failurePolicy={"rules": [{"action": "Fail", "onMessage": "(a"}]})
+    await until(world.is_over)
+    status = world.status()
+    assert (status["phase"], status["reason"]) == ("Failed", "InvalidSpec")
+    assert status["message"].startswith("spec.failurePolicy.rules[0].onMessage is no regular expression")
+    assert not world.pod_objects()
 
 
 async def test_a_retry_may_succeed(world: World) -> None:
@@ -326,7 +370,7 @@ async def test_a_job_that_breaks_our_code_stops_no_other(world: World, monkeypat
             raise ZeroDivisionError("boom")
         return decide_job(**arguments)
 
-    monkeypatch.setattr("podwright.runtime.engine.decide_job", broken)
+    monkeypatch.setattr("podwright.runtime.decision.decide_job", broken)
     world.submit("poison")
     world.submit("healthy")
     await until(lambda: world.is_over("healthy"))
@@ -345,3 +389,9 @@ async def test_a_job_that_cannot_be_understood_is_told_so(world: World) -> None:
     assert "soon" in world.status("odd")["message"]
     await asyncio.sleep(0.2)
     assert world.written("PATCH").count("status") == 2
+
+
+async def test_a_pod_that_does_not_start_in_time_costs_an_attempt(world: World) -> None:
+    world.submit(script={"pending": "1h"}, timeouts={"start": "1s"}, retry={**QUICK_RETRY, "limit": 1})
+    await until(world.is_over, seconds=20)
+    assert [(a["outcome"], a["reason"]) for a in world.status()["attempts"]] == [("Failed", "StartTimeout")] * 2

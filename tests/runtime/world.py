@@ -21,21 +21,24 @@ from podwright.kube.reflector import Reflector
 from podwright.runtime.engine import Engine
 from podwright.runtime.feeds import JobFeed, PodFeed
 from podwright.runtime.flow import AdaptiveLimit
+from podwright.runtime.key_sweep import KeySweep
+from podwright.runtime.keys import Keys
 from podwright.runtime.metrics import Metrics
 from podwright.runtime.reads import Reads
 from podwright.runtime.tenure import Tenure
-from podwright.runtime.writer import Writer
+from podwright.runtime.writer import Send, Writer
 from tests.simulator.api import Api
 from tests.simulator.deletion import DeleteOptions
 from tests.simulator.garbage import GarbageCollector
-from tests.simulator.kinds import BATCH_JOB, POD
+from tests.simulator.kinds import BATCH_JOB, NAMESPACE, POD
 from tests.simulator.kubelet import Kubelet
 from tests.simulator.server import Simulator
 from tests.simulator.storage import Key
 
 USER = "operator"
+SYSTEM_NAMESPACE = "podwright-system"
 Object = dict[str, Any]
-Fault = Callable[[ApiRequest, Callable[[ApiRequest], Awaitable[ApiResponse]]], Awaitable[ApiResponse]]
+Fault = Callable[[ApiRequest, Send], Awaitable[ApiResponse]]
 
 
 class GrantedTenures:
@@ -59,12 +62,15 @@ class World:
         self.simulator = simulator
         self.kubelet = Kubelet(api)
         GarbageCollector(api)
+        api.create(NAMESPACE, "", {"metadata": {"name": SYSTEM_NAMESPACE}}, user="system:admin")
         self.tenures = GrantedTenures()
         self.metrics = Metrics()
         self.fault: Fault | None = None
         self.writes: list[ApiRequest] = []
         self._client = client
+        keys = Keys(send=client.send, namespace=SYSTEM_NAMESPACE)
         self.engine = Engine(
+            keys=keys,
             writer=Writer(send=self._write, limit=AdaptiveLimit()),
             reads=Reads(send=client.send),
             tenures=self.tenures,
@@ -72,6 +78,7 @@ class World:
             metrics=self.metrics,
         )
         store = self.engine.store
+        self.key_sweep = KeySweep(send=client.send, keys=keys, store=store, tenures=self.tenures, clock=time.time)
         self.jobs = Reflector(
             client=client,
             path=jobs_path(),
@@ -89,6 +96,10 @@ class World:
     async def _write(self, request: ApiRequest) -> ApiResponse:
         self.writes.append(request)
         return await (self._client.send(request) if self.fault is None else self.fault(request, self._client.send))
+
+    async def engine_send(self, request: ApiRequest) -> ApiResponse:
+        """Carry out a write of the engine's whose answer it never got, late."""
+        return await self._client.send(request)
 
     def submit(self, name: str = "job", *, script: dict[str, str] | None = None, **spec: Any) -> str:
         """Create a job whose pods play `script`, and give its uid."""
@@ -116,14 +127,34 @@ class World:
             by_put=False,
         )
 
-    def end_pod(self, name: str, *, exit_code: int) -> None:
+    def set_status(self, name: str = "job", **fields: Any) -> None:
+        """Change fields of a job's status, as another operator."""
+        self.api.update(
+            BATCH_JOB,
+            Key("default", name),
+            lambda job: {**job, "status": {**job.get("status", {}), **fields}},
+            user="another operator",
+            subresource="status",
+            by_put=False,
+        )
+
+    def let_wait(self, name: str, *, reason: str, message: str) -> None:
+        """Let a container of a pod wait, as its node."""
+        state = {"name": "main", "state": {"waiting": {"reason": reason, "message": message}}}
+        self._tell(name, {"containerStatuses": [state]})
+
+    def end_pod(self, name: str, *, exit_code: int, **status_fields: Any) -> None:
         """Let a pod end, as its node."""
         terminated = {"exitCode": exit_code, "reason": "Error" if exit_code else "Completed", "finishedAt": now_text()}
         status = {
             "phase": "Failed" if exit_code else "Succeeded",
             "startTime": now_text(),
             "containerStatuses": [{"name": "main", "state": {"terminated": terminated}}],
+            **status_fields,
         }
+        self._tell(name, status)
+
+    def _tell(self, name: str, status: Object) -> None:
         self.api.update(
             POD,
             Key("default", name),
@@ -187,7 +218,7 @@ async def started_world(*, start: bool = True) -> AsyncIterator[World]:
         credentials = FixedCredentials(Access(server=simulator.url, token=USER))
         async with ApiClient(credentials) as client:
             world = World(api=api, simulator=simulator, client=client)
-            tasks = [asyncio.create_task(part.run()) for part in (world.jobs, world.pods)]
+            tasks = [asyncio.create_task(part.run()) for part in (world.jobs, world.pods, world.key_sweep)]
             try:
                 await asyncio.wait_for(asyncio.gather(world.jobs.synced.wait(), world.pods.synced.wait()), 10)
                 if start:

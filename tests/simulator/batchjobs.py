@@ -7,7 +7,7 @@ insides of a pod template are left out: nothing that runs against the simulator 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from podwright.core.job.phase import TERMINAL, TRANSITIONS, Phase
+from podwright.core.job.phase import TERMINAL, TRANSITIONS, UNSUCCESSFUL, Phase
 from tests.simulator.admission import Operation, Request
 from tests.simulator.errors import invalid
 from tests.simulator.kinds import BATCH_JOB
@@ -67,7 +67,7 @@ def _status_problems(before: Document, after: Document) -> Iterator[tuple[str, s
     for condition, holds in (
         ("Finished", target in TERMINAL),
         ("Complete", target is Phase.SUCCEEDED),
-        ("Failed", target in TERMINAL and target is not Phase.SUCCEEDED),
+        ("Failed", target in UNSUCCESSFUL),
     ):
         if (condition in true) != holds:
             yield "status.conditions", f"Invalid value: condition {condition} must be {holds} in phase {target}"

@@ -151,8 +151,15 @@ class Kubelet:
 
     def _ended(self, pod: Document, *, code: int, reason: str, message: str) -> Document:
         now = timestamp(self._api.clock.now())
-        began = pod["status"].get("startTime", now)
+        began = pod["status"].get("startTime")
         ended: Document = {"exitCode": code, "reason": reason, "startedAt": began, "finishedAt": now}
+        if began is None:  # as a kubelet puts it when a container never ran
+            ended = {
+                "exitCode": _SIGKILL_EXIT,
+                "reason": "ContainerStatusUnknown",
+                "startedAt": None,
+                "finishedAt": None,
+            }
         if message:
             ended["message"] = message
         states = [

@@ -23,9 +23,12 @@ def pod(name: str, *, annotations: dict[str, str] | None = None, **metadata: Any
     return {"metadata": metadata, "spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "none"}]}}
 
 
-def job(name: str, *, annotations: dict[str, str] | None = None, **spec: Any) -> Document:
+def job(
+    name: str, *, annotations: dict[str, str] | None = None, command: list[str] | None = None, **spec: Any
+) -> Document:
     """Give a BatchJob; `annotations` are those of its pods."""
-    template: Document = {"spec": {"containers": [{"name": "main", "image": "none"}]}}
+    container: Document = {"name": "main", "image": "none", **({"command": command} if command else {})}
+    template: Document = {"spec": {"containers": [container]}}
     if annotations:
         template["metadata"] = {"annotations": annotations}
     return {

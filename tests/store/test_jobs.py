@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podwright.core.job.phase import Phase
+from podwright.core.spec import Retention
 from podwright.core.view import JobView, PodView
 from podwright.store.jobs import JobStore
-from tests.builders import finished, make_attempt, make_job, make_pod, running, with_status
+from tests.builders import finished, kept_for, make_attempt, make_job, make_pod, running, with_status
 
 JOB = make_job()
 
@@ -139,11 +140,13 @@ def test_an_accounted_pod_of_a_finished_job_is_forgotten_for_good(store: JobStor
 def test_of_a_finished_job_only_what_is_needed_is_kept(store: JobStore) -> None:
     attempts = (make_attempt(JOB, number=0, message="a" * 1000), make_attempt(JOB, number=1))
     store.put_job(
-        with_status(job_at(1, ttl=5.0), phase=Phase.FAILED, finished=9.0, message="b" * 1000, attempts=attempts)
+        with_status(
+            job_at(1, retention=kept_for(5.0)), phase=Phase.FAILED, finished=9.0, message="b" * 1000, attempts=attempts
+        )
     )
     kept = store.job(JOB.uid)
     assert kept is not None
-    assert (kept.template, kept.status.message, kept.status.finished, kept.ttl) == (b"", "", 9.0, 5.0)
+    assert (kept.template, kept.status.message, kept.status.finished, kept.retention) == (b"", "", 9.0, kept_for(5.0))
     assert [(a.number, a.pod_uid, a.message) for a in kept.status.attempts] == [
         (attempt.number, attempt.pod_uid, "") for attempt in attempts
     ]
@@ -153,3 +156,30 @@ def test_a_running_jobs_released_pods_are_kept_for_its_next_decision(store: JobS
     store.put_job(with_status(job_at(1), phase=Phase.RETRYING, attempts=(make_attempt(JOB),)))
     store.put_pod(pod_at(2, held=False))
     assert len(store.pods(JOB.uid)) == 1
+
+
+def over_at(number: int, *, pods: float | None) -> JobView:
+    """Build the job, finished, with a time for its pods."""
+    job = job_at(number, retention=Retention(pods=pods))
+    return with_status(job, phase=Phase.SUCCEEDED, finished=9.0, attempts=(make_attempt(JOB),))
+
+
+def test_pods_that_are_to_be_deleted_in_time_are_known_until_they_are_gone(store: JobStore) -> None:
+    store.put_pod(pod_at(2, held=False, message="m" * 1000))
+    store.put_job(over_at(3, pods=60.0))
+    store.put_pod(pod_at(4, held=False, message="m" * 1000))
+    (kept,) = store.pods(JOB.uid)
+    assert (kept.resource_version, kept.message) == (4, "")
+    store.remove_pod(pod_at(5, held=False))
+    assert store.pods(JOB.uid) == ()
+
+
+def test_pods_that_were_forgotten_are_asked_for_when_they_are_wanted(store: JobStore) -> None:
+    store.put_pod(pod_at(2, held=False))
+    store.put_job(over_at(3, pods=None))
+    assert (store.pods(JOB.uid), store.lacks_pods(JOB.uid)) == ((), False)
+    store.put_pod(pod_at(2, held=False))  # a late event, after which it is known as dropped
+    store.put_job(over_at(5, pods=60.0))
+    assert store.lacks_pods(JOB.uid)
+    store.put_all_pods(JOB.uid, [pod_at(4, held=False)])
+    assert ([pod.uid for pod in store.pods(JOB.uid)], store.lacks_pods(JOB.uid)) == ([pod_at(4).uid], False)

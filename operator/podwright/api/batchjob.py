@@ -1,13 +1,18 @@
 """BatchJob: the spec, and the kind as a whole."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from podwright.api.array import Array
 from podwright.api.batchjob_status import BatchJobStatus
+from podwright.api.dependency import Dependency
+from podwright.api.failure_policy import FailurePolicy
 from podwright.api.kind import Column, Kind
-from podwright.api.model import ATOMIC_MAP, ApiModel, Rule, immutable, validated_by
+from podwright.api.model import ATOMIC_MAP, ApiModel, Rule, immutable, list_map, validated_by
 from podwright.api.pod.template import PodTemplate
+from podwright.api.retention import Retention
 from podwright.api.scalars import Count, Delay, Int32, Timeout, valid_duration
 from podwright.core import names
 
@@ -38,6 +43,13 @@ class RetryPolicy(ApiModel):
         2, description="What the bound is multiplied by for each further retry. 1 keeps it constant. Default: 2."
     )
     max: Delay = Field("6m", description="What the bound never exceeds, a duration. Default: 6m.")
+    platform_limit: Annotated[Int32, Field(ge=0, le=1000)] = Field(
+        10,
+        description="Most further attempts after losses that are no fault of the job: eviction, node loss. Default: 10.",
+    )
+    timeout_limit: Annotated[Int32, Field(ge=0, le=100)] | None = Field(
+        None, description="Most further attempts after timeouts. Default: they count towards limit."
+    )
 
 
 class Timeouts(ApiModel):
@@ -62,6 +74,22 @@ class Timeouts(ApiModel):
         None,
         description="How long all attempts and the delays between them may take, a duration of at least 1s, counted from "
         "the job's creation or its last resumption. The job then fails. Example: 2h. Default: no limit.",
+    )
+    queue: Timeout | None = Field(
+        None, description="How long the job may wait for its first pod, a duration. It then fails. Default: no limit."
+    )
+    start: Timeout | None = Field(
+        None,
+        description="How long a pod may take until its containers run (scheduling, image pull), a duration. The attempt then "
+        "counts as a timeout. Default: no limit.",
+    )
+    progress: Timeout | None = Field(
+        None,
+        description="How long the first container may go without touching the file $PODWRIGHT_HEARTBEAT_FILE, a duration of at "
+        "least 1s; needs sh in the image. The attempt then counts as a timeout. Default: no limit.",
+    )
+    task: Timeout | None = Field(
+        None, description="How long one task of a pack may run, a duration. Default: no limit."
     )
 
 
@@ -103,12 +131,45 @@ class BatchJobSpec(ApiModel):
     )
     ttl_seconds_after_finished: Count | None = Field(
         None,
-        description="Seconds after the end until the job and its pods are deleted. 0 deletes at once. Default: never.",
+        description="Seconds after the end until the job and its pods are deleted. 0 deletes at once. Dead letters and jobs "
+        "that a GitOps tool would create again stay. Default: never.",
+    )
+    retention: Retention | None = Field(None, description="How long what is kept after the end, by outcome.")
+    array: Array | None = Field(None, description="Makes the job many tasks. Default: one task.")
+    failure_policy: FailurePolicy | None = Field(
+        None, description="What a failure means, by how it looks. Immutable. Default: it is retried."
+    )
+    on_exhausted: Literal["DeadLetter", "Fail"] = Field(
+        "DeadLetter",
+        description="What a job becomes that used up its retries. DeadLetter keeps it, whatever its TTL, until it is redriven "
+        "or purged. Default: DeadLetter.",
+    )
+    delivery_mode: Literal["AtLeastOnce", "AtMostOnce"] = Field(
+        "AtLeastOnce",
+        description="AtLeastOnce: an attempt whose pod was lost is replaced once it can't run any more. AtMostOnce: no task "
+        "is ever started twice, so there are no retries. Immutable. Default: AtLeastOnce.",
+    )
+    worker_timeout_seconds: Count | None = Field(
+        None,
+        description="Seconds for which the pods stay bound to a node that went silent (NoExecute tolerations). Default: the "
+        "cluster's, mostly 300.",
+    )
+    idempotency_key: Annotated[str, Field(min_length=1, max_length=253)] | None = Field(
+        None,
+        description="Of all jobs of the namespace with this key only the first runs; the others end as Skipped. Immutable. "
+        "Default: none.",
+    )
+    dedup_window: Delay = Field(
+        "24h", description="How long the key is remembered after the job's end, a duration. Immutable. Default: 24h."
+    )
+    start_at: datetime | None = Field(None, description="Start nothing before this time. Default: at once.")
+    depends_on: Annotated[list[Dependency], Field(max_length=64), list_map("name")] | None = Field(
+        None, description="Other jobs that must get somewhere first. Immutable."
     )
 
 
 class BatchJob(ApiModel):
-    """A job: a pod that is run to completion, and run again if it fails."""
+    """A job: one pod or an array of them, run to completion, and run again on failure."""
 
     spec: BatchJobSpec = Field(description="What is wanted. Written by people and tools, never by the operator.")
     # It has one writer, so who owns which of its fields needs no record, which every write would have to pay for.

@@ -7,9 +7,9 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from podwright.api.condition import Conditions
-from podwright.api.model import ApiModel, Rule, list_map, validated_by
-from podwright.api.scalars import Count, Generation, Int32, Message, ObjectName, Reason, Uid, Word
-from podwright.core.job.phase import TERMINAL, TRANSITIONS, Phase
+from podwright.api.model import ATOMIC, ApiModel, Rule, list_map, validated_by
+from podwright.api.scalars import Count, Generation, Int32, Message, ObjectName, Opaque, Reason, Uid, Word
+from podwright.core.job.phase import TERMINAL, TRANSITIONS, UNSUCCESSFUL, Phase
 
 
 def _cel(value: object) -> str:
@@ -68,9 +68,8 @@ _RULES: Final = (
         field_path=".conditions",
     ),
     Rule(
-        rule=f"{_condition('Failed')} == ({_ENDED} && self.phase != '{Phase.SUCCEEDED}')",
-        message="condition Failed must be True exactly when phase is "
-        + " or ".join(sorted(TERMINAL - {Phase.SUCCEEDED})),
+        rule=f"{_condition('Failed')} == (has(self.phase) && self.phase in {_cel(sorted(UNSUCCESSFUL))})",
+        message="condition Failed must be True exactly when phase is " + " or ".join(sorted(UNSUCCESSFUL)),
         field_path=".conditions",
     ),
     Rule(
@@ -81,9 +80,55 @@ _RULES: Final = (
 )
 
 
+_Set = Annotated[str, Field(max_length=245760)]
+
+
+class TaskRetries(ApiModel):
+    """Tasks (or packs of them) that were tried alike and are not done."""
+
+    indexes: _Set = Field(description="Their indexes; of packs, the packs' own. Example: 3,8-9.")
+    attempts: Count = Field(description="Attempts that ended.")
+    failed: Count | None = Field(None, description="Those charged to retry.limit.")
+    platform: Count | None = Field(None, description="Those charged to retry.platformLimit.")
+    timeouts: Count | None = Field(None, description="Those charged to retry.timeoutLimit.")
+    out_of_memory: Count | None = Field(None, description="Those that ran out of memory.")
+    lost_nodes: Count | None = Field(None, description="Those that were lost with their node.")
+    next_time: datetime | None = Field(None, description="When their next attempt is due.")
+
+
+class ArrayStatus(ApiModel):
+    """The tasks of an array, as index sets such as 0-3,7."""
+
+    succeeded: Count = Field(description="How many tasks succeeded.")
+    failed: Count = Field(description="How many failed for good.")
+    running: Count | None = Field(None, description="How many had an unfinished pod at the last write.")
+    succeeded_indexes: _Set | None = Field(None, description="Which succeeded.")
+    failed_indexes: _Set | None = Field(None, description="Which failed for good.")
+    running_indexes: _Set | None = Field(None, description="Which had an unfinished pod.")
+    started_indexes: _Set | None = Field(
+        None, description="Which may have been started, under AtMostOnce; none of them is started again."
+    )
+    retries: Annotated[list[TaskRetries], Field(max_length=2000), ATOMIC] | None = Field(
+        None, description="Tasks with attempts that ended and that aren't done."
+    )
+    task_failures: Annotated[list[TaskRetries], Field(max_length=200), ATOMIC] | None = Field(
+        None, description="Of packed arrays: tasks that failed and aren't done, by how often."
+    )
+
+
+class Artifact(ApiModel):
+    """A larger result that the task stored elsewhere."""
+
+    name: Annotated[str, Field(min_length=1, max_length=63)] = Field(description="Its name.")
+    url: Annotated[str, Field(min_length=1, max_length=1024)] = Field(
+        description="Where it is, without user, password and query."
+    )
+
+
 class AttemptStatus(ApiModel):
     """One try to run the job, in one pod."""
 
+    index: Count | None = Field(None, description="Index of the task or pack, in an array.")
     number: Count = Field(description="Number of the attempt, from 0.")
     pod_name: ObjectName = Field(description="Name of its pod.")
     pod_uid: Uid | None = Field(None, alias="podUID", description="Uid of its pod; empty if it never got one.")
@@ -96,6 +141,9 @@ class AttemptStatus(ApiModel):
         "vanished before its end was seen. Absent while it goes on.",
     )
     exit_code: Int32 | None = Field(None, description="Exit code of the container that decided the outcome.")
+    budget: Literal["User", "Platform", "Timeout"] | None = Field(
+        None, description="Which retry budget it was charged to. Absent: none."
+    )
     reason: Reason | None = Field(None, description="Why it ended so, in one word. Example: OOMKilled.")
     message: Message | None = Field(None, description="Termination message of the container or the pod, cut at 1024.")
 
@@ -112,7 +160,7 @@ class BatchJobStatus(ApiModel):
         None,
         description="Summary for people; programs should read the conditions. Pending: waits for its pod to run. "
         "Retrying: waits before the next attempt. Suspended: waits for spec.suspend to become false. Stopping: its pod is "
-        "being ended. Succeeded, Failed and Cancelled are final.",
+        "being ended. Succeeded, Failed, Cancelled, DeadLettered (its retries are used up) and Skipped (not to be run) are final.",
     )
     reason: Reason | None = Field(None, description="Why it is in this phase, in one CamelCase word.")
     message: Message | None = Field(None, description="Why it is in this phase, for people.")
@@ -125,15 +173,27 @@ class BatchJobStatus(ApiModel):
     )
     next_attempt_time: datetime | None = Field(None, description="When the next attempt is due, while Retrying.")
     attempt_count: Count | None = Field(None, description="Attempts so far.")
-    failed_count: Count | None = Field(None, description="Attempts that failed or were lost; compare spec.retry.limit.")
+    failed_count: Count | None = Field(None, description="Failures charged to spec.retry.limit.")
+    platform_failed_count: Count | None = Field(None, description="Those charged to spec.retry.platformLimit.")
+    timeout_count: Count | None = Field(None, description="Those charged to spec.retry.timeoutLimit.")
+    out_of_memory_count: Count | None = Field(None, description="Attempts that ran out of memory.")
+    lost_node_count: Count | None = Field(None, description="Attempts lost with their node; see quarantineAfter.")
     progress: Annotated[str, Field(max_length=32, pattern="^[0-9]+/[0-9]+$")] | None = Field(
         None, description="Tasks that succeeded, of all. Example: 0/1."
     )
-    attempts: Annotated[list[AttemptStatus], Field(max_length=10), list_map("number")] | None = Field(
-        None, description="The last 10 attempts, oldest first."
+    attempts: Annotated[list[AttemptStatus], Field(max_length=10), ATOMIC] | None = Field(
+        None, description="The last 10 attempts, oldest first; of an array, the last 10 that failed."
     )
+    array: ArrayStatus | None = Field(None, description="The tasks, of an array.")
+    outputs: Opaque | None = Field(
+        None, description='Small results: the object "outputs" of the JSON in the termination message.'
+    )
+    artifacts: Annotated[list[Artifact], Field(max_length=32), list_map("name")] | None = Field(
+        None, description='Larger results: the object "artifacts" there, name to URL.'
+    )
+    duplicate_of: ObjectName | None = Field(None, description="The job that runs under the same idempotencyKey.")
     conditions: Conditions | None = Field(
         None,
-        description="Finished, Complete (succeeded) and Failed (or cancelled) tell the end; Ready, Reconciling and Stalled "
+        description="Finished, Complete (succeeded), Failed (or cancelled) and Skipped tell the end; Ready, Reconciling and Stalled "
         "follow kstatus; Suspended. Example: kubectl wait --for=condition=Finished.",
     )

@@ -31,10 +31,33 @@ class _Dumper(yaml.CSafeDumper):
         return True
 
 
+class _Line(dict[str, Any]):
+    """A mapping that is written on one line."""
+
+
+_Dumper.add_representer(
+    _Line, lambda dumper, line: dumper.represent_mapping("tag:yaml.org,2002:map", line, flow_style=True)
+)
+
+
+def _on_lines(node: Any) -> Any:
+    """Put each mapping without members, such as the schema of a scalar, on one line: half of a block is indentation."""
+    if isinstance(node, dict):
+        plain = not any(isinstance(value, dict) or _holds_mappings(value) for value in node.values())
+        return _Line(node) if plain else {key: _on_lines(value) for key, value in node.items()}
+    return [_on_lines(item) for item in node] if isinstance(node, list) else node
+
+
+def _holds_mappings(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(item, dict) for item in value)
+
+
 def render(kind: Kind) -> str:
     """Give the file of one kind."""
+    definition = kind.definition()
+    definition["spec"]["versions"] = _on_lines(definition["spec"]["versions"])
     return _HEADER + yaml.dump(
-        kind.definition(),
+        definition,
         Dumper=_Dumper,
         sort_keys=False,
         width=1_000_000,

@@ -6,6 +6,7 @@ nothing slow at its top, since all of them are loaded for every call, even for `
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -14,8 +15,10 @@ import typer
 
 import podwright
 from podwright.cli import dev, operator
+from podwright.cli.dead_letters import commands as dead_letters
 from podwright.cli.demo.command import demo
 from podwright.cli.errors import CommandError
+from podwright.cli.jobs import commands as jobs
 
 app = typer.Typer(
     help="Podwright: jobs, workflows and queues as Kubernetes resources.",
@@ -24,6 +27,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(jobs.app)
+app.add_typer(dead_letters.app, name="dlq")
 dev.app.command()(demo)
 app.add_typer(dev.app, name="dev")
 app.add_typer(operator.app, name="operator")
@@ -39,6 +44,17 @@ def main() -> None:
         if error.remedy:
             print(error.remedy, file=sys.stderr)
         sys.exit(1)
+    finally:
+        _flush()
+
+
+def _flush() -> None:
+    """Hand on what is left to print. A reader that has gone, such as `head`, is no error worth words."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more at its end, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _print_version(wanted: bool) -> None:

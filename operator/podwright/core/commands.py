@@ -7,11 +7,16 @@ decided once the earlier write is seen in the state. Every command is safe to re
 
 import msgspec
 
+from podwright.core.index_set import EMPTY, IndexSet
 from podwright.core.view import JobStatus
 
 
 class CreatePod(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Create the pod of an attempt; the name is the lock."""
+    """Create the pod of an attempt; the name is the lock.
+
+    `tasks` are those that the pod of a pack runs; `task_index` is then the pack's. The attempt stays clear of the nodes
+    `nodes_to_avoid`; `out_of_memory` is how often former attempts ran out of memory.
+    """
 
     job_uid: str
     namespace: str
@@ -19,6 +24,9 @@ class CreatePod(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     task_index: int
     attempt: int
     pod_name: str
+    tasks: IndexSet = EMPTY
+    nodes_to_avoid: tuple[str, ...] = ()
+    out_of_memory: int = 0
 
 
 class WriteStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -36,13 +44,17 @@ class WriteStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class DeletePod(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Delete exactly this pod (uid precondition). `grace` in seconds; None leaves the pod's own."""
+    """Delete exactly this pod (uid precondition). `grace` in seconds; None leaves the pod's own.
+
+    `cleanup` marks a pod that has ended and is only no longer wanted; its deletion may wait for everything else.
+    """
 
     job_uid: str
     namespace: str
     pod_name: str
     pod_uid: str
     grace: int | None = None
+    cleanup: bool = False
 
 
 class ReleasePod(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -82,7 +94,24 @@ class NoteProblem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     message: str
 
 
-Command = CreatePod | WriteStatus | DeletePod | ReleasePod | DeleteJob | ConfirmPod | NoteProblem
+class ClaimKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Make a job the holder of its idempotency key: create the key's Lease, or take over one whose time is over.
+
+    `window` is the job's `dedupWindow` in seconds, `at` the time of the decision. `replaced_uid` and `replaced_version` are those
+    of the very Lease that was judged to be over; empty to create one.
+    """
+
+    job_uid: str
+    namespace: str
+    job_name: str
+    lease_name: str
+    window: float
+    at: float
+    replaced_uid: str = ""
+    replaced_version: str = ""
+
+
+Command = CreatePod | WriteStatus | DeletePod | ReleasePod | DeleteJob | ConfirmPod | NoteProblem | ClaimKey
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):

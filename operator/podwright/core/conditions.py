@@ -30,6 +30,8 @@ def run_conditions(
 def _true_conditions(phase: Phase) -> tuple[str, ...]:
     if phase is Phase.SUCCEEDED:
         return ("Finished", "Complete", "Ready")
+    if phase is Phase.SKIPPED:
+        return ("Finished", "Skipped")
     if phase.terminal:
         return ("Finished", "Failed", "Stalled")
     if phase is Phase.SUSPENDED:

@@ -8,7 +8,17 @@ import enum
 
 import msgspec
 
+from podwright.core.index_set import EMPTY, IndexSet
 from podwright.core.job.phase import Phase
+from podwright.core.spec import (
+    ArraySpec,
+    CancelMode,
+    DeliveryMode,
+    Dependency,
+    FailurePolicy,
+    Retention,
+    RetryPolicy,
+)
 
 
 class PodPhase(enum.StrEnum):
@@ -21,13 +31,6 @@ class PodPhase(enum.StrEnum):
     UNKNOWN = "Unknown"
 
 
-class CancelMode(enum.StrEnum):
-    """`spec.cancel`: how the running pod of a cancelled job is stopped."""
-
-    GRACEFUL = "Graceful"
-    IMMEDIATE = "Immediate"
-
-
 class Outcome(enum.StrEnum):
     """How an attempt ended."""
 
@@ -37,9 +40,22 @@ class Outcome(enum.StrEnum):
     LOST = "Lost"  # its pod vanished before its end was seen
 
 
+class FailedContainer(msgspec.Struct, frozen=True, gc=False):
+    """A container that ended with another exit code than 0. `signal` is a name such as SIGKILL, "" if none ended it."""
+
+    name: str
+    exit_code: int
+    signal: str = ""
+    reason: str = ""
+
+
 class PodView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One pod of one attempt.
 
+    `started` is when the kubelet took it up, before it pulled any image; `containers_started` is when the last of its
+    containers began to run, None unless all of them have.
+    `failed` are the containers that decided a failure. `message` is the first's termination message; of a success the
+    first there is. `conditions` are pairs of type and status, without those that every pod has.
     `deletion_requested` is when the deletion was asked for, not the `deletionTimestamp`, which lies `deletion_grace` later.
     `gone` marks a pod that the API server no longer has although its end was never recorded.
     """
@@ -57,6 +73,7 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     phase: PodPhase = PodPhase.PENDING
     node: str = ""
     started: float | None = None
+    containers_started: float | None = None
     ended: float | None = None
     deletion_requested: float | None = None
     deletion_grace: float | None = None
@@ -67,6 +84,8 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     waiting_reason: str = ""
     waiting_message: str = ""
     disruption: str = ""
+    failed: tuple[FailedContainer, ...] = ()
+    conditions: tuple[tuple[str, str], ...] = ()
     gone: bool = False
 
     @property
@@ -78,9 +97,21 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.deletion_requested is not None and not self.node
 
 
-class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """`status.attempts[]`: one try to run the job, in one pod. `outcome` is None while it goes on."""
+class Budget(enum.StrEnum):
+    """Which of `spec.retry`'s limits a failure is charged to."""
 
+    USER = "User"
+    PLATFORM = "Platform"
+    TIMEOUT = "Timeout"
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """`status.attempts[]`: one try to run the job, in one pod. `outcome` is None while it goes on.
+
+    `index` is the task's or pack's, in an array. A failure without a `budget` was free.
+    """
+
+    index: int | None = None
     number: int
     pod_name: str
     pod_uid: str = ""
@@ -88,9 +119,37 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     started: float | None = None
     ended: float | None = None
     outcome: Outcome | None = None
+    budget: Budget | None = None
     exit_code: int | None = None
     reason: str = ""
     message: str = ""
+
+
+class RetryGroup(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """`status.array.retries[]`, `.taskFailures[]`: tasks (or packs) that are not done and were tried alike.
+
+    `due` is when their next attempt may start, None for at once.
+    """
+
+    indexes: IndexSet
+    attempts: int
+    failed: int = 0
+    platform: int = 0
+    timeouts: int = 0
+    out_of_memory: int = 0
+    lost_nodes: int = 0
+    due: float | None = None
+
+
+class ArrayRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """`status.array`. What is in none of its sets has not ended an attempt."""
+
+    succeeded: IndexSet = EMPTY
+    failed: IndexSet = EMPTY
+    running: IndexSet = EMPTY
+    started: IndexSet = EMPTY
+    retries: tuple[RetryGroup, ...] = ()
+    task_failures: tuple[RetryGroup, ...] = ()
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -105,7 +164,10 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class JobStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """`status` of a BatchJob. `attempts` holds the last few; `attempt_count` and `failed_count` count all that ended."""
+    """`status` of a BatchJob. `attempts` holds the last few; the counts are of all that ended.
+
+    `outputs` is a JSON object as text, `artifacts` are pairs of name and URL.
+    """
 
     observed_generation: int = -1
     phase: Phase | None = None
@@ -116,22 +178,31 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     next_attempt: float | None = None
     attempt_count: int = 0
     failed_count: int = 0
+    platform_failed_count: int = 0
+    timeout_count: int = 0
+    out_of_memory_count: int = 0
+    lost_node_count: int = 0
     progress: str = ""
     attempts: tuple[Attempt, ...] = ()
+    array: ArrayRecord | None = None
+    outputs: str = ""
+    artifacts: tuple[tuple[str, str], ...] = ()
+    duplicate_of: str = ""
     conditions: tuple[Condition, ...] = ()
 
-
-class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """`spec.retry`: at most `limit` further attempts, delayed by exponential backoff with full jitter."""
-
-    limit: int = 3
-    initial: float = 10.0
-    factor: int = 2
-    maximum: float = 360.0
+    @property
+    def is_over(self) -> bool:
+        """Tell whether the job has ended for good: no later write may change how."""
+        return self.phase is not None and self.phase.terminal
 
 
 class JobView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One BatchJob. `template` is the raw JSON of `spec.template`, empty once the job is terminal (never needed again)."""
+    """One BatchJob. `template` is the raw JSON of `spec.template`, empty once the job is terminal (never needed again).
+
+    `origin_uid` is the uid of the job that this one restarts or redrives.
+    `problem` says why the spec can't be carried out, where the API server could not find that out. `start_timeout` and the
+    like are `spec.timeouts`.
+    """
 
     uid: str
     namespace: str
@@ -148,7 +219,37 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     retry: RetryPolicy = RetryPolicy()
     attempt_timeout: float | None = None
     total_timeout: float | None = None
-    ttl: float | None = None
+    queue_timeout: float | None = None
+    start_timeout: float | None = None
+    progress_timeout: float | None = None
+    task_timeout: float | None = None
+    retention: Retention = Retention()
+    array: ArraySpec | None = None
+    failure_policy: FailurePolicy = FailurePolicy()
+    dead_letter: bool = True
+    delivery: DeliveryMode = DeliveryMode.AT_LEAST_ONCE
+    worker_timeout: int | None = None
+    idempotency_key: str = ""
+    origin_uid: str = ""
+    dedup_window: float = 86400.0
+    start_at: float | None = None
+    dependencies: tuple[Dependency, ...] = ()
+    problem: str = ""
+
+
+class KeyClaim(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Which job holds an idempotency key, as the API server last told at `at`.
+
+    `until` is when the key is free again, None while the holder is not over. `problem` says why nothing is known.
+    """
+
+    holder_uid: str = ""
+    holder_name: str = ""
+    until: float | None = None
+    lease_uid: str = ""
+    lease_version: str = ""
+    at: float = 0.0
+    problem: str = ""
 
 
 class RefusalKind(enum.StrEnum):
@@ -162,6 +263,7 @@ class RefusalKind(enum.StrEnum):
 class Refusal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The last refusal of an attempt's pod; `count` in a row. Kept in memory only: after a restart it is asked again."""
 
+    task_index: int = 0
     attempt: int
     kind: RefusalKind
     reason: str

@@ -16,7 +16,8 @@ from podwright.core.view import JobView, PodView
 from podwright.kube import poison
 from podwright.kube.errors import DecodeError, StatusError, parse_status
 from podwright.kube.job_decoding import BatchJob, job_view
-from podwright.kube.pod_decoding import Pod, pod_view
+from podwright.kube.pod_decoding import pod_view
+from podwright.kube.pod_object import Pod
 from podwright.kube.times import unix_seconds
 
 Wire = TypeVar("Wire")

@@ -10,14 +10,12 @@ from typing import Any, Final
 import msgspec
 
 from podwright.core.commands import CreatePod, DeleteJob, DeletePod, NoteProblem, ReleasePod, WriteStatus
-from podwright.core.names import FINALIZER, GROUP, JOB_PLURAL, VERSION
-from podwright.core.view import Attempt, Condition, JobStatus
-from podwright.kube.times import format_time
+from podwright.core.names import FINALIZER, GROUP, JOB_PLURAL, LABEL_JOB_UID, VERSION
+from podwright.kube.status_encoding import MESSAGE_LIMIT, status_fields
 
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH: Final = "application/strategic-merge-patch+json"
-_MESSAGE_LIMIT: Final = 1024
 METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 
@@ -53,6 +51,14 @@ def get_job(*, namespace: str, name: str) -> ApiRequest:
     return ApiRequest(method="GET", path=f"{jobs_path(namespace)}/{name}")
 
 
+def list_pods_of_job(*, namespace: str, job_uid: str, continue_token: str = "") -> ApiRequest:
+    """Read a page of the pods that are labelled as a job's."""
+    query = {"labelSelector": f"{LABEL_JOB_UID}={job_uid}", "limit": "500"}
+    if continue_token:
+        query["continue"] = continue_token
+    return ApiRequest(method="GET", path=pods_path(namespace), query=query)
+
+
 def create_pod(command: CreatePod, *, body: bytes) -> ApiRequest:
     """Create the pod of an attempt; `body` is what `core.job.pod_template` built for the command."""
     return ApiRequest(
@@ -85,7 +91,7 @@ def note_problem(command: NoteProblem) -> ApiRequest:
     """Say on the status of a job what is wrong with it, and leave the rest of its status as it is."""
     patch = {
         "metadata": {"uid": command.job_uid, "resourceVersion": str(command.resource_version)},
-        "status": {"reason": "InternalError", "message": command.message[:_MESSAGE_LIMIT]},
+        "status": {"reason": "InternalError", "message": command.message[:MESSAGE_LIMIT]},
     }
     return ApiRequest(
         method="PATCH",
@@ -135,56 +141,6 @@ def delete_job(command: DeleteJob) -> ApiRequest:
         body=_delete_options(preconditions=preconditions, propagationPolicy="Background"),
         accept=METADATA_ONLY,
     )
-
-
-def status_fields(status: JobStatus) -> dict[str, Any]:
-    """Give `status` as JSON fields, None for what is unset. Decoding gives the same status, times in milliseconds."""
-    return {
-        "observedGeneration": status.observed_generation,
-        "phase": status.phase,
-        "reason": status.reason or None,
-        "message": status.message or None,
-        "startTime": _time(status.started),
-        "finishTime": _time(status.finished),
-        "nextAttemptTime": _time(status.next_attempt),
-        "attemptCount": status.attempt_count,
-        "failedCount": status.failed_count,
-        "progress": status.progress or None,
-        "attempts": [_attempt(attempt) for attempt in status.attempts],
-        "conditions": [_condition(condition) for condition in status.conditions],
-    }
-
-
-def _attempt(attempt: Attempt) -> dict[str, Any]:
-    fields = {
-        "number": attempt.number,
-        "podName": attempt.pod_name,
-        "podUID": attempt.pod_uid or None,
-        "node": attempt.node or None,
-        "startTime": _time(attempt.started),
-        "endTime": _time(attempt.ended),
-        "outcome": attempt.outcome,
-        "exitCode": attempt.exit_code,
-        "reason": attempt.reason or None,
-        "message": attempt.message or None,
-    }
-    # A merge patch replaces lists as they are: a null inside one would be stored, not removed.
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _condition(condition: Condition) -> dict[str, Any]:
-    return {
-        "type": condition.type,
-        "status": "True" if condition.status else "False",
-        "reason": condition.reason,
-        "message": condition.message,
-        "lastTransitionTime": format_time(condition.since),
-        "observedGeneration": condition.observed_generation,
-    }
-
-
-def _time(seconds: float | None) -> str | None:
-    return None if seconds is None else format_time(seconds)
 
 
 def _delete_options(**options: Any) -> bytes:

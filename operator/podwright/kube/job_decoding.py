@@ -1,75 +1,25 @@
-"""From a BatchJob as the API server writes it to a `JobView`. Pure; used by `decode`, and the inverse of `encode` for status.
+"""From a BatchJob as the API server writes it to a `JobView`. Pure; used by `decode`.
 
 The CRD's schema has checked every object, but maybe another version of it: whatever is not understood is an error here,
 never a guess.
 """
 
-import datetime
 from sys import intern
-from typing import Annotated, Final, Literal
+from typing import Final
 
 import msgspec
 
-from podwright.core.job.phase import Phase
-from podwright.core.view import Attempt, CancelMode, Condition, JobStatus, JobView, Outcome, RetryPolicy
-from podwright.kube.times import parse_duration, unix_seconds
+from podwright.core.duration import parse_duration
+from podwright.core.job.failure_policy import rules_problem
+from podwright.core.job.template_problem import template_problem
+from podwright.core.names import GITOPS_MARKS, ORIGINS
+from podwright.core.spec import CancelMode, DeliveryMode
+from podwright.core.view import JobStatus, JobView
+from podwright.kube import spec_decoding as spec
+from podwright.kube.status_decoding import BatchJobStatus, Count, Time, status_view, time_view
+from podwright.kube.times import unix_seconds
 
-Time = datetime.datetime
-_Count = Annotated[int, msgspec.Meta(ge=0)]
-_DEFAULT_RETRY: Final = RetryPolicy()
 _EMPTY_STATUS: Final = JobStatus()
-
-
-class AttemptStatus(msgspec.Struct, gc=False, rename="camel"):
-    """`status.attempts[]`."""
-
-    number: _Count
-    pod_name: str
-    pod_uid: str = msgspec.field(name="podUID", default="")
-    node: str = ""
-    start_time: Time | None = None
-    end_time: Time | None = None
-    outcome: Outcome | None = None
-    exit_code: int | None = None
-    reason: str = ""
-    message: str = ""
-
-
-class ConditionStatus(msgspec.Struct, gc=False, rename="camel"):
-    """`status.conditions[]`."""
-
-    type: str
-    status: Literal["True", "False"]
-    last_transition_time: Time
-    reason: str = ""
-    message: str = ""
-    observed_generation: int = 0
-
-
-class BatchJobStatus(msgspec.Struct, gc=False, rename="camel"):
-    """`status` of a BatchJob."""
-
-    observed_generation: int = -1
-    phase: Phase | None = None
-    reason: str = ""
-    message: str = ""
-    start_time: Time | None = None
-    finish_time: Time | None = None
-    next_attempt_time: Time | None = None
-    attempt_count: _Count = 0
-    failed_count: _Count = 0
-    progress: str = ""
-    attempts: list[AttemptStatus] | None = None
-    conditions: list[ConditionStatus] | None = None
-
-
-class Retry(msgspec.Struct, gc=False):
-    """`spec.retry`."""
-
-    limit: _Count = 3
-    initial: str = "10s"
-    factor: Annotated[int, msgspec.Meta(ge=1)] = 2
-    maximum: str = msgspec.field(name="max", default="6m")
 
 
 class Timeouts(msgspec.Struct, gc=False):
@@ -77,6 +27,10 @@ class Timeouts(msgspec.Struct, gc=False):
 
     attempt: str | None = None
     total: str | None = None
+    queue: str | None = None
+    start: str | None = None
+    progress: str | None = None
+    task: str | None = None
 
 
 class BatchJobSpec(msgspec.Struct, gc=False, rename="camel"):
@@ -86,9 +40,19 @@ class BatchJobSpec(msgspec.Struct, gc=False, rename="camel"):
     priority: int = 0
     suspend: bool = False
     cancel: CancelMode | None = None
-    retry: Retry | None = None
+    retry: spec.Retry | None = None
     timeouts: Timeouts | None = None
-    ttl_seconds_after_finished: _Count | None = None
+    ttl_seconds_after_finished: Count | None = None
+    retention: spec.Keep | None = None
+    array: spec.Array | None = None
+    failure_policy: spec.Failures | None = None
+    on_exhausted: str = "DeadLetter"
+    delivery_mode: DeliveryMode = DeliveryMode.AT_LEAST_ONCE
+    worker_timeout_seconds: Count | None = None
+    idempotency_key: str = ""
+    dedup_window: str = "24h"
+    start_at: Time | None = None
+    depends_on: list[spec.DependsOn] | None = None
 
 
 class BatchJobMetadata(msgspec.Struct, gc=False, rename="camel"):
@@ -101,6 +65,8 @@ class BatchJobMetadata(msgspec.Struct, gc=False, rename="camel"):
     creation_timestamp: Time
     generation: int = 0
     deletion_timestamp: Time | None = None
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
 
 
 class BatchJob(msgspec.Struct, gc=False):
@@ -111,16 +77,26 @@ class BatchJob(msgspec.Struct, gc=False):
     status: BatchJobStatus | None = None
 
 
+_NO_TIMEOUTS: Final = Timeouts()
+
+
 def job_view(job: BatchJob) -> JobView:
     """Give the view of a job; the template of one that is over is dropped, since nothing will run of it any more.
 
     Raises:
         ValueError: a duration or the resourceVersion is malformed.
     """
-    metadata, spec = job.metadata, job.spec
+    metadata, wanted = job.metadata, job.spec
     status = _EMPTY_STATUS if job.status is None else status_view(job.status)
-    over = status.phase is not None and status.phase.terminal
-    timeouts, ttl = spec.timeouts, spec.ttl_seconds_after_finished
+    over = status.is_over
+    timeouts = wanted.timeouts or _NO_TIMEOUTS
+    array, problem = (None, "") if wanted.array is None else spec.array_spec(wanted.array)
+    failures = spec.failure_policy(wanted.failure_policy)
+    if array is not None and over:
+        array = msgspec.structs.replace(array, items=())
+    progress = _seconds(timeouts.progress)
+    if not over and not problem:
+        problem = template_problem(template=bytes(wanted.template), array=array, progress=progress)
     return JobView(
         uid=metadata.uid,
         namespace=intern(metadata.namespace),
@@ -129,78 +105,45 @@ def job_view(job: BatchJob) -> JobView:
         generation=metadata.generation,
         created=unix_seconds(metadata.creation_timestamp),
         # A copy: the raw value is a window into the whole page and would keep it in memory.
-        template=b"" if over else bytes(spec.template),
+        template=b"" if over else bytes(wanted.template),
         status=status,
         deleting=metadata.deletion_timestamp is not None,
-        priority=spec.priority,
-        suspend=spec.suspend,
-        cancel=spec.cancel,
-        retry=_DEFAULT_RETRY if spec.retry is None else _retry(spec.retry),
-        attempt_timeout=None if timeouts is None else _seconds(timeouts.attempt),
-        total_timeout=None if timeouts is None else _seconds(timeouts.total),
-        ttl=None if ttl is None else float(ttl),
+        priority=wanted.priority,
+        suspend=wanted.suspend,
+        cancel=wanted.cancel,
+        retry=spec.retry_policy(wanted.retry),
+        attempt_timeout=_seconds(timeouts.attempt),
+        total_timeout=_seconds(timeouts.total),
+        queue_timeout=_seconds(timeouts.queue),
+        start_timeout=_seconds(timeouts.start),
+        progress_timeout=progress,
+        task_timeout=_seconds(timeouts.task),
+        retention=spec.retention(
+            ttl=wanted.ttl_seconds_after_finished, keep=wanted.retention, gitops=_is_kept_by_gitops(metadata)
+        ),
+        array=array,
+        failure_policy=failures,
+        dead_letter=wanted.on_exhausted == "DeadLetter",
+        delivery=wanted.delivery_mode,
+        worker_timeout=wanted.worker_timeout_seconds,
+        idempotency_key=wanted.idempotency_key,
+        origin_uid=_origin(metadata),
+        dedup_window=parse_duration(wanted.dedup_window),
+        start_at=time_view(wanted.start_at),
+        dependencies=tuple([spec.dependency(entry) for entry in wanted.depends_on or ()]),
+        problem=problem or ("" if over else rules_problem(failures.rules)),
     )
 
 
-def status_view(status: BatchJobStatus) -> JobStatus:
-    """Give the view of a status."""
-    message = status.message
-    return JobStatus(
-        observed_generation=status.observed_generation,
-        phase=status.phase,
-        reason=intern(status.reason),
-        message=message,
-        started=_time(status.start_time),
-        finished=_time(status.finish_time),
-        next_attempt=_time(status.next_attempt_time),
-        attempt_count=status.attempt_count,
-        failed_count=status.failed_count,
-        progress=intern(status.progress),
-        attempts=tuple([_attempt(attempt) for attempt in status.attempts or ()]),
-        conditions=tuple([_condition(condition, message) for condition in status.conditions or ()]),
-    )
+def _origin(metadata: BatchJobMetadata) -> str:
+    annotations = metadata.annotations or {}
+    return next((annotations[key] for key in ORIGINS if key in annotations), "")
 
 
-def _attempt(attempt: AttemptStatus) -> Attempt:
-    return Attempt(
-        number=attempt.number,
-        pod_name=attempt.pod_name,
-        pod_uid=attempt.pod_uid,
-        node=intern(attempt.node),
-        started=_time(attempt.start_time),
-        ended=_time(attempt.end_time),
-        outcome=attempt.outcome,
-        exit_code=attempt.exit_code,
-        reason=intern(attempt.reason),
-        message=attempt.message,
-    )
-
-
-def _condition(condition: ConditionStatus, message: str) -> Condition:
-    return Condition(
-        type=intern(condition.type),
-        status=condition.status == "True",
-        reason=intern(condition.reason),
-        # Conditions mostly repeat the status' message; one copy of it is enough.
-        message=message if condition.message == message else condition.message,
-        since=unix_seconds(condition.last_transition_time),
-        observed_generation=condition.observed_generation,
-    )
-
-
-def _retry(retry: Retry) -> RetryPolicy:
-    policy = RetryPolicy(
-        limit=retry.limit,
-        initial=parse_duration(retry.initial),
-        factor=retry.factor,
-        maximum=parse_duration(retry.maximum),
-    )
-    return _DEFAULT_RETRY if policy == _DEFAULT_RETRY else policy
+def _is_kept_by_gitops(metadata: BatchJobMetadata) -> bool:
+    """Tell whether a tool would create the job again if it were deleted."""
+    return any(key in GITOPS_MARKS for keys in (metadata.labels, metadata.annotations) for key in keys or ())
 
 
 def _seconds(duration: str | None) -> float | None:
     return None if duration is None else parse_duration(duration)
-
-
-def _time(time: Time | None) -> float | None:
-    return None if time is None else unix_seconds(time)

@@ -1,113 +1,25 @@
-"""From a pod as the API server writes it to a `PodView`. Pure; used by `decode`.
+"""From a pod as the API server writes it to a `PodView`: what its containers, conditions and times say. Pure; used by `decode`."""
 
-The structs name the few fields that are looked at, so the decoder skips the rest of a pod without making objects of it.
-"""
-
-import datetime
 from collections.abc import Iterable, Iterator
 from sys import intern
 from typing import Final
 
-import msgspec
-
-from podwright.core.names import FINALIZER, GROUP, JOB_KIND
-from podwright.core.view import PodPhase, PodView
+from podwright.core.job.signals import signal_name
+from podwright.core.names import FINALIZER, GROUP, JOB_KIND, parse_pod_name
+from podwright.core.pack.report import is_report
+from podwright.core.view import FailedContainer, PodPhase, PodView
+from podwright.kube.pod_object import ContainerStatus, Pod, PodCondition, PodMetadata, PodStatus, Terminated
 from podwright.kube.times import unix_seconds
 
 MESSAGE_LIMIT: Final = 1024
+REPORT_LIMIT: Final = 4096  # what the kubelet takes of a termination message; it may be a report, which must stay whole
 _ORDINARY_WAITS: Final = frozenset({"", "PodInitializing", "ContainerCreating"})
+# Every pod has them, and none tells of a failure: to keep them for each pod would be a waste.
+_ORDINARY_CONDITIONS: Final = frozenset(
+    {"PodScheduled", "PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready"}
+)
 _TERMINAL: Final = frozenset({PodPhase.SUCCEEDED, PodPhase.FAILED})
 _GROUP_PREFIX: Final = f"{GROUP}/"
-_ATTEMPT_DIGITS: Final = 9
-
-
-class OwnerReference(msgspec.Struct, gc=False, rename="camel"):
-    """`metadata.ownerReferences[]`."""
-
-    api_version: str
-    kind: str
-    name: str
-    uid: str
-    controller: bool | None = None
-
-
-class PodMetadata(msgspec.Struct, gc=False, rename="camel"):
-    """`metadata` of a pod."""
-
-    name: str
-    namespace: str
-    uid: str
-    resource_version: str
-    creation_timestamp: datetime.datetime
-    deletion_timestamp: datetime.datetime | None = None
-    deletion_grace_period_seconds: int | None = None
-    finalizers: list[str] | None = None
-    owner_references: list[OwnerReference] | None = None
-
-
-class Waiting(msgspec.Struct, gc=False):
-    """`state.waiting` of a container."""
-
-    reason: str = ""
-    message: str = ""
-
-
-class Terminated(msgspec.Struct, gc=False, rename="camel"):
-    """`state.terminated` of a container."""
-
-    exit_code: int
-    reason: str = ""
-    message: str = ""
-    finished_at: datetime.datetime | None = None
-
-
-class ContainerState(msgspec.Struct, gc=False):
-    """`state` of a container."""
-
-    waiting: Waiting | None = None
-    terminated: Terminated | None = None
-
-
-class ContainerStatus(msgspec.Struct, gc=False):
-    """`containerStatuses[]`, `initContainerStatuses[]`."""
-
-    state: ContainerState | None = None
-
-
-class PodCondition(msgspec.Struct, gc=False):
-    """`status.conditions[]`."""
-
-    type: str
-    status: str
-    reason: str = ""
-    message: str = ""
-
-
-class PodStatus(msgspec.Struct, gc=False, rename="camel"):
-    """`status` of a pod."""
-
-    phase: PodPhase = PodPhase.PENDING
-    reason: str = ""
-    message: str = ""
-    start_time: datetime.datetime | None = None
-    conditions: list[PodCondition] | None = None
-    container_statuses: list[ContainerStatus] | None = None
-    init_container_statuses: list[ContainerStatus] | None = None
-
-
-class PodSpec(msgspec.Struct, gc=False, rename="camel"):
-    """`spec` of a pod."""
-
-    node_name: str = ""
-    termination_grace_period_seconds: int = 30
-
-
-class Pod(msgspec.Struct, gc=False):
-    """A pod."""
-
-    metadata: PodMetadata
-    spec: PodSpec
-    status: PodStatus
 
 
 def pod_view(pod: Pod) -> PodView:
@@ -117,8 +29,10 @@ def pod_view(pod: Pod) -> PodView:
         ValueError: the resourceVersion is no number.
     """
     metadata, status = pod.metadata, pod.status
-    job_uid, job_name, attempt = _identity(metadata)
-    failed = _first_failed(status)
+    job_uid, job_name, task_index, attempt = _identity(metadata)
+    failures = _failures(status)
+    first = failures[0][1] if failures else None
+    held = metadata.finalizers is not None and FINALIZER in metadata.finalizers
     waiting = None if status.phase in _TERMINAL else _waiting(status)
     return PodView(
         uid=metadata.uid,
@@ -127,37 +41,40 @@ def pod_view(pod: Pod) -> PodView:
         resource_version=int(metadata.resource_version),
         job_uid=job_uid,
         job_name=job_name,
-        task_index=0,
+        task_index=task_index,
         attempt=attempt,
         created=unix_seconds(metadata.creation_timestamp),
-        held=metadata.finalizers is not None and FINALIZER in metadata.finalizers,
+        held=held,
         phase=status.phase,
         node=intern(pod.spec.node_name),
         started=None if status.start_time is None else unix_seconds(status.start_time),
+        containers_started=_containers_started(status.container_statuses),
         ended=_ended(status.container_statuses),
         deletion_requested=_deletion_requested(metadata),
         deletion_grace=_deletion_grace(metadata),
         termination_grace=float(pod.spec.termination_grace_period_seconds),
-        exit_code=_exit_code(status, failed),
-        reason=intern(status.reason or (failed.reason if failed else "")),
-        message=((failed.message if failed else "") or status.message)[:MESSAGE_LIMIT],
+        exit_code=_exit_code(status, first),
+        reason=intern(status.reason or (first.reason if first else "")),
+        message=(_report(status) if held else "") or _message(status, first, held=held),
         waiting_reason=intern(waiting[0]) if waiting else "",
         waiting_message=waiting[1][:MESSAGE_LIMIT] if waiting else "",
         disruption=_disruption(status.conditions),
+        failed=tuple([_failed_container(name, terminated) for name, terminated in failures]),
+        conditions=_conditions(status.conditions),
     )
 
 
-def _identity(metadata: PodMetadata) -> tuple[str, str, int]:
-    """Give job uid, job name and attempt by what cannot be edited: the controller reference is checked, the name is fixed.
+def _identity(metadata: PodMetadata) -> tuple[str, str, int, int]:
+    """Give job uid, job name, index and attempt by what cannot be edited: the controller reference is checked, the name is fixed.
 
     Labels are for selecting only: whoever may edit pods may change them.
     """
-    number = metadata.name.rpartition("-")[2]
-    if number.isascii() and number.isdigit() and len(number) <= _ATTEMPT_DIGITS:
+    parsed = parse_pod_name(metadata.name)
+    if parsed is not None:
         for owner in metadata.owner_references or ():
             if owner.controller and owner.kind == JOB_KIND and owner.api_version.startswith(_GROUP_PREFIX):
-                return owner.uid, owner.name, int(number)
-    return "", "", 0
+                return owner.uid, owner.name, *parsed
+    return "", "", 0, 0
 
 
 def _deletion_requested(metadata: PodMetadata) -> float | None:
@@ -173,22 +90,40 @@ def _deletion_grace(metadata: PodMetadata) -> float | None:
     return float(metadata.deletion_grace_period_seconds)
 
 
-def _terminated(statuses: Iterable[ContainerStatus] | None) -> Iterator[Terminated]:
+def _terminated(statuses: Iterable[ContainerStatus] | None) -> Iterator[tuple[str, Terminated]]:
     for container in statuses or ():
         if container.state is not None and container.state.terminated is not None:
-            yield container.state.terminated
+            yield container.name, container.state.terminated
 
 
-def _first_failed(status: PodStatus) -> Terminated | None:
-    ended = False
-    for terminated in _terminated(status.container_statuses):
-        ended = True
-        if terminated.exit_code != 0:
-            return terminated
-    if ended:
-        # A sidecar that is ended after the application reports its signal; that is no failure of the pod.
-        return None
-    return next((t for t in _terminated(status.init_container_statuses) if t.exit_code != 0), None)
+def _failures(status: PodStatus) -> list[tuple[str, Terminated]]:
+    ended = list(_terminated(status.container_statuses))
+    # A sidecar that is ended after the application reports its signal; that is no failure of the pod.
+    deciding = ended or _terminated(status.init_container_statuses)
+    return [(name, terminated) for name, terminated in deciding if terminated.exit_code != 0]
+
+
+def _failed_container(name: str, terminated: Terminated) -> FailedContainer:
+    signal = signal_name(signal=terminated.signal, exit_code=terminated.exit_code)
+    return FailedContainer(intern(name), terminated.exit_code, signal, intern(terminated.reason))
+
+
+def _message(status: PodStatus, failed: Terminated | None, *, held: bool) -> str:
+    if failed is not None or status.phase is not PodPhase.SUCCEEDED:
+        message = (failed.message if failed is not None else "") or status.message
+        return message[: REPORT_LIMIT if held else MESSAGE_LIMIT]
+    if not held:
+        return ""  # its end is on record; thousands of such pods may stay for long
+    told = (terminated.message for _, terminated in _terminated(status.container_statuses))
+    return next((message[:REPORT_LIMIT] for message in told if message), "")
+
+
+def _report(status: PodStatus) -> str:
+    """Give the report of a pack, whichever container failed beside it: it says which tasks must not run again."""
+    for _, terminated in _terminated(status.container_statuses):
+        if is_report(terminated.message):
+            return terminated.message[:REPORT_LIMIT]
+    return ""
 
 
 def _exit_code(status: PodStatus, failed: Terminated | None) -> int | None:
@@ -199,13 +134,28 @@ def _exit_code(status: PodStatus, failed: Terminated | None) -> int | None:
 
 def _ended(statuses: Iterable[ContainerStatus] | None) -> float | None:
     latest: float | None = None
-    for terminated in _terminated(statuses):
+    for _, terminated in _terminated(statuses):
         if terminated.finished_at is None:
             continue
         time = unix_seconds(terminated.finished_at)
         # Runtimes that lost track of a container say that it ended at the epoch.
         if time > 0 and (latest is None or time > latest):
             latest = time
+    return latest
+
+
+def _containers_started(statuses: list[ContainerStatus] | None) -> float | None:
+    """Give when the last container began to run. One that never did has no such time, or the epoch, even once it is ended."""
+    latest: float | None = None
+    for container in statuses or ():
+        state = container.state
+        ran = None if state is None else state.running or state.terminated
+        if ran is None or ran.started_at is None:
+            return None
+        time = unix_seconds(ran.started_at)
+        if time <= 0:
+            return None
+        latest = time if latest is None else max(latest, time)
     return latest
 
 
@@ -226,3 +176,8 @@ def _disruption(conditions: Iterable[PodCondition] | None) -> str:
         if condition.type == "DisruptionTarget" and condition.status == "True":
             return intern(condition.reason)
     return ""
+
+
+def _conditions(conditions: Iterable[PodCondition] | None) -> tuple[tuple[str, str], ...]:
+    unusual = [c for c in conditions or () if c.type not in _ORDINARY_CONDITIONS]
+    return tuple([(intern(condition.type), intern(condition.status)) for condition in unusual])

@@ -8,9 +8,10 @@ from typing import Final
 
 import msgspec
 
-from podwright.core.commands import Command, CreatePod, DeleteJob, DeletePod, ReleasePod, WriteStatus
-from podwright.core.job.refusal import classify
-from podwright.core.view import PodView, Refusal
+from podwright.core.commands import ClaimKey, Command, CreatePod, DeleteJob, DeletePod, ReleasePod, WriteStatus
+from podwright.core.job.at_most_once import recorded_intent
+from podwright.core.job.refusal import ask_again_at, classify
+from podwright.core.view import JobView, PodView, Refusal, RefusalKind
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.decode import decode_metadata, decode_pod
 from podwright.kube.errors import StatusError, parse_status
@@ -36,9 +37,12 @@ class Answers:
         self._metrics = metrics
         self.backoff = Backoff()
 
-    def take(self, command: Command, *, result: Result, notes: Notes, now: float) -> None:
-        """Take in the result of one command."""
-        self._metrics.answered(command, result)
+    def take(self, command: Command, *, job: JobView | None, result: Result, notes: Notes, now: float) -> None:
+        """Take in the result of one command that was decided on this picture of the job."""
+        self._metrics.answered(command, result, before=job)
+        if isinstance(command, CreatePod) and _surely_not_created(result):
+            notes.pod_asked = False
+            notes.intents.not_created(command.task_index)
         if isinstance(result, Refused):
             return
         if isinstance(result, ApiResponse) and result.status < 300:
@@ -58,10 +62,13 @@ class Answers:
     def _success(self, command: Command, *, body: bytes, notes: Notes, now: float) -> None:
         match command:
             case CreatePod():
-                notes.refusal = None
+                if notes.refusal is not None and notes.refusal.kind is not RefusalKind.PERMANENT:
+                    notes.refusal = None  # one that lasts ends the job, whatever became of other tasks' pods
+                notes.missing.pop(command.pod_name, None)
                 self._created(command, body=body, now=now)
             case WriteStatus():
                 notes.deferred_since = None
+                notes.written_at = now
                 self._status_written(command, body=body)
             case DeletePod():
                 # The whole pod: whether a pod that is being deleted had a node decides whether it may still run.
@@ -96,14 +103,12 @@ class Answers:
         job = self._store.job(command.job_uid)
         if job is None or job.resource_version != command.resource_version:
             return  # the watch was faster
-        phase = command.status.phase
-        over = phase is not None and phase.terminal
         self._store.put_job(
             msgspec.structs.replace(
                 job,
                 status=command.status,
                 resource_version=decode_metadata(body).resource_version,
-                template=b"" if over else job.template,
+                template=b"" if command.status.is_over else job.template,
             )
         )
 
@@ -123,12 +128,14 @@ class Answers:
         match command:
             case CreatePod():
                 # It may be repeated under its name, but before the job can end otherwise its pod must be looked for.
-                notes.creation_until = now + _REQUEST_LIFE
+                notes.unanswered[command.pod_name] = now + _REQUEST_LIFE
                 notes.doubtful_pods.add(command.pod_name)
             case WriteStatus() | DeleteJob():
                 notes.doubtful = True
             case DeletePod() | ReleasePod():
                 notes.doubtful_pods.add(command.pod_name)
+            case ClaimKey():
+                notes.key_doubtful = True
 
     def _failure(self, command: Command, *, error: StatusError, notes: Notes, now: float) -> None:
         match command:
@@ -136,8 +143,15 @@ class Answers:
                 self._not_created(command, error=error, notes=notes, now=now)
             case WriteStatus() | DeleteJob():
                 notes.doubtful = True
+                notes.intents.forget()
+                if isinstance(command, WriteStatus) and recorded_intent(command.status) is not None:
+                    notes.intent_epoch = -1  # whatever intent is on record, it is not the one that was refused
             case DeletePod() | ReleasePod():
                 notes.doubtful_pods.add(command.pod_name)
+            case ClaimKey():
+                notes.key_doubtful = error.code == 409
+                if notes.key_doubtful:
+                    return  # somebody has it: no failure, but to be read at once
         if error.code not in (404, 409):
             if not isinstance(command, CreatePod):
                 _log.error("%s refused: %s", type(command).__name__, error)
@@ -156,12 +170,33 @@ class Answers:
             notes.doubtful = True
             self.backoff.failed(command.job_uid, now=now, at_least=_FENCED_PAUSE)
         else:
-            kind, reason = classify(code=error.code, message=error.message)
-            same = notes.refusal is not None and notes.refusal.attempt == command.attempt
-            count = notes.refusal.count + 1 if notes.refusal is not None and same else 1
-            notes.refusal = Refusal(
-                attempt=command.attempt, kind=kind, reason=reason, message=error.message, at=now, count=count
-            )
+            notes.refusal = _refusal(command, error=error, before=notes.refusal, now=now)
+
+
+def _refusal(command: CreatePod, *, error: StatusError, before: Refusal | None, now: float) -> Refusal:
+    kind, reason = classify(code=error.code, message=error.message)
+    same = before is not None and (before.task_index, before.attempt) == (command.task_index, command.attempt)
+    count = before.count + 1 if before is not None and same else 1
+    if before is not None and not same and now < ask_again_at(refusal=before, job_uid=command.job_uid):
+        count = before.count  # of many pods that an array asked for at once, all are refused at once
+    elif before is not None and not same and command.task_index != before.task_index:
+        count = before.count + 1
+    return Refusal(
+        task_index=command.task_index,
+        attempt=command.attempt,
+        kind=kind,
+        reason=reason,
+        message=error.message,
+        at=now,
+        count=count,
+    )
+
+
+def _surely_not_created(result: Result) -> bool:
+    """Tell whether a request to create an object was surely not carried out, so that it may be made once more."""
+    if isinstance(result, ApiResponse):
+        return 400 <= result.status < 500 or _admission_failed(result)
+    return not isinstance(result, Ambiguous)
 
 
 def _admission_failed(result: ApiResponse) -> bool:

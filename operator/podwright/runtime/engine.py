@@ -1,94 +1,110 @@
 """The loop at the heart of the operator: what changed → what it calls for → writes. One thread, one event loop, no IO here.
 
 Reflectors and answers change the store, which marks jobs dirty; the engine looks at each dirty job once, asks the pure
-`core` what to do, and hands the commands to the writer. While an answer about a job is outstanding, the job is left alone.
-Nothing may be decided from the event that caused a look, only from the state.
+`core` what to do (`decision`), and has the commands carried out (`issuer`). While an answer about a job is outstanding, the
+job is left alone; what is in doubt is read first (`doubts`). Nothing may be decided from the event that caused a look, only
+from the state.
 """
 
 import asyncio
-import functools
-import logging
 from collections.abc import Callable
 from typing import Final
 
-from podwright.core.commands import Command, ConfirmPod, CreatePod, Decision, NoteProblem, ReleasePod, WriteStatus
-from podwright.core.job.decide import decide_job, release_all
-from podwright.core.job.phase import IllegalTransitionError
-from podwright.core.job.status import with_problem
-from podwright.core.job.write import write_status
 from podwright.core.shard import shard_of
 from podwright.core.view import JobView, PodView
 from podwright.kube.decode import Undecodable
 from podwright.runtime.answers import Answers
+from podwright.runtime.cleanup import Cleanup
+from podwright.runtime.decision import decide
+from podwright.runtime.doubts import Doubts
+from podwright.runtime.issuer import Issuer
+from podwright.runtime.keys import Keys
 from podwright.runtime.metrics import Metrics
+from podwright.runtime.problems import Problems
 from podwright.runtime.reads import Reads
-from podwright.runtime.requests import request_for
 from podwright.runtime.tenure import Tenure, Tenures
-from podwright.runtime.writer import Rank, Refused, Result, Write, Writer
+from podwright.runtime.writer import Writer
 from podwright.store.dirty import DirtySet
 from podwright.store.jobs import JobStore
-from podwright.store.notes import Notebook, Notes
+from podwright.store.notes import Notebook
 from podwright.store.timers import Timers
 
 _LOOKS_PER_TURN: Final = 100  # then other tasks of the loop (lease renewal, watches) get their turn
-_NEWS_PATIENCE: Final = 30.0  # seconds for which a busy operator may put off a write that only informs
-_PROBLEM_PAUSE: Final = 5.0
-
-_log = logging.getLogger(__name__)
 
 
 class Engine:
     """Decides for the jobs of the shards that are held. `store` is what the reflectors feed."""
 
     def __init__(
-        self, *, writer: Writer, reads: Reads, tenures: Tenures, clock: Callable[[], float], metrics: Metrics
+        self,
+        *,
+        writer: Writer,
+        reads: Reads,
+        keys: Keys,
+        tenures: Tenures,
+        clock: Callable[[], float],
+        metrics: Metrics,
     ) -> None:
-        self._writer = writer
-        self._reads = reads
+        self._keys = keys
         self._tenures = tenures
         self._clock = clock
         self._metrics = metrics
         self._dirty = DirtySet()
         self._timers = Timers()
         self._notebook = Notebook()
+        self._cleanup = Cleanup()
         self._wake = asyncio.Event()
-        self._told: dict[str, str] = {}
         self.store = JobStore(on_change=self.mark)
-        self._answers = Answers(store=self.store, metrics=metrics)
+        answers = Answers(store=self.store, metrics=metrics)
+        self._backoff = answers.backoff
+        self._issuer = Issuer(
+            writer=writer,
+            keys=keys,
+            tenures=tenures,
+            answers=answers,
+            cleanup=self._cleanup,
+            store=self.store,
+            notebook=self._notebook,
+            timers=self._timers,
+            clock=clock,
+            mark=self.mark,
+        )
+        self._doubts = Doubts(
+            reads=reads, keys=keys, store=self.store, backoff=self._backoff, clock=clock, mark=self.mark
+        )
+        self._problems = Problems(
+            issuer=self._issuer,
+            tenures=tenures,
+            backoff=self._backoff,
+            store=self.store,
+            notebook=self._notebook,
+            timers=self._timers,
+            clock=clock,
+            metrics=metrics,
+        )
 
     def mark(self, uid: str) -> None:
         """Ask for a look at a job."""
         self._dirty.add(uid)
         self._wake.set()
 
-    def report(self, item: Undecodable) -> None:
-        """Tell on a job's status that it cannot be understood; once per problem, since telling changes the job."""
-        tenure = self._tenures.tenure(shard_of(namespace=item.namespace, shards=self._tenures.shards))
-        if tenure is None or self._told.get(item.uid) == item.error:
-            return
-        self._told[item.uid] = item.error
-        note = NoteProblem(
-            job_uid=item.uid,
-            namespace=item.namespace,
-            job_name=item.name,
-            resource_version=item.resource_version,
-            message=f"the operator cannot understand this job: {item.error}",
-        )
-        self._submit(note, job=None, notes=self._notebook.of(item.uid), tenure=tenure)
-
     def mark_all(self) -> None:
         """Ask for a look at every job: after a shard was gained."""
         for uid in self.store.uids():
             self.mark(uid)
 
+    def report(self, item: Undecodable) -> None:
+        """Tell on a job's status that it cannot be understood."""
+        self._problems.undecodable(item)
+
     async def run(self) -> None:
         """Look at dirty jobs until cancelled."""
         while True:
-            for uid in self._timers.pop_due(self._clock()):
+            for uid in (*self._timers.pop_due(self._clock()), *self._cleanup.admitted()):
                 self._dirty.add(uid)
             for _ in range(min(_LOOKS_PER_TURN, len(self._dirty))):
                 self._look_safely(self._dirty.pop())
-            if self._dirty:
+            if self._dirty or self._cleanup.ready:
                 await asyncio.sleep(0)
                 continue
             await self._wait()
@@ -108,7 +124,7 @@ class Engine:
             self._look(uid)
         except Exception as error:
             # One object that breaks our code must not stop the others; it is tried again, ever more rarely.
-            self._report(uid, error)
+            self._problems.failed(uid, error)
 
     def _look(self, uid: str) -> None:
         now = self._clock()
@@ -120,95 +136,31 @@ class Engine:
         if tenure is None:
             return  # whoever holds the shard looks; when it becomes ours, everything is marked
         notes = self._notebook.of(uid)
-        if notes.outstanding:
-            return  # its answer marks the job again
-        blocked = self._answers.backoff.until(uid)
+        if notes.exclusive or (notes.outstanding and (job is None or job.array is None)):
+            return  # the answer marks the job again
+        blocked = self._backoff.until(uid)
         if blocked > now:
             self._timers.set(uid, blocked)
             return
         if job is None and not self.store.job_was_deleted(uid):
             notes.doubtful = True
+        if self.store.lacks_pods(uid):
+            notes.pods_unlisted = True
         if notes.in_doubt:
-            self._read(uid, job=job, pods=pods, notes=notes, tenure=tenure)
+            self._doubts.read(uid, job=job, pods=pods, notes=notes, tenure=tenure)
             return
-        decision = self._decide(job=job, pods=pods, notes=notes, now=now)
+        if job is not None and notes.key_doubtful:
+            self._doubts.read_key(job, notes=notes)
+            return
+        decision = decide(
+            job=job, pods=pods, notes=notes, store=self.store, keys=self._keys, epoch=tenure.epoch, now=now
+        )
         self._timers.set(uid, decision.requeue_at)
         for command in decision.commands:
-            self._issue(command, job=job, notes=notes, tenure=tenure, now=now)
+            self._issuer.issue(command, job=job, notes=notes, tenure=tenure, now=now)
         self._metrics.decided(len(decision.commands))
-        if not decision.commands and job is not None and _over(job):
+        if not decision.commands and job is not None and job.status.is_over:
             self._notebook.drop(uid)
-
-    def _decide(self, *, job: JobView | None, pods: tuple[PodView, ...], notes: Notes, now: float) -> Decision:
-        if job is None:
-            return Decision(commands=release_all(pods))
-        return decide_job(job=job, pods=pods, refusal=notes.refusal, now=now, keep_until=notes.creation_until)
-
-    def _issue(self, command: Command, *, job: JobView | None, notes: Notes, tenure: Tenure, now: float) -> None:
-        uid = command.job_uid
-        if isinstance(command, ConfirmPod):
-            notes.doubtful_pods.add(command.pod_name)
-            self.mark(uid)
-        elif isinstance(command, WriteStatus) and command.deferrable and self._puts_off(notes, now):
-            self._timers.set(uid, now + 1.0)
-        elif isinstance(command, CreatePod) and job is not None and not _confirmed(job, notes, tenure):
-            notes.doubtful = True
-            self.mark(uid)
-        else:
-            self._submit(command, job=job, notes=notes, tenure=tenure)
-
-    def _submit(self, command: Command, *, job: JobView | None, notes: Notes, tenure: Tenure) -> None:
-        notes.outstanding += 1
-        write = Write(
-            request=request_for(command, job=job, tenure=tenure),
-            rank=_rank(command),
-            priority=0 if job is None else job.priority,
-            refuse=functools.partial(self._refuse, command, job, tenure),
-            done=functools.partial(self._done, command, tenure),
-        )
-        self._writer.submit(write)
-
-    def _refuse(self, command: Command, job: JobView | None, tenure: Tenure) -> Refused | None:
-        held = self._tenures.tenure(tenure.shard)
-        if held is None or held.epoch != tenure.epoch:
-            return Refused.NOT_LEADER
-        # A write may wait long in a burst; what was decided on an older picture is decided again instead of sent.
-        if isinstance(command, CreatePod | WriteStatus) and self.store.job(command.job_uid) is not job:
-            return Refused.OVERTAKEN
-        return None
-
-    def _done(self, command: Command, tenure: Tenure, result: Result) -> None:
-        notes = self._notebook.of(command.job_uid)
-        notes.outstanding -= 1
-        self._answers.take(command, result=result, notes=notes, now=self._clock())
-        self.mark(command.job_uid)
-
-    def _puts_off(self, notes: Notes, now: float) -> bool:
-        if not self._writer.busy:
-            notes.deferred_since = None
-            return False
-        if notes.deferred_since is None:
-            notes.deferred_since = now
-        return now - notes.deferred_since < _NEWS_PATIENCE
-
-    def _read(self, uid: str, *, job: JobView | None, pods: tuple[PodView, ...], notes: Notes, tenure: Tenure) -> None:
-        notes.outstanding += 1
-        namespace, name = (job.namespace, job.name) if job is not None else (pods[0].namespace, pods[0].job_name)
-
-        def done(error: Exception | None) -> None:
-            notes.outstanding -= 1
-            if error is None:
-                if notes.doubtful:
-                    notes.confirmed_epoch = tenure.epoch
-                notes.doubtful = False
-                notes.doubtful_pods.clear()
-            else:
-                self._answers.backoff.failed(uid, now=self._clock())
-            self.mark(uid)
-
-        self._reads.start(
-            store=self.store, uid=uid, namespace=namespace, job_name=name, notes=notes, now=self._clock, done=done
-        )
 
     def _tenure_of(self, job: JobView | None, pods: tuple[PodView, ...]) -> Tenure | None:
         namespace = job.namespace if job is not None else pods[0].namespace
@@ -216,41 +168,8 @@ class Engine:
 
     def _forget(self, uid: str) -> None:
         self._timers.set(uid, None)
-        self._answers.backoff.succeeded(uid)
+        self._backoff.succeeded(uid)
         self._notebook.drop(uid)
-
-    def _report(self, uid: str, error: Exception) -> None:
-        now = self._clock()
-        self._timers.set(uid, self._answers.backoff.failed(uid, now=now, at_least=_PROBLEM_PAUSE))
-        self._metrics.internal_error()
-        job = self.store.job(uid)
-        _log.error("cannot decide on job %s: %s", f"{job.namespace}/{job.name}" if job else uid, error, exc_info=error)
-        if job is None or _over(job):
-            return  # there is no status to say it on, or none that may change
-        notes = self._notebook.of(uid)
-        if isinstance(error, IllegalTransitionError):
-            notes.doubtful = True  # the usual cause is a picture that is older than the pods
-            return
-        status = with_problem(job=job, message=f"the operator failed on this job and will try again: {error!r}")
-        tenure = self._tenure_of(job, ())
-        if tenure is not None and status != job.status and not notes.outstanding:
-            self._submit(write_status(job=job, status=status, deferrable=True), job=job, notes=notes, tenure=tenure)
-
-
-def _over(job: JobView) -> bool:
-    return job.status.phase is not None and job.status.phase.terminal
-
-
-def _confirmed(job: JobView, notes: Notes, tenure: Tenure) -> bool:
-    """Tell whether the job's picture is surely newer than anything the shard's former holder did."""
-    return job.resource_version > tenure.baseline or notes.confirmed_epoch == tenure.epoch
-
-
-def _rank(command: Command) -> Rank:
-    if isinstance(command, WriteStatus):
-        return Rank.NEWS if command.deferrable else Rank.VERDICT
-    if isinstance(command, NoteProblem):
-        return Rank.NEWS
-    if isinstance(command, CreatePod):
-        return Rank.CREATE
-    return Rank.RELEASE if isinstance(command, ReleasePod) else Rank.VERDICT
+        departed = self.store.take_departed(uid)
+        if departed is not None:
+            self._keys.note_departed(departed)

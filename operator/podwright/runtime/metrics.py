@@ -1,14 +1,16 @@
 """The operator's Prometheus metrics. Names and labels are an interface: dashboards and alerts are built on them.
 
-Labels never hold names of users' objects, so the number of series is bounded.
+Labels never hold names of users' objects but for namespaces, so the number of series is bounded.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.exposition import generate_latest
 
 from podwright.core.commands import Command, WriteStatus
+from podwright.core.view import ArrayRecord, JobView
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.runtime.writer import Refused, Result
 
@@ -42,6 +44,18 @@ class Metrics:
         self._finished = Counter(
             "podwright_jobs_finished", "Jobs that this operator brought to an end.", ["phase"], registry=self.registry
         )
+        self._tasks = Counter(
+            "podwright_array_tasks_finished",
+            "Tasks of arrays that this operator recorded as done or as failed for good.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self._dead_letters = Gauge(
+            "podwright_dead_letters",
+            "Jobs that used up their retries and wait for somebody to deal with them.",
+            ["namespace"],
+            registry=self.registry,
+        )
         self._kept = Gauge("podwright_objects_kept", "Objects in memory.", ["kind"], registry=self.registry)
         self._writer = Gauge("podwright_writer", "State of the writer pool.", ["state"], registry=self.registry)
         self._leading = Gauge("podwright_leading_shards", "Shards that this operator holds.", registry=self.registry)
@@ -51,13 +65,18 @@ class Metrics:
         self._decisions.inc()
         self._commands.inc(commands)
 
-    def answered(self, command: Command, result: Result) -> None:
-        """Count the result of a write, and the job's end if the write recorded it."""
+    def answered(self, command: Command, result: Result, *, before: JobView | None) -> None:
+        """Count the result of a write on a job as it was `before`, and what ended if the write recorded that."""
         self._writes.labels(type(command).__name__, _label(result)).inc()
-        if isinstance(command, WriteStatus) and isinstance(result, ApiResponse) and result.status < 300:
-            phase = command.status.phase
-            if phase is not None and phase.terminal:
-                self._finished.labels(str(phase)).inc()
+        written = isinstance(result, ApiResponse) and result.status < 300
+        if not (written and isinstance(command, WriteStatus)):
+            return
+        if command.status.is_over:
+            self._finished.labels(str(command.status.phase)).inc()
+        if command.status.array is not None and before is not None:
+            known = before.status.array or ArrayRecord()
+            self._tasks.labels("succeeded").inc(len(command.status.array.succeeded - known.succeeded))
+            self._tasks.labels("failed").inc(len(command.status.array.failed - known.failed))
 
     def internal_error(self) -> None:
         """Count an error of ours."""
@@ -71,14 +90,27 @@ class Metrics:
         """Count a pod that the fence refused."""
         self._fenced.inc()
 
-    def observe(self, *, jobs: int, pods: int, backlog: int, under_way: int, limit: int, leading: int) -> None:
-        """Set the gauges; called when the metrics are read."""
+    def observe(
+        self,
+        *,
+        jobs: int,
+        pods: int,
+        backlog: int,
+        under_way: int,
+        limit: int,
+        leading: int,
+        dead_letters: Mapping[str, int],
+    ) -> None:
+        """Set the gauges; called when the metrics are read. `dead_letters` are counted by namespace."""
         self._kept.labels("job").set(jobs)
         self._kept.labels("pod").set(pods)
         self._writer.labels("waiting").set(backlog)
         self._writer.labels("sent").set(under_way)
         self._writer.labels("limit").set(limit)
         self._leading.set(leading)
+        self._dead_letters.clear()
+        for namespace, count in dead_letters.items():
+            self._dead_letters.labels(namespace).set(count)
 
     def exposition(self) -> bytes:
         """Give all metrics in the Prometheus text format."""

@@ -22,6 +22,8 @@ from podwright.kube.reflector import Reflector
 from podwright.runtime.engine import Engine
 from podwright.runtime.feeds import JobFeed, PodFeed
 from podwright.runtime.flow import AdaptiveLimit
+from podwright.runtime.key_sweep import KeySweep
+from podwright.runtime.keys import Keys
 from podwright.runtime.leadership import Leadership
 from podwright.runtime.metrics import Metrics
 from podwright.runtime.reads import Reads
@@ -52,9 +54,11 @@ class Operator:
         self.metrics = Metrics()
         self._writer = Writer(send=self._write, limit=AdaptiveLimit(highest=settings.highest_concurrency))
         self._leadership = Leadership(client=self._client, settings=settings, on_gain=self._gained)
+        keys = Keys(send=self._read, namespace=settings.namespace)
         self.engine = Engine(
             writer=self._writer,
             reads=Reads(send=self._read),
+            keys=keys,
             tenures=self._leadership,
             clock=time.time,
             metrics=self.metrics,
@@ -72,6 +76,9 @@ class Operator:
             label_selector=names.LABEL_JOB_UID,
             sink=PodFeed(store=self.engine.store, metrics=self.metrics),
         )
+        self._key_sweep = KeySweep(
+            send=self._read, keys=keys, store=self.engine.store, tenures=self._leadership, clock=time.time
+        )
         self._beat = time.monotonic()
 
     async def run(self, *, stop: asyncio.Event) -> None:
@@ -86,6 +93,7 @@ class Operator:
             asyncio.create_task(self._pods.run(), name="pod reflector"),
             asyncio.create_task(self._lead(), name="leadership"),
             asyncio.create_task(self.engine.run(), name="engine"),
+            asyncio.create_task(self._key_sweep.run(), name="sweep of old keys"),
             asyncio.create_task(self._heartbeat(), name="heartbeat"),
         }
         stopped = asyncio.create_task(stop.wait(), name="stop")
@@ -123,6 +131,7 @@ class Operator:
             under_way=self._writer.under_way,
             limit=self._writer.limit,
             leading=self._leadership.held,
+            dead_letters=self.engine.store.dead_letters.by_namespace(),
         )
         return self.metrics.exposition()
 

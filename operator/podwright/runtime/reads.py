@@ -5,15 +5,18 @@ The answer goes into the store like any event. A pod that turns out to be somebo
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import msgspec
 
+from podwright.core.array.units import units_of
+from podwright.core.job.at_most_once import recorded_intent
 from podwright.core.job.attempt import current_number
+from podwright.core.names import parse_pod_name
 from podwright.core.view import JobView, PodView, Refusal, RefusalKind
 from podwright.kube import encode
 from podwright.kube.client import ApiUnreachable
-from podwright.kube.decode import decode_job, decode_pod
+from podwright.kube.decode import PODS, decode_job, decode_pod
 from podwright.kube.errors import StatusError, parse_status
 from podwright.runtime.writer import Send
 from podwright.store.jobs import JobStore
@@ -37,19 +40,23 @@ class Reads:
         uid: str,
         namespace: str,
         job_name: str,
+        job: bool,
+        pods: Collection[str],
         notes: Notes,
         now: Callable[[], float],
         done: Callable[[Exception | None], None],
     ) -> None:
-        """Read what the notes doubt and tell `done`, with the error if it could not be read."""
+        """Read the job, if `job` says so, and the pods of these names; tell `done`, with the error if one could not be read."""
 
         async def run() -> None:
             error: Exception | None = None
             try:
                 async with self._places:
-                    if notes.doubtful:
+                    if job:
                         await self._read_job(store=store, uid=uid, namespace=namespace, name=job_name)
-                    for name in tuple(notes.doubtful_pods):
+                    if notes.pods_unlisted:
+                        await self._list_pods(store=store, uid=uid, namespace=namespace)
+                    for name in pods:
                         await self._read_pod(
                             store=store, uid=uid, namespace=namespace, name=name, notes=notes, now=now()
                         )
@@ -76,6 +83,21 @@ class Reads:
             store.remove_job(uid)  # a namesake has taken its place
             store.put_job(job)
 
+    async def _list_pods(self, *, store: JobStore, uid: str, namespace: str) -> None:
+        found: list[PodView] = []
+        token = ""
+        while True:
+            answer = await self._send(encode.list_pods_of_job(namespace=namespace, job_uid=uid, continue_token=token))
+            if answer.status != 200:
+                raise parse_status(answer.status, answer.body)
+            page = PODS.page(answer.body)
+            # The label is for finding only: the controller reference says whose a pod is.
+            found += [pod for pod in page.items if isinstance(pod, PodView) and pod.job_uid == uid]
+            token = page.continue_token
+            if not token:
+                break
+        store.put_all_pods(uid, found)
+
     async def _read_pod(
         self, *, store: JobStore, uid: str, namespace: str, name: str, notes: Notes, now: float
     ) -> None:
@@ -83,24 +105,61 @@ class Reads:
         if answer.status not in (200, 404):
             raise parse_status(answer.status, answer.body)
         pod = decode_pod(answer.body) if answer.status == 200 else None
+        notes.looked_for(name, found=pod is not None and pod.job_uid == uid)
         for known in store.pods(uid):
             if known.name == name and (pod is None or pod.uid != known.uid):
                 store.remove_pod(known)
         job = store.job(uid)
-        if pod is None:
-            _note_vanished(store=store, job=job, name=name)
-        elif pod.job_uid == uid:
+        if pod is not None and pod.job_uid == uid:
             store.put_pod(pod)
-        elif job is not None:
+            return
+        if job is not None and job.array is not None:
+            _note_vanished_unit(store=store, job=job, name=name, notes=notes, now=now)
+        elif not (_is_only_intended(job) and (notes.is_unasked or now < notes.creation_until)):
             _note_vanished(store=store, job=job, name=name)
+        if pod is not None and job is not None:
+            index, attempt = parse_pod_name(name) or (0, current_number(job.status))
             notes.refusal = Refusal(
-                attempt=current_number(job.status),
+                task_index=index,
+                attempt=attempt,
                 kind=RefusalKind.COLLISION,
                 reason="NameCollision",
                 message=f"a pod named {name} exists that this job does not control; delete or rename it",
                 at=now,
                 count=1,
             )
+
+
+def _is_only_intended(job: JobView | None) -> bool:
+    return job is not None and recorded_intent(job.status) is not None
+
+
+def _note_vanished_unit(*, store: JobStore, job: JobView, name: str, notes: Notes, now: float) -> None:
+    """Put the pod of a unit into the store as gone, if the unit is on record as started and not by us just now."""
+    parsed = parse_pod_name(name)
+    if parsed is None or job.array is None or job.status.array is None:
+        return
+    unit, attempt = parsed
+    awaited = max((*notes.missing.values(), *notes.unanswered.values()), default=0.0)
+    if unit not in job.status.array.started or unit in notes.intents.units or now < awaited:
+        return
+    if attempt < units_of(job.status.array).attempts(unit):
+        return
+    store.remove_pod(
+        PodView(
+            uid=f"{job.uid}/{name}",
+            namespace=job.namespace,
+            name=name,
+            resource_version=0,
+            job_uid=job.uid,
+            job_name=job.name,
+            task_index=unit,
+            attempt=attempt,
+            created=job.created,
+            held=False,
+            node="unknown",
+        )
+    )
 
 
 def _note_vanished(*, store: JobStore, job: JobView | None, name: str) -> None:

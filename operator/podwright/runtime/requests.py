@@ -1,6 +1,7 @@
 """From a command to the request that carries it out: adds what only the runtime knows, the tenure, to what `kube` encodes."""
 
 from podwright.core.commands import (
+    ClaimKey,
     Command,
     ConfirmPod,
     CreatePod,
@@ -12,13 +13,13 @@ from podwright.core.commands import (
 )
 from podwright.core.job.pod_template import build_pod
 from podwright.core.view import JobView
-from podwright.kube import encode
+from podwright.kube import encode, key_lease
 from podwright.kube.encode import ApiRequest
 from podwright.runtime.tenure import Tenure
 
 
-def request_for(command: Command, *, job: JobView | None, tenure: Tenure) -> ApiRequest:
-    """Encode a command that writes.
+def request_for(command: Command, *, job: JobView | None, tenure: Tenure, lease_namespace: str) -> ApiRequest:
+    """Encode a command that writes. `lease_namespace` is where the Leases of idempotency keys are.
 
     Raises:
         ValueError: the command does not write, or a pod is to be created for a job that is not known.
@@ -37,5 +38,7 @@ def request_for(command: Command, *, job: JobView | None, tenure: Tenure) -> Api
             return encode.delete_job(command)
         case NoteProblem():
             return encode.note_problem(command)
+        case ClaimKey():
+            return key_lease.claim_key(command, namespace=lease_namespace)
         case ConfirmPod() | CreatePod():
             raise ValueError(f"{command} is no write")

@@ -20,12 +20,13 @@ from podwright.runtime.flow import AdaptiveLimit, LatencyGauge
 
 
 class Rank(enum.IntEnum):
-    """Which writes go first while many wait: finishing work before starting more, and news for people last."""
+    """Which writes go first while many wait: finishing work before starting more, then news for people, tidying up last."""
 
     VERDICT = 0
     CREATE = 1
     RELEASE = 2
     NEWS = 3
+    CLEANUP = 4
 
 
 class Refused(enum.Enum):

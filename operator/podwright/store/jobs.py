@@ -7,22 +7,37 @@ No IO and no decisions. Two rules make it safe to decide on:
 """
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 import msgspec
 
-from podwright.core.job.attempt import recorded_end
-from podwright.core.view import Attempt, JobStatus, JobView, PodView
+from podwright.core.job.dependency import Dependencies
+from podwright.core.recorded import end_is_recorded
+from podwright.core.view import JobView, PodView
+from podwright.store.dead_letters import DeadLetters
+from podwright.store.dependents import Dependents
+from podwright.store.keepsake import is_closed, keeps_pods, keepsake, kept_pod, lacks_pods
 from podwright.store.tombstones import Tombstones
+
+_SETTLED_KNOWN: Final = 10_000  # pods of arrays, so many that late events of more are rare
 
 
 class JobStore:
-    """Jobs by uid, and the pods of each. `on_change` is told the uid of each job that must be looked at again."""
+    """Jobs by uid, and the pods of each. `on_change` is told the uid of each job that must be looked at again.
+
+    `dead_letters` counts them, for the metrics.
+    """
 
     def __init__(self, *, on_change: Callable[[str], None]) -> None:
+        self.dead_letters = DeadLetters()
         self._on_change = on_change
         self._jobs: dict[str, JobView] = {}
         self._pods: dict[str, dict[str, PodView]] = {}
         self._deleted = Tombstones()
+        self._departed: dict[str, JobView] = {}
+        self._dependents = Dependents(jobs=self._jobs, pods=self._pods, on_change=on_change)
+        self._settled = Tombstones(capacity=_SETTLED_KNOWN)
+        self._incomplete: set[str] = set()
 
     # What decisions read.
 
@@ -39,6 +54,22 @@ class JobStore:
         """Tell whether the job is known to be deleted, rather than just not known."""
         return uid in self._deleted
 
+    def dependencies(self, job: JobView) -> Dependencies:
+        """Give what is known of the jobs that a job depends on."""
+        return self._dependents.of(job)
+
+    def is_awaited(self, job: JobView) -> bool:
+        """Tell whether a job that has not started depends on this one, so that its record is still needed."""
+        return self._dependents.is_awaited(job)
+
+    def take_departed(self, uid: str) -> JobView | None:
+        """Give, once, the last picture of a deleted job that had an idempotency key."""
+        return self._departed.pop(uid, None)
+
+    def lacks_pods(self, job_uid: str) -> bool:
+        """Tell whether pods of the job were forgotten that are wanted now: `spec.retention.podSeconds` came after its end."""
+        return job_uid in self._incomplete
+
     def uids(self) -> set[str]:
         """Give the uids of all jobs that exist or still have pods."""
         return self._jobs.keys() | self._pods.keys()
@@ -54,16 +85,26 @@ class JobStore:
         known = self._jobs.get(job.uid)
         if (known is not None and known.resource_version >= job.resource_version) or job.uid in self._deleted:
             return
-        self._jobs[job.uid] = keepsake(job) if _over(job) else job
+        if known is not None and lacks_pods(known, now=job):
+            self._incomplete.add(job.uid)
+        self._jobs[job.uid] = keepsake(job) if is_closed(job) else job
+        self.dead_letters.replace(known, job)
         self._drop_needless(job)
         self._on_change(job.uid)
+        self._dependents.put(known, self._jobs[job.uid])
 
     def remove_job(self, uid: str) -> None:
         """Take note that a job is gone; its pods stay until they are gone as well."""
-        self._jobs.pop(uid, None)
+        job = self._jobs.pop(uid, None)
+        self.dead_letters.replace(job, None)
+        self._incomplete.discard(uid)
         self._deleted.add(uid)
         self._keep(uid, {pod.uid: pod for pod in self.pods(uid) if pod.held and not pod.gone})
         self._on_change(uid)
+        if job is not None:
+            self._dependents.remove(job)
+            if job.idempotency_key:
+                self._departed[uid] = job
 
     def replace_jobs(
         self, jobs: Iterable[JobView], *, list_version: int, also_present: frozenset[str] | set[str] = frozenset()
@@ -84,38 +125,61 @@ class JobStore:
 
     def put_pod(self, pod: PodView) -> None:
         """Take in a pod of one of our jobs unless a newer picture of it, or its deletion, is known."""
-        if not pod.job_uid or pod.uid in self._deleted:
+        pod = self._identified(pod)
+        if not pod.job_uid or pod.uid in self._deleted or pod.uid in self._settled:
             return
         pods = self._pods.setdefault(pod.job_uid, {})
         known = pods.get(pod.uid)
         if known is not None and known.resource_version >= pod.resource_version:
             return
         pods[pod.uid] = pod
-        if not pod.held and self._is_accounted(pod.job_uid):
-            # Nothing will ever be decided on it again, and late events must not bring it back.
-            self._deleted.add(pod.uid)
+        if pod.started is not None and (known is None or known.started is None):
+            self._dependents.pod_started(pod.job_uid)
+        if not pod.held and self._wants_pods(pod.job_uid):
+            pods[pod.uid] = kept_pod(pod)
+        elif not pod.held and self._settle(pod):
             del pods[pod.uid]
             self._keep(pod.job_uid, pods)
         self._on_change(pod.job_uid)
 
     def remove_pod(self, pod: PodView) -> None:
         """Take note that a pod is gone. If its end is not on record yet, keep it as gone until it is."""
+        pod = self._identified(pod)
         self._deleted.add(pod.uid)
         pods = dict(self._pods.get(pod.job_uid, {}))
         last = pods.pop(pod.uid, None)
         if last is not None and pod.resource_version < last.resource_version:
             pod = last
         job = self._jobs.get(pod.job_uid)
-        if job is not None and not _over(job) and not recorded_end(status=job.status, pod=pod):
+        if job is not None and not is_closed(job) and not end_is_recorded(job=job, pod=pod):
             pods[pod.uid] = msgspec.structs.replace(pod, gone=True)
         self._keep(pod.job_uid, pods)
         self._on_change(pod.job_uid)
+
+    def _identified(self, pod: PodView) -> PodView:
+        """Give a pod that lost its owner reference as the job's that it was known to be of: whose it is can't change."""
+        if pod.job_uid:
+            return pod
+        known = next((pods[pod.uid] for pods in self._pods.values() if pod.uid in pods), None)
+        if known is None:
+            return pod
+        return msgspec.structs.replace(
+            pod, job_uid=known.job_uid, job_name=known.job_name, task_index=known.task_index, attempt=known.attempt
+        )
 
     def remove_pod_by_uid(self, uid: str) -> None:
         """Take note that a pod is gone of which only the uid is known."""
         for pods in list(self._pods.values()):
             if uid in pods:
                 self.remove_pod(pods[uid])
+
+    def put_all_pods(self, job_uid: str, pods: Iterable[PodView]) -> None:
+        """Take in all pods of one job that were forgotten; one that was deleted meanwhile turns out so when it is deleted."""
+        self._incomplete.discard(job_uid)
+        for pod in pods:
+            self._deleted.discard(pod.uid)
+            self._settled.discard(pod.uid)
+            self.put_pod(pod)
 
     def replace_pods(
         self, pods: Iterable[PodView], *, list_version: int, also_present: frozenset[str] | set[str] = frozenset()
@@ -141,33 +205,33 @@ class JobStore:
             self._pods.pop(job_uid, None)
 
     def _drop_needless(self, job: JobView) -> None:
-        over = _over(job)
-        kept = {
-            pod.uid: pod
-            for pod in self.pods(job.uid)
-            if (pod.held or not over) and not (pod.gone and (over or recorded_end(status=job.status, pod=pod)))
-        }
-        self._keep(job.uid, kept)
+        over = is_closed(job)
+        wanted = not over or keeps_pods(job)
 
-    def _is_accounted(self, job_uid: str) -> bool:
+        def is_needed(pod: PodView) -> bool:
+            if pod.held and not pod.gone:
+                return True
+            if over:
+                return wanted and not pod.gone
+            # A single job's pods stay until its end; those of an array would become too many.
+            return not ((pod.gone or job.array is not None) and end_is_recorded(job=job, pod=pod))
+
+        self._keep(job.uid, {pod.uid: pod for pod in self.pods(job.uid) if is_needed(pod)})
+
+    def _wants_pods(self, job_uid: str) -> bool:
         job = self._jobs.get(job_uid)
-        return job_uid in self._deleted if job is None else _over(job)
+        return job is not None and is_closed(job) and keeps_pods(job)
 
-
-def keepsake(job: JobView) -> JobView:
-    """Give what must be known of a job that is over: who it is, when it ended, and which pods its record names."""
-    attempts = tuple(
-        Attempt(number=attempt.number, pod_name="", pod_uid=attempt.pod_uid, outcome=attempt.outcome)
-        for attempt in job.status.attempts
-    )
-    status = JobStatus(
-        observed_generation=job.status.observed_generation,
-        phase=job.status.phase,
-        finished=job.status.finished,
-        attempts=attempts,
-    )
-    return msgspec.structs.replace(job, template=b"", status=status)
-
-
-def _over(job: JobView) -> bool:
-    return job.deleting or (job.status.phase is not None and job.status.phase.terminal)
+    def _settle(self, pod: PodView) -> bool:
+        """Forget a released pod if nothing will ever be decided on it again; tell whether that is so."""
+        job = self._jobs.get(pod.job_uid)
+        if job is not None and not is_closed(job):
+            if job.array is None or not end_is_recorded(job=job, pod=pod):
+                return False
+            # Should an event bring it back after we forgot this, then as a pod whose end is on record: it is let go of again.
+            self._settled.add(pod.uid)
+            return True
+        if job is None and pod.job_uid not in self._deleted:
+            return False
+        self._deleted.add(pod.uid)  # late events must not bring it back
+        return True

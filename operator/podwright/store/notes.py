@@ -1,40 +1,114 @@
 """What the engine must remember about a job between two looks, beyond what the objects themselves say.
 
-All of it may be lost in a crash: it only delays or re-asks, it never permits anything. These are the expectations of the
+All of it may be lost in a crash: it delays and re-asks, and what it permits (`own_intent`) is then refused. These are the expectations of the
 protocol's "read your own writes": an answered write goes into the store at once, an unanswered or contradicted one leaves a
 doubt here, and no decision is made on a job in doubt.
 """
 
 import msgspec
 
+from podwright.core.array.units import Units
+from podwright.core.commands import Command, CreatePod, DeletePod, ReleasePod
 from podwright.core.view import Refusal
+from podwright.store.intents import Intents
 
 
 class Notes(msgspec.Struct, kw_only=True):
     """About one job.
 
     Attributes:
-        outstanding: writes and reads under way; no decision is made before they are answered.
+        outstanding: writes and reads under way; no decision on a single job is made before they are answered.
+        exclusive: those of them that no decision on an array may overlap: of the job itself, and reads.
+        creating: of an array, names of pods whose creation is under way, and their units.
+        changing: of an array, names of pods of which another write is under way.
         doubtful: the job itself must be read from the API server before the next decision.
         doubtful_pods: names of pods that must be read first.
-        creation_until: when a pod creation of unknown outcome can no longer take effect (Unix seconds).
+        pods_unlisted: all pods of the job must be listed first.
+        unanswered: by name, pods whose only creation got no answer, and until when it may take effect (Unix seconds).
+        missing: those of them that a read did not find and that were not created since.
+        creation_until: when a pod creation whose outcome a read did not tell can no longer take effect (Unix seconds).
         refusal: the last refusal of a pod.
         confirmed_epoch: the epoch in which the job's state was last read from the API server itself.
+        asked_for_pod_epoch: the epoch in which the API server itself was last asked for a first pod that the cache lacks.
+        key_doubtful: the Lease of its idempotency key must be read before it can be claimed.
+        key_held: the job is known to hold its idempotency key.
         deferred_since: since when a deferrable write has been put off (Unix seconds).
+        written_at: when the job's status was last written (Unix seconds).
+        look_after: an array is not looked at again before (Unix seconds).
+        intents: of an array, what it meant to start and has not asked for.
+        units: of an array, its record as it was last arranged.
+        intent_epoch: the epoch in which this process last asked to record an intent (`core.job.at_most_once`).
+        pod_asked: whether that intent's pod was asked for, and no answer tells that it was not created.
     """
 
     outstanding: int = 0
+    exclusive: int = 0
+    creating: dict[str, int] = msgspec.field(default_factory=dict)
+    changing: set[str] = msgspec.field(default_factory=set)
     doubtful: bool = False
     doubtful_pods: set[str] = msgspec.field(default_factory=set)
+    pods_unlisted: bool = False
+    unanswered: dict[str, float] = msgspec.field(default_factory=dict)
+    missing: dict[str, float] = msgspec.field(default_factory=dict)
     creation_until: float = 0.0
     refusal: Refusal | None = None
     confirmed_epoch: int = -1
+    asked_for_pod_epoch: int = -1
+    key_doubtful: bool = False
+    key_held: bool = False
     deferred_since: float | None = None
+    written_at: float = 0.0
+    look_after: float = 0.0
+    intents: Intents = msgspec.field(default_factory=Intents)
+    units: Units | None = None
+    intent_epoch: int = -1
+    pod_asked: bool = False
 
     @property
     def in_doubt(self) -> bool:
         """Tell whether something must be read before the next decision."""
-        return self.doubtful or bool(self.doubtful_pods)
+        return self.doubtful or self.pods_unlisted or bool(self.doubtful_pods)
+
+    @property
+    def is_unasked(self) -> bool:
+        """Tell whether this process recorded an intent whose pod it surely has not asked for."""
+        return self.intent_epoch >= 0 and not self.pod_asked
+
+    def own_intent(self, epoch: int) -> bool:
+        """Tell whether that intent, if one is on record, can only be ours: nobody else writes in our epoch."""
+        return self.is_unasked and self.intent_epoch == epoch
+
+    def looked_for(self, pod_name: str, *, found: bool) -> None:
+        """Take note that a pod was read. One that is not there yet may still come, and its creation be repeated."""
+        until = self.unanswered.pop(pod_name, 0.0)
+        if found:
+            self.missing.pop(pod_name, None)
+        elif until:
+            self.creation_until = max(self.creation_until, until)
+            self.missing[pod_name] = until
+
+    def begin(self, command: Command | None) -> None:
+        """Take note that a command, or a read (None), is under way."""
+        self.outstanding += 1
+        match command:
+            case CreatePod():
+                self.creating[command.pod_name] = command.task_index
+                self.intents.asked(command.task_index)
+            case DeletePod() | ReleasePod():
+                self.changing.add(command.pod_name)
+            case _:
+                self.exclusive += 1
+
+    def end(self, command: Command | None) -> None:
+        """Take note that it is answered."""
+        self.outstanding -= 1
+        match command:
+            case CreatePod():
+                self.creating.pop(command.pod_name, None)
+            case DeletePod() | ReleasePod():
+                self.changing.discard(command.pod_name)
+            case _:
+                self.exclusive -= 1
 
 
 class Notebook:

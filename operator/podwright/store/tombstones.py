@@ -19,6 +19,10 @@ class Tombstones:
         if len(self._uids) > self._capacity:
             self._uids.popitem(last=False)
 
+    def discard(self, uid: str) -> None:
+        """Forget that an object is deleted, if it is known as such: it was only dropped."""
+        self._uids.pop(uid, None)
+
     def __contains__(self, uid: str) -> bool:
         """Tell whether the object is known to be deleted."""
         return uid in self._uids

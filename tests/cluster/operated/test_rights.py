@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from podwright.devcluster import ClusterSpec, EmbeddedCluster
+from podwright.kube.key_lease import KeyLease, replace_key_lease
 from tests.cluster.api import OPERATOR, Api
 from tests.cluster.conftest import REPOSITORY
 from tests.cluster.jobs import Jobs
@@ -29,6 +30,26 @@ AUDIT_POLICY = {
     "omitStages": ["RequestReceived", "ResponseStarted"],
     "rules": [{"level": "Metadata", "users": [OPERATOR]}, {"level": "None"}],
 }
+
+
+OLD_LEASE = "podwright-key-of-long-ago"
+
+
+def old_key_lease() -> dict[str, Any]:
+    """Build the Lease of a key that nobody need remember any more."""
+    lease = KeyLease(
+        name=OLD_LEASE,
+        uid="",
+        version="",
+        holder_uid="gone",
+        job_namespace="default",
+        job_name="gone",
+        window=1.0,
+        claimed=0.0,
+        ended=1.0,
+    )
+    body: dict[str, Any] = json.loads(replace_key_lease(lease, namespace="podwright-system").body or b"")
+    return body
 
 
 @pytest.fixture
@@ -87,6 +108,7 @@ def test_rights_used_are_the_rights_granted(audited_cluster: EmbeddedCluster, au
     with contextlib.closing(Api.of(audited_cluster).connection) as connection:
         jobs = Jobs(Api(connection), "default")
         jobs.submit("earlier")
+        Api(connection).create(old_key_lease()).expect()
         with started_operator(kubeconfig, tmp_path / "operator.log") as operator:
             operator.wait_until_leading()
             jobs.wait_until_over("earlier")
@@ -100,10 +122,17 @@ def test_rights_used_are_the_rights_granted(audited_cluster: EmbeddedCluster, au
             jobs.edit("squatted", suspend=False)
             jobs.wait_until_over("squatted")
             jobs.wait_until_over("retried")
+            jobs.submit("first", idempotencyKey="order", dedupWindow="0s")
+            jobs.wait_until_over("first")
+            jobs.submit("second", idempotencyKey="order")
+            jobs.wait_until_over("second")
             jobs.submit("expires", ttlSecondsAfterFinished=0)
             until = time.monotonic() + 30
             while Api(connection).get("BatchJob", "default", "expires").ok:
                 assert time.monotonic() < until
+                time.sleep(0.1)
+            while Api(connection).get("Lease", "podwright-system", OLD_LEASE).ok:
+                assert time.monotonic() < until, "the Lease of a key whose time is over was not deleted"
                 time.sleep(0.1)
         with started_operator(kubeconfig, tmp_path / "second.log") as second:
             second.wait_until_leading()

@@ -9,8 +9,9 @@ from podwright.core.commands import ConfirmPod, CreatePod, Decision, DeleteJob, 
 from podwright.core.job.decide import decide_job
 from podwright.core.job.phase import Phase
 from podwright.core.job.unfinished import SETTLE
-from podwright.core.view import CancelMode, JobView, Outcome, PodView, Refusal, RefusalKind, RetryPolicy
-from tests.builders import CREATED, finished, make_attempt, make_job, make_pod, running, with_status
+from podwright.core.spec import CancelMode, RetryPolicy
+from podwright.core.view import JobView, Outcome, PodView, Refusal, RefusalKind
+from tests.builders import CREATED, finished, kept_for, make_attempt, make_job, make_pod, running, with_status
 
 NOW = CREATED + 100
 
@@ -103,11 +104,18 @@ def test_a_failure_is_recorded_then_released_then_retried_in_its_time() -> None:
     assert create.attempt == 1
 
 
-@pytest.mark.parametrize(("limit", "reason"), [(0, "Error"), (1, "RetriesExhausted")])
-def test_the_last_failure_fails_the_job(limit: int, reason: str) -> None:
-    job = with_status(make_job(retry=RetryPolicy(limit=limit)), failed_count=limit)
+@pytest.mark.parametrize(
+    ("limit", "dead_letter", "phase", "reason"),
+    [
+        (0, True, Phase.FAILED, "Error"),
+        (1, True, Phase.DEAD_LETTERED, "RetriesExhausted"),
+        (1, False, Phase.FAILED, "RetriesExhausted"),
+    ],
+)
+def test_the_last_failure_ends_the_job(limit: int, dead_letter: bool, phase: Phase, reason: str) -> None:
+    job = with_status(make_job(retry=RetryPolicy(limit=limit), dead_letter=dead_letter), failed_count=limit)
     status = only_status(decide(job, finished(make_pod(job), at=NOW, exit_code=1))).status
-    assert (status.phase, status.reason) == (Phase.FAILED, reason)
+    assert (status.phase, status.reason) == (phase, reason)
 
 
 def test_no_attempt_while_the_former_pod_may_still_run() -> None:
@@ -287,7 +295,7 @@ def test_a_stray_pod_of_a_finished_job_is_ended_and_let_go() -> None:
     ids=["too early", "expired", "a creation may still be on its way"],
 )
 def test_expiry(now: float, keep_until: float, want: float | None) -> None:
-    job = with_status(make_job(ttl=60.0), phase=Phase.SUCCEEDED, finished=NOW)
+    job = with_status(make_job(retention=kept_for(60.0)), phase=Phase.SUCCEEDED, finished=NOW)
     decision = decide_job(job=job, pods=(), refusal=None, now=now, keep_until=keep_until)
     if want is None:
         assert [type(command) for command in decision.commands] == [DeleteJob]
@@ -296,7 +304,9 @@ def test_expiry(now: float, keep_until: float, want: float | None) -> None:
 
 
 def test_an_expired_job_waits_for_its_pods_to_be_accounted() -> None:
-    job = with_status(make_job(ttl=0.0), phase=Phase.FAILED, finished=NOW, attempts=(make_attempt(make_job()),))
+    job = with_status(
+        make_job(retention=kept_for(0.0)), phase=Phase.FAILED, finished=NOW, attempts=(make_attempt(make_job()),)
+    )
     assert [type(c) for c in decide(job, finished(make_pod(job), at=NOW, exit_code=1)).commands] == [ReleasePod]
 
 

@@ -7,6 +7,7 @@ battery: I1, I2, I4, I5, I7, I12, and that every job ends.
 """
 
 import itertools
+from collections import Counter
 
 import msgspec
 from hypothesis import HealthCheck, settings
@@ -23,12 +24,34 @@ from podwright.core.commands import (
     ReleasePod,
     WriteStatus,
 )
+from podwright.core.job.at_most_once import recorded_intent
 from podwright.core.job.decide import decide_job
-from podwright.core.job.phase import require_transition
-from podwright.core.view import CancelMode, JobView, Outcome, PodPhase, PodView, RetryPolicy
+from podwright.core.job.phase import Phase, require_transition
+from podwright.core.job.signals import signal_name
+from podwright.core.spec import CancelMode, DeliveryMode, FailureAction, FailurePolicy, FailureRule, RetryPolicy
+from podwright.core.view import Attempt, Budget, FailedContainer, JobStatus, JobView, Outcome, PodPhase, PodView
 from tests.builders import CREATED, finished, make_job, make_pod, running
 
-CODES = st.sampled_from([0, 0, 1, 137])
+CODES = st.sampled_from([0, 0, 1, 75, 137])
+RULES = st.builds(
+    lambda action, matcher: FailureRule(action=action, **matcher),
+    st.sampled_from(FailureAction),
+    st.sampled_from(
+        [
+            {"exit_codes": frozenset({75})},
+            {"waiting_reasons": frozenset({"ErrImagePull"})},
+            {"waiting_reasons": frozenset({"ImagePullBackOff"})},
+            {"reasons": frozenset({"DeletionByPodGC"})},
+            {"signals": frozenset({"SIGKILL"})},
+        ]
+    ),
+)
+
+
+def _ended(pod: PodView, *, at: float, code: int) -> PodView:
+    """Let the pod have ended, as its kubelet tells it."""
+    failed = (FailedContainer("main", code, signal_name(signal=None, exit_code=code), "Error"),) if code else ()
+    return finished(pod, at=at, exit_code=code, waiting_reason="", failed=failed)
 
 
 class OneJob(RuleBasedStateMachine):
@@ -44,13 +67,39 @@ class OneJob(RuleBasedStateMachine):
         self.cache: dict[str, PodView] = {}
         self.starts: dict[int, int] = {}
         self.failures: set[str] = set()
+        self.own_intent = False
 
     @initialize(
-        limit=st.integers(0, 3), total=st.sampled_from([None, 30.0, 300.0]), attempt=st.sampled_from([None, 20.0])
+        retry=st.builds(
+            RetryPolicy,
+            limit=st.integers(0, 3),
+            platform_limit=st.integers(0, 2),
+            timeout_limit=st.sampled_from([None, 0, 1]),
+        ),
+        rules=st.lists(RULES, max_size=2),
+        total=st.sampled_from([None, 30.0, 300.0]),
+        attempt=st.sampled_from([None, 20.0]),
+        start=st.sampled_from([None, None, 5.0]),
+        delivery=st.sampled_from(DeliveryMode),
     )
-    def submit(self, limit: int, total: float | None, attempt: float | None) -> None:
+    def submit(
+        self,
+        retry: RetryPolicy,
+        rules: list[FailureRule],
+        total: float | None,
+        attempt: float | None,
+        start: float | None,
+        delivery: DeliveryMode,
+    ) -> None:
         """A user creates the job."""
-        self.job = make_job(retry=RetryPolicy(limit=limit), total_timeout=total, attempt_timeout=attempt)
+        self.job = make_job(
+            retry=retry,
+            failure_policy=FailurePolicy(rules=tuple(rules), same_failure_nodes=3, quarantine_after=2),
+            total_timeout=total,
+            attempt_timeout=attempt,
+            start_timeout=start,
+            delivery=delivery,
+        )
 
     # The cluster.
 
@@ -61,9 +110,32 @@ class OneJob(RuleBasedStateMachine):
         pod = data.draw(st.sampled_from([pod for pod in self.pods.values() if not pod.finished]))
         if pod.phase is PodPhase.PENDING and pod.deletion_requested is None:
             self.starts[pod.attempt] = self.starts.get(pod.attempt, 0) + 1
-            self._store(running(pod, at=self.now))
+            self._store(msgspec.structs.replace(running(pod, at=self.now), waiting_reason=""))
         else:
-            self._store(finished(pod, at=self.now, exit_code=143 if pod.deletion_requested is not None else code))
+            self._store(_ended(pod, at=self.now, code=143 if pod.deletion_requested is not None else code))
+
+    @rule(data=st.data())
+    @precondition(lambda self: any(pod.phase is PodPhase.PENDING for pod in self.pods.values()))
+    def image_cannot_be_pulled(self, data: st.DataObject) -> None:
+        """A pod is bound to a node that can't start it, and the operator hears of it at once. Later it may start, or not."""
+        pod = data.draw(st.sampled_from([pod for pod in self.pods.values() if pod.phase is PodPhase.PENDING]))
+        if not pod.finished:
+            self._store(msgspec.structs.replace(pod, node="node-1", waiting_reason="ErrImagePull"))
+            self.operator_is_quick()
+
+    @rule(data=st.data())
+    @precondition(lambda self: any(pod.phase is PodPhase.RUNNING for pod in self.pods.values()))
+    def node_goes(self, data: st.DataObject) -> None:
+        """A node is gone with its pod, which garbage collection calls failed."""
+        pod = data.draw(st.sampled_from([pod for pod in self.pods.values() if pod.phase is PodPhase.RUNNING]))
+        self._store(msgspec.structs.replace(pod, phase=PodPhase.FAILED, disruption="DeletionByPodGC"))
+
+    @rule(data=st.data())
+    @precondition(lambda self: any(pod.node == "" and not pod.finished for pod in self.pods.values()))
+    def scheduler(self, data: st.DataObject) -> None:
+        """A pod gets a node, on which it waits for its image."""
+        waiting = [pod for pod in self.pods.values() if pod.node == "" and not pod.finished]
+        self._store(msgspec.structs.replace(data.draw(st.sampled_from(waiting)), node="node-1"))
 
     @rule(data=st.data())
     @precondition(lambda self: bool(self.pods))
@@ -119,9 +191,16 @@ class OneJob(RuleBasedStateMachine):
             self._carry_out(command)
 
     @rule()
+    def operator_is_quick(self) -> None:
+        """Nothing lags and nobody dies for a moment: without this few lives get as far as a second attempt."""
+        self.watch_delivers()
+        self.operator_looks(survives=3)
+
+    @rule()
     def operator_is_killed(self) -> None:
         """A new process lists everything anew; what the former one held in memory is lost."""
         self.cache = dict(self.pods)
+        self.own_intent = False
 
     # What must hold.
 
@@ -136,13 +215,46 @@ class OneJob(RuleBasedStateMachine):
         assert sum(not pod.finished for pod in self.pods.values()) <= 1
 
     @invariant()
-    def failures_stay_within_the_limit(self) -> None:
+    def at_most_once_is_at_most_once(self) -> None:
+        """Under AtMostOnce no second pod is ever started, whatever the first one was called and became of."""
+        if self.job.delivery is DeliveryMode.AT_MOST_ONCE:
+            assert sum(self.starts.values()) <= 1, self.starts
+
+    @invariant()
+    def failures_stay_within_the_limits(self) -> None:
         """I5."""
-        status = self.job.status
-        assert status.failed_count <= min(self.job.retry.limit + 1, len(self.failures))
+        status, retry = self.job.status, self.job.retry
+        charged = {
+            Budget.USER: (status.failed_count, retry.limit),
+            Budget.PLATFORM: (status.platform_failed_count, retry.platform_limit),
+            Budget.TIMEOUT: (status.timeout_count, retry.timeout_limit or 0),
+        }
         ended = [attempt for attempt in status.attempts if attempt.outcome in (Outcome.FAILED, Outcome.LOST)]
-        assert len(ended) <= status.failed_count
-        assert {attempt.pod_uid for attempt in ended} <= self.failures
+        podless = sum(not attempt.pod_uid for attempt in ended)  # an intent whose pod nobody has seen
+        assert podless <= (self.job.delivery is DeliveryMode.AT_MOST_ONCE)
+        assert all(count <= limit + 1 for count, limit in charged.values()), charged
+        assert sum(count for count, _ in charged.values()) <= len(self.failures) + podless
+        assert retry.timeout_limit is not None or status.timeout_count == 0
+        assert {attempt.pod_uid for attempt in ended if attempt.pod_uid} <= self.failures
+        if status.attempts and status.attempts[0].number == 0:
+            recorded = Counter(attempt.budget for attempt in ended)
+            assert {budget: recorded[budget] for budget in charged} == {b: count for b, (count, _) in charged.items()}
+
+    @invariant()
+    def the_end_follows_from_the_counts(self) -> None:
+        """A dead letter has used up something, and a job that has is over."""
+        status, retry = self.job.status, self.job.retry
+        limits = {
+            "RetriesExhausted": status.failed_count - retry.limit,
+            "PlatformRetriesExhausted": status.platform_failed_count - retry.platform_limit,
+            "TimeoutRetriesExhausted": status.timeout_count - (retry.timeout_limit or 0),
+            "Quarantined": status.lost_node_count - 1,
+            "SameFailureOnNodes": 1,
+        }
+        if status.phase is Phase.DEAD_LETTERED:
+            assert limits[status.reason] > 0
+        elif status.phase is None or not status.phase.terminal:
+            assert all(over <= 0 for reason, over in limits.items() if reason.endswith("Exhausted"))
 
     def teardown(self) -> None:
         """Let the faults stop: the job must end, let go of its pods, and then be left alone (I3, I7, I12)."""
@@ -155,9 +267,11 @@ class OneJob(RuleBasedStateMachine):
             idle = not decision.commands and all(pod.finished for pod in self.pods.values())
             for pod in list(self.pods.values()):
                 if not pod.finished:
-                    if pod.phase is PodPhase.PENDING:
+                    starts = pod.phase is PodPhase.PENDING and pod.deletion_requested is None
+                    if starts:
                         self.starts[pod.attempt] = self.starts.get(pod.attempt, 0) + 1
-                    self._store(finished(pod, at=self.now, exit_code=0))
+                    never_ran = pod.phase is PodPhase.PENDING and not starts
+                    self._store(finished(pod, at=self.now, exit_code=137 if never_ran else 0))
             if idle and decision.requeue_at is None:
                 break
             if idle and decision.requeue_at is not None:
@@ -173,11 +287,14 @@ class OneJob(RuleBasedStateMachine):
     # The tiny API server.
 
     def _decide(self) -> Decision:
-        return decide_job(job=self.job, pods=tuple(self.cache.values()), refusal=None, now=self.now)
+        return decide_job(
+            job=self.job, pods=tuple(self.cache.values()), refusal=None, now=self.now, own_intent=self.own_intent
+        )
 
     def _carry_out(self, command: Command) -> None:
         match command:
             case CreatePod():
+                self.own_intent = False
                 if command.pod_name not in self.pods:
                     pod = make_pod(self.job, attempt=command.attempt, uid=f"pod-{next(self.uids)}", created=self.now)
                     self._store(pod)
@@ -203,14 +320,31 @@ class OneJob(RuleBasedStateMachine):
         before = self.job.status
         require_transition(current=before.phase, target=command.status.phase)  # type: ignore[arg-type]  # never None here
         assert before.phase is None or not before.phase.terminal, "I4: a terminal status was written again"
+        if recorded_intent(command.status) is not None and recorded_intent(before) is None:
+            self.own_intent = True
+        if before.attempts and before.attempts[-1].outcome is None and before.attempts[-1].reason:
+            self._ends_as_recorded(before.attempts[-1], command.status)
         self.job = msgspec.structs.replace(self.job, status=command.status, resource_version=next(self.versions))
+
+    def _ends_as_recorded(self, intent: Attempt, status: JobStatus) -> None:
+        after = next((attempt for attempt in status.attempts if attempt.number == intent.number), None)
+        pod = self.pods.get(intent.pod_name)
+        # A stop takes over, and a pod may end by itself before it is deleted; else the recorded reason is the verdict's.
+        ended_for_it = status.phase is not Phase.STOPPING and (pod is None or pod.deletion_requested is not None)
+        if ended_for_it and after is not None and after.outcome is not Outcome.SUCCEEDED:
+            assert after.reason == intent.reason
 
     def _confirm(self, command: ConfirmPod) -> None:
         if command.pod_name in self.pods:
             self.cache[command.pod_name] = self.pods[command.pod_name]
         else:
             self.cache[command.pod_name] = make_pod(
-                self.job, attempt=self.job.status.attempts[-1].number, uid=command.pod_uid, gone=True, held=False
+                self.job,
+                attempt=self.job.status.attempts[-1].number,
+                uid=command.pod_uid,
+                gone=True,
+                held=False,
+                node="unknown",
             )
 
     def _recorded_and_running(self) -> PodView | None:
@@ -249,6 +383,6 @@ class OneJob(RuleBasedStateMachine):
 
 
 OneJob.TestCase.settings = settings(
-    max_examples=400, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=800, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 test_one_job = OneJob.TestCase

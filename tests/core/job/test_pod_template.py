@@ -6,14 +6,16 @@ import msgspec
 import pytest
 
 from podwright.core.commands import CreatePod
+from podwright.core.index_set import IndexSet
 from podwright.core.job.pod_template import build_pod
 from podwright.core.names import pod_name
+from podwright.core.spec import ArraySpec
 from podwright.core.view import JobView
 from tests.builders import TEMPLATE, make_job
 
 
-def build(job: JobView, *, attempt: int = 1) -> dict[str, Any]:
-    """Build the pod of an attempt and decode it."""
+def build(job: JobView, *, attempt: int = 1, **changes: Any) -> dict[str, Any]:
+    """Build the pod of an attempt and decode it; `changes` are to the command."""
     create = CreatePod(
         job_uid=job.uid,
         namespace=job.namespace,
@@ -22,6 +24,7 @@ def build(job: JobView, *, attempt: int = 1) -> dict[str, Any]:
         attempt=attempt,
         pod_name=pod_name(job_name=job.name, job_uid=job.uid, task_index=0, attempt=attempt),
     )
+    create = msgspec.structs.replace(create, **changes)
     pod: dict[str, Any] = msgspec.json.decode(build_pod(job=job, create=create, shard=3, epoch=17))
     return pod
 
@@ -99,3 +102,95 @@ def test_the_kubelet_enforces_the_attempts_time_limit(timeout: float | None, own
         template["activeDeadlineSeconds"] = own
     job = make_job(template=msgspec.json.encode({"spec": template}), attempt_timeout=timeout)
     assert build(job)["spec"].get("activeDeadlineSeconds") == want
+
+
+def variables(container: dict[str, Any]) -> dict[str, str]:
+    return {variable["name"]: variable["value"] for variable in container["env"]}
+
+
+def array(**changes: Any) -> ArraySpec:
+    return ArraySpec(**{"size": 20, "tasks": IndexSet.up_to(20), **changes})
+
+
+def test_the_pod_of_an_arrays_task_tells_which_it_is() -> None:
+    items = tuple(f"item $(HOME) $${number}" for number in range(20))
+    pod = build(make_job(array=array(items=items)), task_index=7)
+    assert pod["metadata"]["labels"]["podwright.dev/task-index"] == "7"
+    told = variables(pod["spec"]["containers"][0])
+    assert (told["PODWRIGHT_TASK_INDEX"], told["PODWRIGHT_TASK_COUNT"]) == ("7", "20")
+    assert told["PODWRIGHT_TASK_ITEM"] == "item $$(HOME) $$$$7"  # the kubelet reads $$ as $
+    assert told["PODWRIGHT_IDEMPOTENCY_KEY"] == "job-uid/7"
+
+
+def test_an_array_without_items_has_no_item() -> None:
+    assert "PODWRIGHT_TASK_ITEM" not in variables(build(make_job(array=array()))["spec"]["containers"][0])
+
+
+def test_a_pod_of_packed_tasks_runs_them_in_its_first_container_only() -> None:
+    main = {"name": "main", "image": "i", "command": ["run", "$(PODWRIGHT_TASK_ITEM)"], "args": ["a"]}
+    side = {"name": "side", "image": "i", "args": ["b"]}
+    job = msgspec.structs.replace(
+        job_with({"containers": [main, side]}),
+        array=array(items=tuple("abcdefghijklmnopqrst"), pack=5, pack_parallelism=2),
+        task_timeout=9.5,
+    )
+    pod = build(job, task_index=1, tasks=IndexSet.parse("5-6,9"))
+    assert pod["metadata"]["labels"]["podwright.dev/task-index"] == "1"
+    first, second = pod["spec"]["containers"]
+    assert first["command"][2].startswith("_pw_total=3 _pw_slots=2 _pw_limit=10 ")
+    assert first["args"] == ["/dev/termination-log", "run", "a", "5", "f", "6", "g", "9", "j"]
+    assert (second["args"], "command" in second) == (["b"], False)
+    for container in (first, second):
+        assert sorted(variables(container)) == [
+            "PODWRIGHT_ATTEMPT",
+            "PODWRIGHT_FENCING_TOKEN",
+            "PODWRIGHT_JOB_NAME",
+            "PODWRIGHT_JOB_UID",
+            "PODWRIGHT_TASK_COUNT",
+        ]
+
+
+def test_the_end_of_the_log_is_kept_unless_the_template_says_otherwise() -> None:
+    policies = [{"name": "a"}, {"name": "b", "terminationMessagePolicy": "File"}]
+    spec = build(job_with({"containers": policies, "initContainers": [{"name": "c"}]}))["spec"]
+    told = [c["terminationMessagePolicy"] for c in (*spec["containers"], *spec["initContainers"])]
+    assert told == ["FallbackToLogsOnError", "File", "FallbackToLogsOnError"]
+
+
+def silence(taint: str, seconds: int) -> dict[str, Any]:
+    key = f"node.kubernetes.io/{taint}"
+    return {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": seconds}
+
+
+@pytest.mark.parametrize(
+    ("own", "want"),
+    [
+        ([], ["not-ready", "unreachable"]),
+        ([{"key": "gpu", "operator": "Exists"}], ["not-ready", "unreachable"]),
+        ([silence("not-ready", 5)], ["unreachable"]),
+        ([{"key": "node.kubernetes.io/unreachable", "operator": "Exists"}], ["not-ready"]),
+        ([{"key": "node.kubernetes.io/unreachable", "effect": "NoSchedule"}], ["not-ready", "unreachable"]),
+        ([{"operator": "Exists"}], []),
+    ],
+)
+def test_a_worker_timeout_becomes_tolerations(own: list[dict[str, Any]], want: list[str]) -> None:
+    job = job_with({**TEMPLATE["spec"], "tolerations": own})
+    assert build(job)["spec"]["tolerations"] == own
+    job = msgspec.structs.replace(job, worker_timeout=60)
+    assert build(job)["spec"]["tolerations"] == [*own, *(silence(taint, 60) for taint in want)]
+
+
+def test_without_a_worker_timeout_the_cluster_decides() -> None:
+    assert "tolerations" not in build(make_job())["spec"]
+
+
+def test_progress_is_watched_in_the_first_container() -> None:
+    spec = build(msgspec.structs.replace(make_job(), progress_timeout=60.0))["spec"]
+    (container,) = spec["containers"]
+    assert variables(container)["PODWRIGHT_HEARTBEAT_FILE"] == "/run/podwright/heartbeat"
+    assert container["volumeMounts"] == [{"name": "podwright", "mountPath": "/run/podwright"}]
+    assert spec["volumes"] == [{"name": "podwright", "emptyDir": {}}]
+    probe = container["livenessProbe"]
+    assert (probe["periodSeconds"], probe["failureThreshold"]) == (7, 1)
+    assert probe["exec"]["command"][-3:] == ["/run/podwright/heartbeat", "60", "/dev/termination-log"]
+    assert "livenessProbe" not in build(make_job())["spec"]["containers"][0]

@@ -3,8 +3,10 @@
 import pytest
 
 from podwright.core.job.phase import IllegalTransitionError, Phase
+from podwright.core.job.report import Report
+from podwright.core.job.retry import Counts
 from podwright.core.job.status import ATTEMPTS_KEPT, next_status, with_problem
-from podwright.core.view import JobStatus, JobView, Outcome
+from podwright.core.view import JobStatus, JobView
 from tests.builders import CREATED, make_attempt, make_job, with_status
 
 NOW = CREATED + 50
@@ -26,6 +28,7 @@ def follow(job: JobView, phase: Phase, **changes: object) -> JobStatus:
         (Phase.SUCCEEDED, {"Finished", "Complete", "Ready"}),
         (Phase.FAILED, {"Finished", "Failed", "Stalled"}),
         (Phase.CANCELLED, {"Finished", "Failed", "Stalled"}),
+        (Phase.DEAD_LETTERED, {"Finished", "Failed", "Stalled"}),
     ],
 )
 def test_conditions(phase: Phase, want: set[str]) -> None:
@@ -69,15 +72,34 @@ def test_attempts_are_replaced_by_number_and_the_oldest_are_dropped() -> None:
     assert [attempt.number for attempt in status.attempts] == list(range(ATTEMPTS_KEPT))
     status = follow(with_status(job, **_fields(status)), Phase.FAILED, attempt=make_attempt(job, number=ATTEMPTS_KEPT))
     assert [attempt.number for attempt in status.attempts] == list(range(1, ATTEMPTS_KEPT + 1))
-    assert (status.attempt_count, status.failed_count) == (ATTEMPTS_KEPT + 1, 11)
+    assert (status.attempt_count, status.failed_count) == (ATTEMPTS_KEPT + 1, 9)
 
 
-@pytest.mark.parametrize(
-    ("outcome", "want"), [(Outcome.FAILED, 1), (Outcome.LOST, 1), (Outcome.STOPPED, 0), (Outcome.SUCCEEDED, 0)]
-)
-def test_what_counts_as_a_failure(outcome: Outcome, want: int) -> None:
-    job = make_job()
-    assert follow(job, Phase.RETRYING, attempt=make_attempt(job, outcome=outcome)).failed_count == want
+def test_what_was_counted_reported_and_noted_stays() -> None:
+    before = JobStatus(
+        phase=Phase.RUNNING,
+        failed_count=1,
+        platform_failed_count=2,
+        timeout_count=3,
+        out_of_memory_count=4,
+        lost_node_count=5,
+        outputs='{"a":1}',
+        artifacts=(("a", "s3://b/c"),),
+        duplicate_of="first",
+    )
+    status = follow(make_job(status=before), Phase.RETRYING)
+    kept = [name for name in before.__struct_fields__ if name.endswith("_count") or name in ("outputs", "artifacts")]
+    assert [getattr(status, name) for name in kept] == [getattr(before, name) for name in kept]
+    assert status.duplicate_of == "first"
+
+
+def test_counts_and_report_replace_what_was_there() -> None:
+    counts = Counts(failed=6, platform=7, timeouts=8, out_of_memory=9, lost_nodes=10)
+    report = Report(outputs='{"b":2}', artifacts=(("x", "s3://y"),))
+    status = follow(make_job(), Phase.SUCCEEDED, counts=counts, report=report)
+    assert (status.failed_count, status.platform_failed_count, status.timeout_count) == (6, 7, 8)
+    assert (status.out_of_memory_count, status.lost_node_count) == (9, 10)
+    assert (status.outputs, status.artifacts) == ('{"b":2}', (("x", "s3://y"),))
 
 
 def test_long_messages_are_cut() -> None:

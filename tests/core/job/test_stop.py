@@ -6,7 +6,7 @@ import pytest
 
 from podwright.core.job.phase import Phase
 from podwright.core.job.stop import Stop, recorded_stop, stop_grace, wanted_stop
-from podwright.core.view import CancelMode
+from podwright.core.spec import CancelMode
 from tests.builders import CREATED, make_job, with_status
 
 LATE = CREATED + 1000

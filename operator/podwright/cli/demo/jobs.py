@@ -87,8 +87,8 @@ PROMISES: Final[Mapping[str, Promise]] = {
         outcomes=(Outcome.FAILED, Outcome.FAILED, Outcome.SUCCEEDED),
     ),
     "timeout": Promise(
-        story="takes too long, twice, and fails",
-        phase=Phase.FAILED,
+        story="takes too long, twice, and becomes a dead letter",
+        phase=Phase.DEAD_LETTERED,
         outcomes=(Outcome.FAILED, Outcome.FAILED),
     ),
     CANCELLED: Promise(story="is cancelled while it runs", phase=Phase.CANCELLED, outcomes=(Outcome.STOPPED,)),

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Final
 
 from podwright.api.batchjob import BATCH_JOB
-from podwright.cli.reference import lifecycle, metrics, options, resource
+from podwright.cli.reference import commands, lifecycle, metrics, options, resource
 from podwright.cli.reference.sections import SectionError, with_section
 
 SECTIONS: Final[Mapping[tuple[Path, str], Callable[[], str]]] = {
     (Path("docs/reference/batchjob.md"), "kubectl"): lambda: resource.columns(BATCH_JOB),
     (Path("docs/reference/batchjob.md"), "fields"): lambda: resource.fields(BATCH_JOB),
+    (Path("docs/reference/cli.md"), "shared options"): commands.shared,
+    (Path("docs/reference/cli.md"), "commands"): commands.render,
     (Path("docs/reference/metrics.md"), "metrics"): metrics.render,
     (Path("docs/reference/operator-options.md"), "options"): options.render,
     (Path("docs/explanation/job-lifecycle.md"), "diagram"): lifecycle.diagram,

@@ -7,18 +7,30 @@ the state: a verdict is recorded, then its pod is released, then the next attemp
 
 from collections.abc import Sequence
 
-from podwright.core.commands import Command, ConfirmPod, CreatePod, Decision, DeleteJob, DeletePod, ReleasePod
-from podwright.core.job import ended, unfinished, unstarted
+from podwright.core.commands import Command, ConfirmPod, CreatePod, Decision, DeleteJob
+from podwright.core.job import ended, invalid, pod_end, unfinished, unstarted
+from podwright.core.job.at_most_once import recorded_intent, without_intent
 from podwright.core.job.attempt import current_number, recorded_end
+from podwright.core.job.avoidance import nodes_to_avoid
 from podwright.core.job.deadline import total_deadline
-from podwright.core.job.retention import expires_at
+from podwright.core.job.dependency import NO_DEPENDENCIES, Dependencies
+from podwright.core.job.gate import before_first_pod
+from podwright.core.job.retention import expires_at, pods_expire_at
 from podwright.core.job.stop import wanted_stop
 from podwright.core.names import pod_name
-from podwright.core.view import JobView, PodView, Refusal
+from podwright.core.view import JobView, KeyClaim, PodView, Refusal
 
 
 def decide_job(
-    *, job: JobView, pods: Sequence[PodView], refusal: Refusal | None, now: float, keep_until: float = 0.0
+    *,
+    job: JobView,
+    pods: Sequence[PodView],
+    refusal: Refusal | None,
+    now: float,
+    keep_until: float = 0.0,
+    dependencies: Dependencies = NO_DEPENDENCIES,
+    claim: KeyClaim | None = None,
+    own_intent: bool = False,
 ) -> Decision:
     """Decide on one job.
 
@@ -28,19 +40,54 @@ def decide_job(
         refusal: the API server's last refusal of a pod of this job, if any.
         now: Unix seconds.
         keep_until: the job must not end or be deleted before, as a pod creation of unknown outcome may be on its way.
+        dependencies: what is known of the jobs that it depends on; only looked at until its first pod.
+        claim: what is known of its idempotency key; likewise.
+        own_intent: whether an intent on record is the caller's own, and its pod was surely not asked for (`at_most_once`).
     """
     if job.deleting:
         return Decision(commands=release_all(pods))
-    if job.status.phase is not None and job.status.phase.terminal:
-        return _after_the_end(job=job, pods=pods, now=now, keep_until=keep_until)
+    if job.status.is_over:
+        return after_the_end(job=job, pods=pods, now=now, keep_until=keep_until)
+    refused = invalid.decide(job=job, pods=pods, now=now, keep_until=keep_until)
+    if refused is not None:
+        return refused
+    held, recheck_at = before_first_pod(
+        job=job, pods=pods, dependencies=dependencies, claim=claim, now=now, keep_until=keep_until
+    )
+    if held is not None:
+        return held
+    decision = _on_pods(job=job, pods=pods, refusal=refusal, now=now, keep_until=keep_until, own_intent=own_intent)
+    if recheck_at is None:
+        return decision
+    return Decision(commands=decision.commands, requeue_at=_earliest(decision.requeue_at, recheck_at))
+
+
+def _on_pods(
+    *,
+    job: JobView,
+    pods: Sequence[PodView],
+    refusal: Refusal | None,
+    now: float,
+    keep_until: float,
+    own_intent: bool,
+) -> Decision:
     # A pod numbered beyond the record was permitted by a status that we do not see (yet): it is the current one.
     number = max([current_number(job.status), *(pod.attempt for pod in pods)])
     former = tuple(pod for pod in pods if pod.attempt < number)
     settle = tuple(command for pod in former for command in _settle(job=job, pod=pod))
     if any(not pod.finished and not recorded_end(status=job.status, pod=pod) for pod in former):
         return Decision(commands=settle)  # no next attempt while a pod of a former one may run
-    current = next((pod for pod in pods if pod.attempt == number), None)
-    decision = _on_current(job=job, number=number, pod=current, refusal=refusal, now=now, keep_until=keep_until)
+    # A pod that was taken for gone and then came after all is the one that counts.
+    current = min((pod for pod in pods if pod.attempt == number), key=lambda pod: pod.gone, default=None)
+    decision = _on_current(
+        job=job,
+        number=number,
+        pod=current,
+        refusal=refusal,
+        now=now,
+        keep_until=keep_until,
+        own_intent=own_intent,
+    )
     deadline = total_deadline(job)
     return Decision(
         commands=(*settle, *decision.commands),
@@ -51,21 +98,31 @@ def decide_job(
 
 def release_all(pods: Sequence[PodView]) -> tuple[Command, ...]:
     """Let go of all pods of a job that is gone or going: nothing is left to record their ends in."""
-    return tuple(_release(pod) for pod in pods if pod.held and not pod.gone)
+    return tuple(pod_end.release(pod) for pod in pods if pod.held and not pod.gone)
 
 
 def _on_current(
-    *, job: JobView, number: int, pod: PodView | None, refusal: Refusal | None, now: float, keep_until: float
+    *,
+    job: JobView,
+    number: int,
+    pod: PodView | None,
+    refusal: Refusal | None,
+    now: float,
+    keep_until: float,
+    own_intent: bool,
 ) -> Decision:
     stop = wanted_stop(job=job, now=now)
     if pod is not None and pod.finished:
         return ended.decide(job=job, pod=pod, stop=stop, now=now)
     if pod is not None:
         return unfinished.decide(job=job, pod=pod, stop=stop, now=now)
-    if stop is not None and stop.final and now < keep_until:
+    intent = recorded_intent(job.status)
+    own_intent = own_intent and intent is not None
+    given_up = stop is not None and stop.final
+    if now < keep_until and (given_up or (intent is not None and not own_intent)):
         return Decision(requeue_at=keep_until)  # a job that has ended promises that nothing of it will start
     last = job.status.attempts[-1] if job.status.attempts else None
-    if last is not None and last.outcome is None:
+    if last is not None and last.outcome is None and not own_intent:
         confirm = ConfirmPod(job_uid=job.uid, namespace=job.namespace, pod_name=last.pod_name, pod_uid=last.pod_uid)
         return Decision(commands=(confirm,))
     create = CreatePod(
@@ -75,9 +132,13 @@ def _on_current(
         task_index=0,
         attempt=number,
         pod_name=pod_name(job_name=job.name, job_uid=job.uid, task_index=0, attempt=number),
+        nodes_to_avoid=nodes_to_avoid(policy=job.failure_policy, attempts=job.status.attempts),
+        out_of_memory=job.status.out_of_memory_count,
     )
     known = refusal if refusal is not None and refusal.attempt == number else None
-    return unstarted.decide(job=job, create=create, refusal=known, stop=stop, now=now)
+    if own_intent:
+        job = without_intent(job)
+    return unstarted.decide(job=job, create=create, refusal=known, stop=stop, now=now, intended=own_intent)
 
 
 def _settle(*, job: JobView, pod: PodView) -> tuple[Command, ...]:
@@ -85,38 +146,36 @@ def _settle(*, job: JobView, pod: PodView) -> tuple[Command, ...]:
     if not pod.held or pod.gone:
         return ()
     if pod.finished or recorded_end(status=job.status, pod=pod):
-        return (_release(pod),)
-    return () if pod.deletion_requested is not None else (_delete(pod),)
+        return (pod_end.release(pod),)
+    return pod_end.end(pod)
 
 
-def _after_the_end(*, job: JobView, pods: Sequence[PodView], now: float, keep_until: float) -> Decision:
+def after_the_end(*, job: JobView, pods: Sequence[PodView], now: float, keep_until: float) -> Decision:
+    """Decide on a job that is over, single or array: let go of its pods, and delete it when its time has come."""
     held = [pod for pod in pods if pod.held and not pod.gone]
     if held:
         return Decision(commands=tuple(_let_go(job=job, pod=pod) for pod in held))
     expires = expires_at(job)
-    if expires is None:
-        return Decision()
-    if now < max(expires, keep_until):
-        return Decision(requeue_at=max(expires, keep_until))
-    delete = DeleteJob(
-        job_uid=job.uid, namespace=job.namespace, job_name=job.name, resource_version=job.resource_version
-    )
-    return Decision(commands=(delete,))
+    if expires is not None:
+        expires = max(expires, keep_until)
+        if now >= expires:
+            delete = DeleteJob(
+                job_uid=job.uid, namespace=job.namespace, job_name=job.name, resource_version=job.resource_version
+            )
+            return Decision(commands=(delete,))
+    # That a pod is still there is all that has to be known of what is left to do: it needs no record and no list.
+    unwanted = tuple(pod for pod in pods if pod.deletion_requested is None and not pod.gone)
+    due = pods_expire_at(job) if unwanted else None
+    if due is not None and now >= due:
+        return Decision(commands=tuple(pod_end.delete(pod, cleanup=True) for pod in unwanted), requeue_at=expires)
+    return Decision(requeue_at=_earliest(expires, due))
 
 
 def _let_go(*, job: JobView, pod: PodView) -> Command:
     if pod.finished or pod.deletion_requested is not None or recorded_end(status=job.status, pod=pod):
-        return _release(pod)
+        return pod_end.release(pod)
     # No attempt of a finished job may run: such a pod was never permitted by the record.
-    return _delete(pod)
-
-
-def _release(pod: PodView) -> ReleasePod:
-    return ReleasePod(job_uid=pod.job_uid, namespace=pod.namespace, pod_name=pod.name, pod_uid=pod.uid)
-
-
-def _delete(pod: PodView) -> DeletePod:
-    return DeletePod(job_uid=pod.job_uid, namespace=pod.namespace, pod_name=pod.name, pod_uid=pod.uid)
+    return pod_end.delete(pod)
 
 
 def _earliest(*times: float | None) -> float | None:

@@ -1,33 +1,50 @@
 """The current attempt has ended: record its verdict, and with it what the job does next. One write does both."""
 
+from typing import Final
+
+import msgspec
+
 from podwright.core.commands import Decision
-from podwright.core.job import retry
-from podwright.core.job.attempt import verdict
+from podwright.core.job import at_most_once, retry
+from podwright.core.job.attempt import recorded_ending
 from podwright.core.job.phase import Phase
 from podwright.core.job.status import next_status
 from podwright.core.job.stop import Stop, recorded_stop
+from podwright.core.job.verdict import Verdict, same_failure_on_nodes, verdict_on
 from podwright.core.job.write import write_status
-from podwright.core.view import Attempt, JobView, Outcome, PodView
+from podwright.core.view import Attempt, Budget, JobView, Outcome, PodView
+
+_EXHAUSTED: Final = {
+    Budget.USER: ("RetriesExhausted", "limit"),
+    Budget.PLATFORM: ("PlatformRetriesExhausted", "platformLimit"),
+    Budget.TIMEOUT: ("TimeoutRetriesExhausted", "timeoutLimit"),
+}
 
 
 def decide(*, job: JobView, pod: PodView, stop: Stop | None, now: float) -> Decision:
     """Decide on a job whose current pod has finished. `stop` is the stop that is called for now, if any."""
-    attempt = verdict(job=job, pod=pod, stop=recorded_stop(job), now=now)
-    return record(job=job, attempt=attempt, stop=stop, now=now)
+    ending = recorded_ending(status=job.status, pod=pod)
+    verdict = verdict_on(job=job, pod=pod, stop=recorded_stop(job), now=now, ending=ending)
+    return record(job=job, verdict=verdict, stop=stop, now=now)
 
 
-def record(*, job: JobView, attempt: Attempt, stop: Stop | None, now: float) -> Decision:
+def record(*, job: JobView, verdict: Verdict, stop: Stop | None, now: float) -> Decision:
     """Write the end of an attempt. A success wins over a stop: the work is done."""
-    phase, reason, message = _follow_up(job=job, attempt=attempt, stop=stop)
+    counts = verdict.counted(_counts_before(job=job, verdict=verdict))
+    phase, reason, message = _follow_up(job=job, verdict=verdict, counts=counts, stop=stop)
     status = next_status(
         job=job,
         phase=phase,
         reason=reason,
         message=message,
         now=now,
-        attempt=attempt,
+        attempt=verdict.attempt,
+        counts=counts,
+        report=verdict.report if verdict.attempt.outcome is Outcome.SUCCEEDED else None,
         started=now if phase is Phase.PENDING else None,
-        next_attempt=_next_attempt(job=job, now=now) if phase is Phase.RETRYING else None,
+        next_attempt=_next_attempt(job=job, verdict=verdict, counts=counts, now=now)
+        if phase is Phase.RETRYING
+        else None,
     )
     return Decision(commands=(write_status(job=job, status=status),))
 
@@ -37,6 +54,7 @@ def phase_after(stop: Stop) -> Phase:
     return {
         Stop.CANCELLED: Phase.CANCELLED,
         Stop.TOTAL_TIMEOUT: Phase.FAILED,
+        Stop.OUTCOME_DECIDED: Phase.FAILED,
         Stop.SUSPENDED: Phase.SUSPENDED,
     }[stop]
 
@@ -47,27 +65,76 @@ def explain(*, job: JobView, stop: Stop) -> str:
         return f"the job was cancelled (spec.cancel: {job.cancel})"
     if stop is Stop.SUSPENDED:
         return "the job is suspended (spec.suspend: true)"
+    if stop is Stop.OUTCOME_DECIDED:
+        return job.status.message
     return f"the job did not finish within spec.timeouts.total ({job.total_timeout:g} s)"
 
 
-def _follow_up(*, job: JobView, attempt: Attempt, stop: Stop | None) -> tuple[Phase, str, str]:
-    if attempt.outcome is Outcome.SUCCEEDED:
-        return Phase.SUCCEEDED, "Completed", f"attempt {attempt.number} succeeded"
+def _counts_before(*, job: JobView, verdict: Verdict) -> retry.Counts:
+    # Every attempt before this one has ended: the number of an attempt is the count of those.
+    return msgspec.structs.replace(retry.counts_of(job.status), attempts=verdict.attempt.number)
+
+
+def _follow_up(*, job: JobView, verdict: Verdict, counts: retry.Counts, stop: Stop | None) -> tuple[Phase, str, str]:
+    attempt = verdict.attempt
+    if verdict.succeeded:
+        return _succeeded(verdict)
     if stop is not None and stop.final:
         return phase_after(stop), str(stop), explain(job=job, stop=stop)
-    failed_count = job.status.failed_count + (0 if attempt.outcome is Outcome.STOPPED else 1)
-    if retry.exhausted(policy=job.retry, failed_count=failed_count):
-        reason = "RetriesExhausted" if job.retry.limit else attempt.reason
-        return Phase.FAILED, reason, f"{_describe(attempt)}; retry limit {job.retry.limit} reached"
+    once = at_most_once.follow_up(job=job, attempt=attempt, stop=stop)
+    if once is not None:
+        return once
+    if verdict.failed:
+        over = _given_up(job=job, verdict=verdict, counts=counts)
+        if over is not None:
+            return over
     if stop is not None:
         return phase_after(stop), str(stop), explain(job=job, stop=stop)
     if attempt.outcome is Outcome.STOPPED:
         return Phase.PENDING, "Resumed", "the job was resumed"
-    return (
-        Phase.RETRYING,
-        attempt.reason,
-        f"{_describe(attempt)}; failure {failed_count}, retry limit {job.retry.limit}",
-    )
+    return Phase.RETRYING, attempt.reason, f"{_describe(attempt)}; {_used(job=job, verdict=verdict, counts=counts)}"
+
+
+def _succeeded(verdict: Verdict) -> tuple[Phase, str, str]:
+    attempt = verdict.attempt
+    if attempt.outcome is Outcome.SUCCEEDED:
+        told = "; ".join((f"attempt {attempt.number} succeeded", *verdict.report.ignored))
+        return Phase.SUCCEEDED, "Completed", told
+    return Phase.SUCCEEDED, "FailureIgnored", f"{_describe(attempt)}; {_ruled(verdict)}"
+
+
+def _given_up(*, job: JobView, verdict: Verdict, counts: retry.Counts) -> tuple[Phase, str, str] | None:
+    """Give how the job ends if a failure leaves no further attempt, None if another may follow."""
+    attempt, policy = verdict.attempt, job.failure_policy
+    told = _describe(attempt)
+    dead = Phase.DEAD_LETTERED if job.dead_letter else Phase.FAILED
+    if verdict.final:
+        return Phase.FAILED, attempt.reason, f"{told}; {_ruled(verdict)}"
+    nodes = same_failure_on_nodes(attempts=job.status.attempts, last=attempt)
+    if policy.same_failure_nodes is not None and nodes >= policy.same_failure_nodes:
+        return dead, "SameFailureOnNodes", f"{told}, in the same way on {nodes} different nodes: it isn't the nodes"
+    if verdict.lost_node and counts.lost_nodes >= policy.quarantine_after:
+        lost = f"{counts.lost_nodes} attempts were lost with their nodes: the job may be what ends them"
+        return dead, "Quarantined", f"{told}; {lost}"
+    if attempt.budget is None or not retry.used_up(policy=job.retry, counts=counts, budget=attempt.budget):
+        return None
+    limit = retry.limit_of(policy=job.retry, budget=attempt.budget)
+    reason, field = _EXHAUSTED[attempt.budget]
+    told = f"{told}; retry {field} {limit} reached"
+    # Without retries there is nothing to exhaust: such a job just failed.
+    return (dead, reason, told) if limit else (Phase.FAILED, attempt.reason, told)
+
+
+def _used(*, job: JobView, verdict: Verdict, counts: retry.Counts) -> str:
+    budget = verdict.attempt.budget
+    if budget is None:
+        return _ruled(verdict)
+    limit = retry.limit_of(policy=job.retry, budget=budget)
+    return f"failure {counts.of(budget)}, retry {_EXHAUSTED[budget][1]} {limit}"
+
+
+def _ruled(verdict: Verdict) -> str:
+    return f"spec.failurePolicy.rules[{verdict.rule}] says {verdict.action}"
 
 
 def _describe(attempt: Attempt) -> str:
@@ -75,5 +142,6 @@ def _describe(attempt: Attempt) -> str:
     return f"attempt {attempt.number} failed{code} ({attempt.reason})"
 
 
-def _next_attempt(*, job: JobView, now: float) -> float:
-    return now + retry.retry_delay(policy=job.retry, job_uid=job.uid, failed_count=job.status.failed_count + 1)
+def _next_attempt(*, job: JobView, verdict: Verdict, counts: retry.Counts, now: float) -> float:
+    budget = verdict.attempt.budget
+    return now + retry.next_delay(policy=job.retry, key=job.uid, counts=counts, budget=budget, asked=verdict.delay)

@@ -20,6 +20,8 @@ class Phase(enum.StrEnum):
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"
     CANCELLED = "Cancelled"
+    DEAD_LETTERED = "DeadLettered"
+    SKIPPED = "Skipped"
 
     @property
     def terminal(self) -> bool:
@@ -27,20 +29,26 @@ class Phase(enum.StrEnum):
         return self in TERMINAL
 
 
-TERMINAL: Final = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED})
+TERMINAL: Final = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED, Phase.DEAD_LETTERED, Phase.SKIPPED})
+# What ended without success although it ran or should have. A skipped job was not to run at all.
+UNSUCCESSFUL: Final = frozenset({Phase.FAILED, Phase.CANCELLED, Phase.DEAD_LETTERED})
+
+_RAN: Final = TERMINAL - {Phase.SKIPPED}
 
 TRANSITIONS: Final[Mapping[Phase | None, frozenset[Phase]]] = {
     # A job that ends before its first status write goes straight from nothing to a terminal phase.
     None: frozenset(Phase),
     Phase.PENDING: frozenset({Phase.RUNNING, Phase.RETRYING, Phase.SUSPENDED, Phase.STOPPING}) | TERMINAL,
-    Phase.RUNNING: frozenset({Phase.RETRYING, Phase.SUSPENDED, Phase.STOPPING}) | TERMINAL,
-    Phase.RETRYING: frozenset({Phase.PENDING, Phase.RUNNING, Phase.SUSPENDED, Phase.STOPPING}) | TERMINAL,
+    Phase.RUNNING: frozenset({Phase.RETRYING, Phase.SUSPENDED, Phase.STOPPING}) | _RAN,
+    Phase.RETRYING: frozenset({Phase.PENDING, Phase.RUNNING, Phase.SUSPENDED, Phase.STOPPING}) | _RAN,
     # What was stopped for a suspension may be resumed, or turn out to have finished first.
-    Phase.STOPPING: frozenset({Phase.PENDING, Phase.RETRYING, Phase.SUSPENDED}) | TERMINAL,
+    Phase.STOPPING: frozenset({Phase.PENDING, Phase.RETRYING, Phase.SUSPENDED}) | _RAN,
     Phase.SUSPENDED: frozenset({Phase.PENDING, Phase.STOPPING}) | TERMINAL,
     Phase.SUCCEEDED: frozenset(),
     Phase.FAILED: frozenset(),
     Phase.CANCELLED: frozenset(),
+    Phase.DEAD_LETTERED: frozenset(),
+    Phase.SKIPPED: frozenset(),
 }
 
 

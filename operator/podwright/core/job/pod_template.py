@@ -1,7 +1,8 @@
 """The pod of one attempt, made from the job's template. Pure: JSON in, JSON out.
 
 The template's author decides what runs; Podwright decides the name, the owner, the finalizer, its own labels, that the
-kubelet does not restart containers, and the variables of the delivery contract. Ours win over the template's.
+kubelet does not restart containers, and the variables of the delivery contract. Ours win over the template's. What is added for
+one field of the spec is in a file of its own in `core.job.pod`; a pod of packed tasks gets its command from `core.pack`.
 """
 
 import math
@@ -11,6 +12,13 @@ import msgspec
 
 from podwright.core import names
 from podwright.core.commands import CreatePod
+from podwright.core.job.avoidance import avoiding
+from podwright.core.job.escalation import escalated
+from podwright.core.job.pod.environment import contract, with_variables
+from podwright.core.job.pod.heartbeat import heartbeat_problem, with_heartbeat
+from podwright.core.job.pod.tolerations import tolerating_silence
+from podwright.core.pack.command import packed
+from podwright.core.spec import Escalation
 from podwright.core.view import JobView
 
 _CONTAINER_LISTS: Final = ("initContainers", "containers")
@@ -36,7 +44,7 @@ def build_pod(*, job: JobView, create: CreatePod, shard: int, epoch: int) -> byt
         "metadata": {
             "name": create.pod_name,
             "namespace": create.namespace,
-            "labels": {**(metadata.get("labels") or {}), **_labels(create=create, shard=shard)},
+            "labels": {**(metadata.get("labels") or {}), **_labels(job=job, create=create, shard=shard)},
             "annotations": {**(metadata.get("annotations") or {}), names.ANNOTATION_EPOCH: str(epoch)},
             "finalizers": [names.FINALIZER],
             "ownerReferences": [_owner(job)],
@@ -46,11 +54,13 @@ def build_pod(*, job: JobView, create: CreatePod, shard: int, epoch: int) -> byt
     return msgspec.json.encode(pod)
 
 
-def _labels(*, create: CreatePod, shard: int) -> dict[str, str]:
+def _labels(*, job: JobView, create: CreatePod, shard: int) -> dict[str, str]:
+    task = {} if job.array is None else {names.LABEL_TASK_INDEX: str(create.task_index)}
     return {
         "app.kubernetes.io/managed-by": "podwright",
         names.LABEL_JOB: create.job_name,
         names.LABEL_JOB_UID: create.job_uid,
+        **task,
         names.LABEL_ATTEMPT: str(create.attempt),
         names.LABEL_SHARD: str(shard),
     }
@@ -73,26 +83,44 @@ def _spec(*, job: JobView, create: CreatePod, template: dict[str, Any]) -> dict[
     if job.attempt_timeout is not None:
         limit = math.ceil(job.attempt_timeout)
         spec["activeDeadlineSeconds"] = min(limit, spec.get("activeDeadlineSeconds") or limit)
-    contract = _environment(create)
+    if job.worker_timeout is not None:
+        spec["tolerations"] = tolerating_silence(spec.get("tolerations") or [], seconds=job.worker_timeout)
+    variables = contract(create=create, array=job.array)
     for key in _CONTAINER_LISTS:
         if template.get(key):
-            spec[key] = [_with_environment(container, contract) for container in template[key]]
-    return spec
+            spec[key] = [_with_contract(container, variables) for container in template[key]]
+    if create.nodes_to_avoid:
+        spec["affinity"] = avoiding(spec.get("affinity"), create.nodes_to_avoid)
+    escalation = job.failure_policy.escalation
+    if escalation is not None and create.out_of_memory and spec.get("containers"):
+        grown = (_with_more(container, escalation, times=create.out_of_memory) for container in spec["containers"])
+        spec["containers"] = list(grown)
+    if spec.get("containers") and job.progress_timeout is not None and not heartbeat_problem(spec):
+        spec = with_heartbeat(spec, limit=job.progress_timeout, packed=bool(create.tasks))
+    return _with_runner(job=job, create=create, spec=spec) if create.tasks else spec
 
 
-def _environment(create: CreatePod) -> dict[str, str]:
-    return {
-        names.ENV_JOB_NAME: create.job_name,
-        names.ENV_JOB_UID: create.job_uid,
-        names.ENV_TASK_INDEX: str(create.task_index),
-        names.ENV_ATTEMPT: str(create.attempt),
-        names.ENV_IDEMPOTENCY_KEY: names.idempotency_key(job_uid=create.job_uid, task_index=create.task_index),
-        # Attempts of one task are strictly ordered, so their number (from 1) fences a late one at an outside system.
-        names.ENV_FENCING_TOKEN: str(create.attempt + 1),
-    }
+def _with_more(container: dict[str, Any], escalation: Escalation, *, times: int) -> dict[str, Any]:
+    resources = container.get("resources")
+    return (
+        {**container, "resources": escalated(resources, escalation=escalation, times=times)} if resources else container
+    )
 
 
-def _with_environment(container: dict[str, Any], contract: dict[str, str]) -> dict[str, Any]:
-    own = [variable for variable in container.get("env") or [] if variable.get("name") not in contract]
-    # Ours come first, so that the template's variables may refer to them as $(PODWRIGHT_…).
-    return {**container, "env": [{"name": name, "value": value} for name, value in contract.items()] + own}
+def _with_contract(container: dict[str, Any], variables: dict[str, str]) -> dict[str, Any]:
+    # The last lines of the log say more about a failure than its exit code does; the kubelet keeps them with the pod's end.
+    policy = container.get("terminationMessagePolicy") or "FallbackToLogsOnError"
+    return {**with_variables(container, variables), "terminationMessagePolicy": policy}
+
+
+def _with_runner(*, job: JobView, create: CreatePod, spec: dict[str, Any]) -> dict[str, Any]:
+    first, *others = spec["containers"]
+    runner = packed(
+        first,
+        tasks=create.tasks,
+        items=job.array.items if job.array is not None else (),
+        parallelism=job.array.pack_parallelism if job.array is not None else 1,
+        limit=job.task_timeout,
+        containers=sum(len(spec.get(key) or ()) for key in _CONTAINER_LISTS),
+    )
+    return {**spec, "containers": [runner, *others]}

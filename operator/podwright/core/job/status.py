@@ -7,7 +7,9 @@ import msgspec
 
 from podwright.core.conditions import run_conditions
 from podwright.core.job.phase import Phase, require_transition
-from podwright.core.view import Attempt, JobStatus, JobView, Outcome
+from podwright.core.job.report import Report
+from podwright.core.job.retry import Counts, counts_of
+from podwright.core.view import Attempt, JobStatus, JobView
 
 ATTEMPTS_KEPT: Final = 10
 _MESSAGE_LIMIT: Final = 1024
@@ -21,6 +23,8 @@ def next_status(
     message: str,
     now: float,
     attempt: Attempt | None = None,
+    counts: Counts | None = None,
+    report: Report | None = None,
     started: float | None = None,
     next_attempt: float | None = None,
 ) -> JobStatus:
@@ -33,6 +37,8 @@ def next_status(
         message: one sentence for people.
         now: Unix seconds.
         attempt: an attempt to add, or to replace the record of the same number.
+        counts: of the attempts that ended; None keeps what is counted.
+        report: what the task that succeeded told; None keeps what is there.
         started: when the total clock starts; None keeps the present start, or the job's creation at first.
         next_attempt: the earliest time of the next attempt.
 
@@ -43,7 +49,7 @@ def next_status(
     require_transition(current=before.phase, target=phase)
     message = message[:_MESSAGE_LIMIT]
     attempts = _with(before.attempts, attempt)
-    failed = attempt is not None and attempt.outcome in (Outcome.FAILED, Outcome.LOST)
+    counts = counts_of(before) if counts is None else counts
     return JobStatus(
         observed_generation=job.generation,
         phase=phase,
@@ -52,10 +58,18 @@ def next_status(
         started=_start(job=job, phase=phase, started=started),
         finished=now if phase.terminal else None,
         next_attempt=next_attempt,
-        attempt_count=attempts[-1].number + 1 if attempts else 0,
-        failed_count=before.failed_count + (1 if failed else 0),
+        attempt_count=_count(attempts),
+        failed_count=counts.failed,
+        platform_failed_count=counts.platform,
+        timeout_count=counts.timeouts,
+        out_of_memory_count=counts.out_of_memory,
+        lost_node_count=counts.lost_nodes,
         progress="1/1" if phase is Phase.SUCCEEDED else "0/1",
         attempts=attempts,
+        array=before.array,
+        outputs=before.outputs if report is None else report.outputs,
+        artifacts=before.artifacts if report is None else report.artifacts,
+        duplicate_of=before.duplicate_of,
         conditions=run_conditions(
             previous=before.conditions,
             phase=phase,
@@ -65,6 +79,11 @@ def next_status(
             now=now,
         ),
     )
+
+
+def is_intent(attempt: Attempt) -> bool:
+    """Tell whether the record says only that a pod may have been asked for (`core.job.at_most_once`)."""
+    return attempt.outcome is None and not attempt.pod_uid
 
 
 def with_problem(*, job: JobView, message: str) -> JobStatus:
@@ -80,6 +99,13 @@ def _start(*, job: JobView, phase: Phase, started: float | None) -> float | None
     if started is not None:
         return started
     return job.created if job.status.started is None else job.status.started
+
+
+def _count(attempts: tuple[Attempt, ...]) -> int:
+    """Count the attempts that were made. The count may never fall, and an intent may be taken back."""
+    if not attempts:
+        return 0
+    return attempts[-1].number + (0 if is_intent(attempts[-1]) else 1)
 
 
 def _with(attempts: Iterable[Attempt], attempt: Attempt | None) -> tuple[Attempt, ...]:

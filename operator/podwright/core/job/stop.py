@@ -4,7 +4,8 @@ import enum
 
 from podwright.core.job.deadline import total_deadline
 from podwright.core.job.phase import Phase
-from podwright.core.view import CancelMode, JobView
+from podwright.core.spec import CancelMode
+from podwright.core.view import JobView
 
 
 class Stop(enum.StrEnum):
@@ -13,6 +14,7 @@ class Stop(enum.StrEnum):
     CANCELLED = "Cancelled"
     TOTAL_TIMEOUT = "TotalTimeout"
     SUSPENDED = "Suspended"
+    OUTCOME_DECIDED = "OutcomeDecided"  # of an array: what its other tasks do no longer matters
 
     @property
     def final(self) -> bool:

@@ -2,11 +2,15 @@
 
 from typing import Final
 
-from podwright.core.commands import Command, Decision, DeletePod
-from podwright.core.job import ended
-from podwright.core.job.attempt import ongoing
-from podwright.core.job.deadline import attempt_deadline
+import msgspec
+
+from podwright.core.commands import Command, Decision
+from podwright.core.job import ended, pod_end
+from podwright.core.job.attempt import MESSAGE_LIMIT, ongoing, recorded_ending
+from podwright.core.job.deadline import attempt_deadline, start_deadline
+from podwright.core.job.failure_policy import ends_wait, evidence_of_wait
 from podwright.core.job.phase import Phase
+from podwright.core.job.redaction import redacted
 from podwright.core.job.status import next_status
 from podwright.core.job.stop import Stop, recorded_stop, stop_grace
 from podwright.core.job.write import write_status
@@ -26,9 +30,14 @@ def decide(*, job: JobView, pod: PodView, stop: Stop | None, now: float) -> Deci
     stop = stop or recorded_stop(job)
     if stop is not None:
         return _stop(job=job, pod=pod, stop=stop, now=now)
-    deadline = attempt_deadline(job=job, pod=pod)
+    if recorded_ending(status=job.status, pod=pod) is not None:
+        return Decision(commands=pod_end.end(pod))
+    if must_not_wait(job=job, pod=pod):
+        return _end(job=job, pod=pod, now=now)
+    clocks = (attempt_deadline(job=job, pod=pod), start_deadline(job=job, pod=pod))
+    deadline = min((clock for clock in clocks if clock is not None), default=None)
     if deadline is not None and now >= deadline:
-        return Decision(commands=_delete(pod=pod, grace=None))
+        return Decision(commands=pod_end.end(pod))
     commands, visible_at = _report(job=job, pod=pod, now=now)
     times = [time for time in (deadline, visible_at) if time is not None]
     return Decision(commands=commands, requeue_at=min(times, default=None))
@@ -45,15 +54,36 @@ def _stop(*, job: JobView, pod: PodView, stop: Stop, now: float) -> Decision:
             attempt=ongoing(pod),
         )
         return Decision(commands=(write_status(job=job, status=status),))
-    return Decision(commands=_delete(pod=pod, grace=stop_grace(job=job, stop=stop)))
+    return Decision(commands=pod_end.end(pod, grace=stop_grace(job=job, stop=stop)))
 
 
-def _delete(*, pod: PodView, grace: int | None) -> tuple[Command, ...]:
-    shortens = grace is not None and (pod.deletion_grace or 0.0) > grace
-    if pod.deletion_requested is not None and not shortens:
-        return ()
-    delete = DeletePod(job_uid=pod.job_uid, namespace=pod.namespace, pod_name=pod.name, pod_uid=pod.uid, grace=grace)
-    return (delete,)
+def must_not_wait(*, job: JobView, pod: PodView) -> bool:
+    """Tell whether a rule says that an attempt which can't start is to be ended."""
+    # One that somebody else is deleting ends by itself, and was not ended for this.
+    if not job.failure_policy.rules or not pod.waiting_reason or pod.deletion_requested is not None:
+        return False
+    evidence = evidence_of_wait(reason=pod.waiting_reason, message=waiting_message(pod), pod=pod)
+    return ends_wait(rules=job.failure_policy.rules, evidence=evidence)
+
+
+def _end(*, job: JobView, pod: PodView, now: float) -> Decision:
+    """Record why the attempt is ended. Only that record tells the verdict: a deleted pod no longer says why it waited."""
+    message = waiting_message(pod)
+    status = next_status(
+        job=job,
+        # A job that was seen to run does not go back to Pending.
+        phase=Phase.RUNNING if job.status.phase is Phase.RUNNING else Phase.PENDING,
+        reason=pod.waiting_reason,
+        message=message or f"pod {pod.name} can't start ({pod.waiting_reason}) and is being ended",
+        now=now,
+        attempt=msgspec.structs.replace(ongoing(pod), reason=pod.waiting_reason, message=message),
+    )
+    return Decision(commands=(write_status(job=job, status=status),))
+
+
+def waiting_message(pod: PodView) -> str:
+    """Just as it is recorded, so that rules say the same before and after."""
+    return redacted(pod.waiting_message)[:MESSAGE_LIMIT]
 
 
 def _report(*, job: JobView, pod: PodView, now: float) -> tuple[tuple[Command, ...], float | None]:
@@ -69,7 +99,8 @@ def _report(*, job: JobView, pod: PodView, now: float) -> tuple[tuple[Command, .
     if now < visible_at:
         return (), visible_at
     where = f" on node {pod.node}" if pod.node else ""
-    message = f"pod {pod.name} runs{where}" if running else pod.waiting_message or f"pod {pod.name} has not started yet"
+    waits = waiting_message(pod) or f"pod {pod.name} has not started yet"
+    message = f"pod {pod.name} runs{where}" if running else waits
     status = next_status(job=job, phase=phase, reason=reason, message=message, now=now, attempt=ongoing(pod))
     return (write_status(job=job, status=status, deferrable=True),), None
 

@@ -2,17 +2,30 @@
 
 from podwright.core.commands import CreatePod, Decision, WriteStatus
 from podwright.core.job import ended
+from podwright.core.job.at_most_once import begin
 from podwright.core.job.attempt import collided
 from podwright.core.job.phase import Phase
 from podwright.core.job.refusal import ask_again_at
 from podwright.core.job.status import next_status
 from podwright.core.job.stop import Stop
+from podwright.core.job.verdict import verdict_without_pod
 from podwright.core.job.write import write_status
 from podwright.core.view import JobView, Refusal, RefusalKind
 
 
-def decide(*, job: JobView, create: CreatePod, refusal: Refusal | None, stop: Stop | None, now: float) -> Decision:
-    """Decide on a job whose current attempt has no pod and, as far as status knows, never had one."""
+def decide(
+    *,
+    job: JobView,
+    create: CreatePod,
+    refusal: Refusal | None,
+    stop: Stop | None,
+    now: float,
+    intended: bool = False,
+) -> Decision:
+    """Decide on a job whose current attempt has no pod and, as far as status knows, never had one.
+
+    `intended` tells that the job's own intent to create the pod, taken out of `job`, is on record; see `at_most_once`.
+    """
     if stop is not None:
         return _stopped(job=job, stop=stop, now=now)
     if job.status.phase in (Phase.SUSPENDED, Phase.STOPPING):
@@ -35,8 +48,8 @@ def decide(*, job: JobView, create: CreatePod, refusal: Refusal | None, stop: St
     if job.status.next_attempt is not None and now < job.status.next_attempt:
         return Decision(requeue_at=job.status.next_attempt)
     if refusal is not None:
-        return _refused(job=job, create=create, refusal=refusal, now=now)
-    return Decision(commands=(create,))
+        return _refused(job=job, create=create, refusal=refusal, now=now, intended=intended)
+    return Decision(commands=(begin(job=job, create=create, intended=intended, refusal=None, now=now),))
 
 
 def _stopped(*, job: JobView, stop: Stop, now: float) -> Decision:
@@ -47,21 +60,22 @@ def _stopped(*, job: JobView, stop: Stop, now: float) -> Decision:
     return Decision(commands=(write_status(job=job, status=status),))
 
 
-def _refused(*, job: JobView, create: CreatePod, refusal: Refusal, now: float) -> Decision:
+def _refused(*, job: JobView, create: CreatePod, refusal: Refusal, now: float, intended: bool) -> Decision:
     if refusal.kind is RefusalKind.PERMANENT:
         status = next_status(job=job, phase=Phase.FAILED, reason=refusal.reason, message=refusal.message, now=now)
         return Decision(commands=(write_status(job=job, status=status),))
     if refusal.kind is RefusalKind.COLLISION:
         attempt = collided(number=create.attempt, pod_name=create.pod_name, message=refusal.message, now=now)
-        return ended.record(job=job, attempt=attempt, stop=None, now=now)
+        return ended.record(job=job, verdict=verdict_without_pod(job=job, attempt=attempt), stop=None, now=now)
     again = ask_again_at(refusal=refusal, job_uid=job.uid)
     if now >= again:
-        return Decision(commands=(create,))
-    return Decision(commands=_explanation(job=job, refusal=refusal, now=now), requeue_at=again)
+        return Decision(commands=(begin(job=job, create=create, intended=intended, refusal=refusal, now=now),))
+    # A recorded intent is taken back before the wait: a crash during it must not make the job one that may have run.
+    return Decision(commands=_explanation(job=job, refusal=refusal, now=now, urgent=intended), requeue_at=again)
 
 
-def _explanation(*, job: JobView, refusal: Refusal, now: float) -> tuple[WriteStatus, ...]:
-    if job.status.reason == refusal.reason:
+def _explanation(*, job: JobView, refusal: Refusal, now: float, urgent: bool) -> tuple[WriteStatus, ...]:
+    if job.status.reason == refusal.reason and not urgent:
         return ()  # the server's words hold changing numbers; rewriting them at each try would be a hot loop
     phase = Phase.PENDING if job.status.phase is None else job.status.phase
     status = next_status(
@@ -72,4 +86,4 @@ def _explanation(*, job: JobView, refusal: Refusal, now: float) -> tuple[WriteSt
         now=now,
         next_attempt=job.status.next_attempt,
     )
-    return (write_status(job=job, status=status, deferrable=True),)
+    return (write_status(job=job, status=status, deferrable=not urgent),)

@@ -1,0 +1,83 @@
+"""`spec.array`: one object that stands for many tasks."""
+
+from typing import Annotated, Final
+
+from pydantic import Field, WithJsonSchema
+
+from podwright.api.model import ATOMIC, ApiModel, Rule, rules, validated_by
+from podwright.api.scalars import Int32
+
+MOST_TASKS: Final = 1_000_000
+MOST_ITEMS: Final = 10_000
+MOST_PARALLEL: Final = 10_000
+
+IndexSet = Annotated[
+    str,
+    Field(min_length=1, max_length=65536, pattern="^[0-9]{1,7}(-[0-9]{1,7})?(,[0-9]{1,7}(-[0-9]{1,7})?)*$"),
+]
+CountOrShare = Annotated[
+    int | str,
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer"}, {"type": "string"}], "x-kubernetes-int-or-string": True, "maxLength": 16}
+    ),
+    rules(
+        Rule(
+            rule="type(self) == int ? self >= 0 : self.matches('^(100|[0-9]{1,2})%$')",
+            message="must be a number of tasks (0 or more) or a share of them from 0% to 100%",
+        )
+    ),
+]
+
+
+class SuccessPolicy(ApiModel):
+    """When the array has succeeded although not all of its tasks have."""
+
+    model_config = validated_by(
+        Rule(rule="has(self.count) || has(self.indexes)", message="give count, indexes or both"),
+    )
+
+    count: Annotated[Int32, Field(ge=1, le=MOST_TASKS)] | None = Field(
+        None, description="So many tasks (of indexes, if given) must succeed. Default: all of indexes."
+    )
+    indexes: IndexSet | None = Field(None, description="These tasks must succeed. Example: 0-3,7. Default: any.")
+
+
+class Array(ApiModel):
+    """Many tasks of one template. Exactly one of size and items says which."""
+
+    model_config = validated_by(
+        Rule(rule="has(self.size) != has(self.items)", message="give exactly one of size and items"),
+    )
+
+    size: Annotated[Int32, Field(ge=1, le=MOST_TASKS)] | None = Field(
+        None, description="Number of tasks: indexes 0 to size-1, in PODWRIGHT_TASK_INDEX. Immutable."
+    )
+    items: (
+        Annotated[list[Annotated[str, Field(max_length=4096)]], Field(min_length=1, max_length=MOST_ITEMS), ATOMIC]
+        | None
+    ) = Field(None, description="One task for each item, which is in PODWRIGHT_TASK_ITEM. No item twice. Immutable.")
+    indexes: IndexSet | None = Field(
+        None, description="Only these tasks, such as the failed ones of another run. Example: 0-3,7. Immutable."
+    )
+    parallelism: Annotated[Int32, Field(ge=1, le=MOST_PARALLEL)] = Field(
+        100, description="Most pods at once. May be changed while the job runs. Default: 100."
+    )
+    max_failed_tasks: CountOrShare | None = Field(
+        None,
+        description="More failed tasks than this number or share (such as 5%) end the job at once. Default: all tasks run; "
+        "the job fails if one did.",
+    )
+    success_policy: SuccessPolicy | None = Field(
+        None, description="Success before all tasks have succeeded; the others are then stopped. Immutable."
+    )
+    sequential: bool = Field(
+        False, description="Each task waits until the one before it succeeded. Default: false. Immutable."
+    )
+    pack: Annotated[Int32, Field(ge=1, le=10_000)] = Field(
+        1,
+        description="Tasks that one pod runs, one after the other; for many short tasks. The first container's image needs a "
+        "POSIX shell (sh). Default: 1. Immutable.",
+    )
+    pack_parallelism: Annotated[Int32, Field(ge=1, le=256)] = Field(
+        1, description="Tasks of a pack that run side by side. Default: 1. Immutable."
+    )

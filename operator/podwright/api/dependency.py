@@ -1,0 +1,23 @@
+"""`spec.dependsOn[]`: other jobs that must get somewhere first."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from podwright.api.model import ApiModel
+from podwright.api.scalars import ObjectName
+
+
+class Dependency(ApiModel):
+    """Another BatchJob of the same namespace, which need not exist yet."""
+
+    name: ObjectName = Field(description="Its name.")
+    condition: Literal["Succeeded", "Failed", "Finished", "Started"] = Field(
+        "Succeeded", description="What it must have done. Default: Succeeded."
+    )
+    tasks: Literal["All", "NToN"] = Field(
+        "All", description="NToN: task i of this array waits for task i of that one only. Default: All."
+    )
+    otherwise: Literal["Fail", "Skip", "Run"] = Field(
+        "Fail", description="What this job does when the condition can't come true any more. Default: Fail."
+    )

@@ -1,0 +1,256 @@
+"""One connection to the API server for one command: requests and streams, with every failure told in words.
+
+Over the official client's configuration and connection pool, so that kubeconfigs, credential plugins and proxies work as
+users know them; its models are not used, since objects are shown as they are. Not for several threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import podwright
+from podwright.cli.errors import CommandError
+from podwright.cli.kubeconfig import Access, load_access
+from podwright.cli.printable import one_line
+from podwright.kube.errors import StatusError, parse_status
+
+JSON: Final = "application/json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+TABLE: Final = "application/json;as=Table;v=v1;g=meta.k8s.io"
+METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+_CONNECT_SECONDS: Final = 10.0
+_ANSWER_SECONDS: Final = 60.0
+_THROTTLED_TRIES: Final = 6
+
+Object = dict[str, Any]
+
+
+class Unreachable(CommandError):  # noqa: N818 - a fact about a request that its sender must act on
+    """The API server gave no full answer. `sent` tells whether the request may have been carried out all the same."""
+
+    def __init__(self, problem: str, *, sent: bool, remedy: str = "") -> None:
+        super().__init__(problem, remedy=remedy)
+        self.sent = sent
+
+
+class BrokenStreamError(Exception):
+    """A stream broke off or fell silent; it may be opened again."""
+
+
+class Connection:
+    """The API server of one context."""
+
+    def __init__(self, access: Access) -> None:
+        from kubernetes.client.rest import RESTClientObject
+
+        self._configuration = access.configuration
+        self._configuration.keep_alive = True
+        self.server: str = access.configuration.host.rstrip("/")
+        self.namespace = access.namespace
+        try:
+            self._pool = RESTClientObject(self._configuration).pool_manager
+        except Exception as error:
+            raise CommandError(f"Cannot connect to {self.server}: {error}") from error
+
+    @classmethod
+    def open(cls, *, kubeconfig: str | None, context: str | None) -> Connection:
+        """Find the cluster that the user means. Nothing is sent yet."""
+        return cls(load_access(kubeconfig=kubeconfig, context=context))
+
+    def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = JSON) -> Object:
+        """Read something.
+
+        Raises:
+            StatusError: the API server refused.
+            Unreachable: it gave no answer, twice.
+        """
+        try:
+            return self.request("GET", path, query=query, accept=accept)
+        except Unreachable:
+            return self.request("GET", path, query=query, accept=accept)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Object | None = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+    ) -> Object:
+        """Send a request and read the answer. It is sent again only if the server said that it was too busy to take it.
+
+        Raises:
+            StatusError: the API server refused.
+            Unreachable: it gave no full answer.
+        """
+        content = None if body is None else json.dumps(body).encode()
+        for attempt in range(_THROTTLED_TRIES):
+            response = self._send(
+                method, path, query, content=content, headers={"Accept": accept, "Content-Type": content_type}
+            )
+            with _closing(response):
+                raw = self._read(response, method=method, path=path)
+            if response.status < 300:
+                return self._decode(raw, path=path)
+            error = parse_status(response.status, raw, retry_after=_retry_after(response))
+            if error.code != 429 or attempt == _THROTTLED_TRIES - 1:
+                raise error
+            time.sleep(min(error.retry_after or 1.0, 10.0))
+        raise AssertionError("not reached")
+
+    @contextlib.contextmanager
+    def stream(
+        self, path: str, query: Mapping[str, str] | None = None, *, silence: float | None = None, accept: str = JSON
+    ) -> Iterator[Iterator[bytes]]:
+        """Open a stream and give its bytes as they come, in pieces of any size.
+
+        `silence` is the number of seconds without a byte after which it counts as broken; None for never.
+
+        Raises:
+            StatusError: the API server refused.
+            Unreachable: it could not be reached.
+            BrokenStreamError: while iterating, the stream broke off.
+        """
+        response = self._send("GET", path, query, content=None, headers={"Accept": accept}, silence=silence)
+        with _closing(response):
+            if response.status >= 300:
+                raise parse_status(response.status, self._read(response, method="GET", path=path))
+            yield _pieces(response)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        *,
+        content: bytes | None,
+        headers: dict[str, str],
+        silence: float | None = _ANSWER_SECONDS,
+    ) -> Any:
+        import urllib3
+
+        url = f"{self.server}{path}?{urlencode(query)}" if query else self.server + path
+        try:
+            return self._pool.request(
+                method,
+                url,
+                body=content,
+                headers=headers | {"User-Agent": f"podwright/{podwright.__version__}"} | self._authorization(),
+                timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=silence),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._unreachable(error) from error
+
+    def _authorization(self) -> dict[str, str]:
+        try:
+            # Asked for each request, since a credential plugin's token may end while we wait for a job.
+            settings = self._configuration.auth_settings()
+        except Exception as error:
+            raise CommandError(f"Cannot get credentials for {self.server}: {error}") from error
+        return {each["key"]: each["value"] for each in settings.values() if each["in"] == "header" and each["value"]}
+
+    def _read(self, response: Any, *, method: str, path: str) -> bytes:
+        import urllib3
+
+        try:
+            raw: bytes = response.read()
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Unreachable(
+                f"The answer of {self.server} to {method} {path} broke off: {_words(error)}.", sent=True
+            ) from error
+        return raw
+
+    def _decode(self, raw: bytes, *, path: str) -> Object:
+        try:
+            found = json.loads(raw)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise CommandError(
+                f"{self.server} answered with something else than JSON to {path}.",
+                remedy="Is that an API server of Kubernetes? `kubectl cluster-info` tells.",
+            )
+        return found
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        import urllib3
+
+        never_sent = isinstance(
+            error,
+            urllib3.exceptions.NewConnectionError
+            | urllib3.exceptions.ConnectTimeoutError
+            | urllib3.exceptions.SSLError,
+        )
+        return Unreachable(
+            f"Cannot reach the API server {self.server}: {_words(error)}.",
+            remedy="Is the cluster up, and is it the one you mean? --context and --kubeconfig name another one.",
+            sent=not never_sent,
+        )
+
+
+@contextlib.contextmanager
+def _closing(response: Any) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        response.close()  # in the middle of an answer: the connection can't serve another request
+        raise
+    else:
+        response.release_conn()
+
+
+def _pieces(response: Any) -> Iterator[bytes]:
+    import urllib3
+
+    try:
+        yield from response.stream(amt=1 << 16)
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise BrokenStreamError(_words(error)) from error
+
+
+def lines_of(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Cut a stream into lines, without their ends. What follows the last line break comes last."""
+    rest = b""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from whole
+    if rest:
+        yield rest
+
+
+def _words(error: Exception) -> str:
+    text = one_line(error)
+    # urllib3 puts the address of its connection object before what matters.
+    return (
+        text.partition(": ")[2]
+        if text.startswith(("HTTPSConnection", "HTTPConnection", "<"))
+        else text or type(error).__name__
+    )
+
+
+def _retry_after(response: Any) -> float | None:
+    text = response.headers.get("Retry-After")
+    return float(text) if text is not None and text.isascii() and text.isdigit() else None
+
+
+__all__ = [
+    "JSON",
+    "MERGE_PATCH",
+    "METADATA_LIST",
+    "TABLE",
+    "BrokenStreamError",
+    "Connection",
+    "StatusError",
+    "Unreachable",
+    "lines_of",
+]

@@ -1,0 +1,16 @@
+"""The verbs for dead letters, put together. Imports nothing slow."""
+
+from __future__ import annotations
+
+import typer
+
+from podwright.cli.dead_letters import listing, purge, redrive, show
+from podwright.cli.options import ArgumentsAfterDashes
+
+app = typer.Typer(
+    help="Dead letters: jobs that used up their retries and are kept.", no_args_is_help=True, rich_markup_mode=None
+)
+app.command("list")(listing.list_)
+app.command()(show.show)
+app.command(cls=ArgumentsAfterDashes)(redrive.redrive)
+app.command(cls=ArgumentsAfterDashes)(purge.purge)

@@ -1,0 +1,72 @@
+"""`podwright dlq list`: the dead letters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from podwright.cli import options
+
+if TYPE_CHECKING:
+    from podwright.cli.connection import Object
+
+_COLUMNS = ("NAME", "REASON", "ATTEMPTS", "REDRIVES", "FINISHED", "MESSAGE")
+_MESSAGE_LENGTH = 80
+
+
+def list_(
+    *,
+    output: Annotated[
+        options.ListFormat, typer.Option("--output", "-o", help="In which form; wide shows whole messages.")
+    ] = options.ListFormat.TABLE,
+    no_headers: Annotated[bool, typer.Option("--no-headers", help="Leave out the headings.")] = False,
+    selector: options.SelectorOption = "",
+    everywhere: options.EverywhereOption = False,
+    namespace: options.NamespaceOption = None,
+    context: options.ContextOption = None,
+    kubeconfig: options.KubeconfigOption = None,
+) -> None:
+    """List dead letters, with how often each was redriven before. -o wide shows whole messages."""
+    import time
+
+    from podwright.cli.dead_letters.selection import FIELDS
+    from podwright.cli.output import print_lines, print_objects, remark
+    from podwright.cli.table import layout
+
+    client = options.connect(kubeconfig=kubeconfig, context=context, namespace=namespace, everywhere=everywhere)
+    found = client.all(selector=selector, fields=FIELDS)
+    if output not in (options.ListFormat.TABLE, options.ListFormat.WIDE):
+        print_objects(found, output, as_list=True)
+        return
+    if not found:
+        remark(f"No dead letters found in {client.where}.")
+        return
+    headings = ("NAMESPACE", *_COLUMNS) if everywhere else _COLUMNS
+    whole = output is options.ListFormat.WIDE
+    rows = [row_of(job, now=time.time(), everywhere=everywhere, whole=whole) for job in found]
+    print_lines(layout(headings, rows, no_headers=no_headers))
+
+
+def row_of(job: Object, *, now: float, everywhere: bool, whole: bool) -> tuple[str, ...]:
+    """Give the line of a dead letter. Pure."""
+    from podwright.cli.jobs.copies import redrive_count
+    from podwright.cli.jobs.state import name_of, status_of
+    from podwright.cli.printable import one_line
+    from podwright.cli.table import NOTHING
+    from podwright.cli.times import seconds_of, span
+
+    status = status_of(job)
+    finished = seconds_of(status.get("finishTime"))
+    message = one_line(status.get("message") or NOTHING)
+    if not whole and len(message) > _MESSAGE_LENGTH:
+        message = f"{message[: _MESSAGE_LENGTH - 1]}…"
+    row = (
+        one_line(name_of(job)),
+        one_line(status.get("reason") or NOTHING),
+        one_line(status.get("attemptCount", 0)),
+        str(redrive_count(job)),
+        NOTHING if finished is None else f"{span(now - finished)} ago",
+        message,
+    )
+    return (one_line(job["metadata"].get("namespace", "")), *row) if everywhere else row

@@ -1,0 +1,37 @@
+"""`podwright dlq show`: all there is to know of a dead letter before deciding on it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from podwright.cli import options
+
+
+def show(
+    *,
+    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)],
+    output: options.OutputOption = None,
+    namespace: options.NamespaceOption = None,
+    context: options.ContextOption = None,
+    kubeconfig: options.KubeconfigOption = None,
+) -> None:
+    """Show a dead letter: its attempts with reasons, nodes and last words, and its spec."""
+    import time
+
+    import yaml
+
+    from podwright.cli.dead_letters.selection import read_dead_letter
+    from podwright.cli.jobs.description import describe
+    from podwright.cli.jobs.state import spec_of
+    from podwright.cli.output import print_lines, print_object
+
+    client = options.connect(kubeconfig=kubeconfig, context=context, namespace=namespace)
+    job = read_dead_letter(client, name)
+    if output is not None:
+        print_object(job, output)
+        return
+    spec = yaml.safe_dump(spec_of(job), sort_keys=False, allow_unicode=False).splitlines()
+    print_lines([*describe(job, now=time.time()), "", "Spec:", *(f"  {line}" for line in spec)])
+    print_lines(["", f"Run it again: podwright dlq redrive {name}", f"Drop it:      podwright dlq purge {name}"])

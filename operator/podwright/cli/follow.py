@@ -1,0 +1,200 @@
+"""Following jobs: what is there, then every change, through closed, broken and expired watches, until a deadline."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from podwright.cli.connection import JSON, TABLE, BrokenStreamError, Object, Unreachable, lines_of
+from podwright.cli.errors import CommandError
+from podwright.cli.job_client import JobClient
+from podwright.cli.refusals import explain
+from podwright.cli.table import headings_of, metadata_of
+from podwright.kube.errors import StatusError
+
+_WATCH_SECONDS: Final = 60.0
+_GIVE_UP_SECONDS: Final = 120.0
+_PAUSE_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True)
+class Change:
+    """A job as it is now; `gone` if it was deleted, with what was last seen of it."""
+
+    job: Object
+    gone: bool = False
+
+
+class DeadlineError(Exception):
+    """The time is over."""
+
+
+class Deadline:
+    """A point in time that is never reached if `seconds` is None."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._at = None if seconds is None else time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Give the seconds that are left; infinite without a limit.
+
+        Raises:
+            DeadlineError: there are none.
+        """
+        if self._at is None:
+            return float("inf")
+        left = self._at - time.monotonic()
+        if left <= 0:
+            raise DeadlineError
+        return left
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, but not beyond the deadline.
+
+        Raises:
+            DeadlineError: it is reached.
+        """
+        time.sleep(min(seconds, self.left()))
+        self.left()
+
+
+class Follower:
+    """Follows the jobs that the selectors select."""
+
+    def __init__(
+        self,
+        client: JobClient,
+        *,
+        selector: str = "",
+        fields: str = "",
+        deadline: Deadline | None = None,
+        known: Iterable[Object] = (),
+        tables: bool = False,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            client: for the cluster.
+            selector: labels of the jobs.
+            fields: fields of the jobs.
+            deadline: when to stop.
+            known: if one of these jobs is not there any more, it is told that it is gone.
+            tables: give lines of tables, with the jobs' `metadata` and `cells`, whose columns are in `headings`.
+        """
+        self.headings: tuple[str, ...] = ()
+        self._accept = TABLE if tables else JSON
+        self._client = client
+        self._query = {"labelSelector": selector, "fieldSelector": fields}
+        self._deadline = deadline or Deadline(None)
+        self._known: dict[str, Object] = {job["metadata"]["uid"]: job for job in known}
+        self._version = ""
+
+    def changes(self) -> Iterator[Change]:
+        """Give what is there, then what changes. It ends only by an error.
+
+        Raises:
+            DeadlineError: the time is over.
+            CommandError: the API server refuses, or was out of reach for two minutes.
+        """
+        lost_since: float | None = None
+        while True:
+            self._deadline.left()
+            try:
+                if not self._version:
+                    yield from self._list()
+                lost_since = None
+                yield from self._watch()
+            except StatusError as error:
+                if error.code == 410:
+                    self._version = ""
+                    continue
+                if error.code != 429 and error.code < 500:
+                    raise explain(error, doing="watch the jobs", namespace=self._client.namespace) from error
+                lost_since = self._lost(lost_since, explain(error, doing="watch the jobs"))
+            except (Unreachable, BrokenStreamError) as error:
+                failure = error if isinstance(error, CommandError) else CommandError(f"Cannot watch the jobs: {error}.")
+                lost_since = self._lost(lost_since, failure)
+
+    def _lost(self, since: float | None, error: CommandError) -> float:
+        now = time.monotonic()
+        if since is not None and now - since > _GIVE_UP_SECONDS:
+            raise error
+        self._deadline.sleep(_PAUSE_SECONDS)
+        return now if since is None else since
+
+    def _list(self) -> Iterator[Change]:
+        found: dict[str, Object] = {}
+        version = ""
+        query = {name: value for name, value in self._query.items() if value} | {"limit": "500"}
+        while True:
+            path = self._client.path(everywhere=self._client.everywhere)
+            answer = self._client.connection.get(path, query, accept=self._accept)
+            for item in self._items(answer):
+                found[item["metadata"]["uid"]] = item
+            # Of the first chunk: that is the state that all chunks show.
+            version = version or answer["metadata"]["resourceVersion"]
+            following = answer["metadata"].get("continue")
+            if not following:
+                break
+            query["continue"] = following
+        vanished = [job for uid, job in self._known.items() if uid not in found]
+        self._known, self._version = found, version
+        yield from (Change(job, gone=True) for job in vanished)
+        yield from (Change(job) for job in found.values())
+
+    def _watch(self) -> Iterator[Change]:
+        seconds = min(_WATCH_SECONDS, self._deadline.left())
+        query = {name: value for name, value in self._query.items() if value} | {
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": self._version,
+            "timeoutSeconds": str(max(1, round(seconds))),
+        }
+        path = self._client.path(everywhere=self._client.everywhere)
+        with self._client.connection.stream(path, query, silence=seconds + 5, accept=self._accept) as pieces:
+            for line in lines_of(pieces):
+                if line.strip():
+                    yield from self._event(_decoded(line))
+                self._deadline.left()
+
+    def _event(self, event: dict[str, Any]) -> Iterator[Change]:
+        answer: Object = event["object"]
+        kind = event["type"]
+        if kind == "ERROR":
+            raise StatusError(
+                code=int(answer.get("code") or 500),
+                reason=str(answer.get("reason", "")),
+                message=str(answer.get("message", "")),
+            )
+        items = self._items(answer) if answer.get("kind") == "Table" else [answer]
+        for item in items:
+            self._version = item["metadata"].get("resourceVersion") or self._version
+        if kind == "BOOKMARK":
+            return
+        for item in items:
+            uid = item["metadata"]["uid"]
+            if kind == "DELETED":
+                self._known.pop(uid, None)
+            else:
+                self._known[uid] = item
+            yield Change(item, gone=kind == "DELETED")
+
+    def _items(self, answer: Object) -> list[Object]:
+        if self._accept == JSON:
+            return list(answer.get("items") or ())
+        # The events of a watch leave the columns out, except for the first.
+        self.headings = headings_of(answer) or self.headings
+        return [{"metadata": metadata_of(row), "cells": row.get("cells")} for row in answer.get("rows") or ()]
+
+
+def _decoded(line: bytes) -> dict[str, Any]:
+    try:
+        event = json.loads(line)
+    except ValueError as error:
+        raise BrokenStreamError("the watch was cut off in the middle of an event") from error
+    if not isinstance(event, dict) or not isinstance(event.get("object"), dict):
+        raise BrokenStreamError("the watch sent something that is no event")
+    return event

@@ -1,0 +1,167 @@
+"""The BatchJobs of one namespace (or all), and what belongs to them, over a `Connection`. Objects are plain JSON.
+
+Used by every verb; turns refusals into errors for the user, except where a verb has to act on them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, Final
+from urllib.parse import quote
+
+from podwright.cli.connection import JSON, MERGE_PATCH, METADATA_LIST, TABLE, Connection, Object
+from podwright.cli.errors import CommandError
+from podwright.cli.refusals import explain, not_installed, unknown_job
+from podwright.core import names
+from podwright.kube.errors import StatusError
+
+_ROOT: Final = f"/apis/{names.API_VERSION}"
+_CHUNK: Final = "500"
+_DRY: Final = {"dryRun": "All"}
+
+
+class JobClient:
+    """What a verb works with. `namespace` is where names are looked up, `everywhere` widens lists to all namespaces."""
+
+    def __init__(self, connection: Connection, *, namespace: str, everywhere: bool = False) -> None:
+        self.connection = connection
+        self.namespace = namespace
+        self.everywhere = everywhere
+
+    def path(self, *, name: str = "", namespace: str | None = None, everywhere: bool = False) -> str:
+        """Give the path of the jobs of a namespace, or of one of them."""
+        if everywhere:
+            return f"{_ROOT}/{names.JOB_PLURAL}"
+        collection = f"{_ROOT}/namespaces/{quote(namespace or self.namespace, safe='')}/{names.JOB_PLURAL}"
+        return f"{collection}/{quote(name, safe='')}" if name else collection
+
+    def find(self, name: str, *, namespace: str | None = None) -> Object | None:
+        """Read a job; None if there is none of that name."""
+        try:
+            return self.connection.get(self.path(name=name, namespace=namespace))
+        except StatusError as error:
+            if error.code == 404 and not not_installed(error):
+                return None
+            raise explain(error, doing=f"read the job {name}", namespace=self.namespace) from error
+
+    def read(self, name: str) -> Object:
+        """Read a job.
+
+        Raises:
+            CommandError: there is none of that name, or it can't be read.
+        """
+        found = self.find(name)
+        if found is None:
+            raise unknown_job(name, namespace=self.namespace, others=self._names())
+        return found
+
+    def _names(self) -> list[str]:
+        with contextlib.suppress(StatusError, CommandError):  # only a help for the reader
+            found = self.connection.get(self.path(), {"limit": "1000"}, accept=METADATA_LIST)
+            return [str(item["metadata"]["name"]) for item in found.get("items") or ()]
+        return []
+
+    def chunks(self, *, selector: str = "", fields: str = "", accept: str = JSON) -> Iterator[Object]:
+        """Read all jobs that the selectors select, as the answers of the API server, some hundred at a time."""
+        query = {"limit": _CHUNK} | _selectors(selector, fields)
+        while True:
+            try:
+                answer = self.connection.get(self.path(everywhere=self.everywhere), query, accept=accept)
+            except StatusError as error:
+                raise explain(error, doing=f"list jobs in {self.where}", namespace=self.namespace) from error
+            yield answer
+            following = (answer.get("metadata") or {}).get("continue")
+            if not following:
+                return
+            query["continue"] = following
+
+    def all(self, *, selector: str = "", fields: str = "") -> list[Object]:
+        """Read all jobs that the selectors select."""
+        found = [item for chunk in self.chunks(selector=selector, fields=fields) for item in chunk.get("items") or ()]
+        # The items of a list don't say what they are.
+        return [{"apiVersion": names.API_VERSION, "kind": names.JOB_KIND, **item} for item in found]
+
+    def tables(self, *, selector: str = "", fields: str = "") -> Iterator[Object]:
+        """Read them as tables, with the columns that the API server has for them."""
+        return self.chunks(selector=selector, fields=fields, accept=TABLE)
+
+    @property
+    def where(self) -> str:
+        """Say where jobs are looked for."""
+        return "all namespaces" if self.everywhere else f"namespace {self.namespace}"
+
+    def create(self, job: Object, *, dry_run: bool = False) -> Object:
+        """Create a job in the namespace that it names. Unknown fields are refused.
+
+        Raises:
+            StatusError: the API server refused.
+            Unreachable: it gave no answer.
+        """
+        query = {"fieldValidation": "Strict"} | (_DRY if dry_run else {})
+        path = self.path(namespace=job["metadata"]["namespace"])
+        return self.connection.request("POST", path, query=query, body=job)
+
+    def patch(self, job: Object, changes: Object, *, dry_run: bool = False) -> Object:
+        """Merge changes into exactly this job: a later one of its name is left alone.
+
+        Raises:
+            StatusError: the API server refused.
+        """
+        meta = job["metadata"]
+        body = {**changes, "metadata": {**changes.get("metadata", {}), "uid": meta["uid"]}}
+        path = self.path(name=meta["name"], namespace=meta["namespace"])
+        query = _DRY if dry_run else None
+        return self.connection.request("PATCH", path, query=query, body=body, content_type=MERGE_PATCH)
+
+    def delete(self, job: Object, *, unchanged: bool = False, dry_run: bool = False) -> bool:
+        """Delete exactly this job, and its pods in the background. Tells whether it was still there.
+
+        Args:
+            job: the job as it was read.
+            unchanged: leave it alone if it changed since.
+            dry_run: let the API server only judge.
+
+        Raises:
+            StatusError: the API server refused; with 409 it is another job now, or has changed.
+        """
+        meta = job["metadata"]
+        preconditions = {"uid": meta["uid"]} | ({"resourceVersion": meta["resourceVersion"]} if unchanged else {})
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+            "preconditions": preconditions,
+            # In the body: the API server reads a deletion's options from its query only if there is no body.
+            **({"dryRun": ["All"]} if dry_run else {}),
+        }
+        path = self.path(name=meta["name"], namespace=meta["namespace"])
+        try:
+            self.connection.request("DELETE", path, body=options)
+        except StatusError as error:
+            if error.code == 404:
+                return False
+            raise
+        return True
+
+    def pods(self, job: Object) -> list[Object]:
+        """Read the pods of a job."""
+        meta = job["metadata"]
+        path = f"/api/v1/namespaces/{quote(meta['namespace'], safe='')}/pods"
+        query = {"labelSelector": f"{names.LABEL_JOB_UID}={meta['uid']}", "limit": _CHUNK}
+        found: list[Object] = []
+        while True:
+            try:
+                answer = self.connection.get(path, query)
+            except StatusError as error:
+                raise explain(error, doing=f"read the pods of {meta['name']}") from error
+            found += answer.get("items") or ()
+            following = (answer.get("metadata") or {}).get("continue")
+            if not following:
+                return found
+            query["continue"] = following
+
+
+def _selectors(selector: str, fields: str) -> dict[str, str]:
+    given: dict[str, Any] = {"labelSelector": selector, "fieldSelector": fields}
+    return {name: value for name, value in given.items() if value}

@@ -1,0 +1,129 @@
+"""A finished job once more, as a new object: its name, its spec, and the marks that make its creation idempotent. Pure.
+
+Two requests for the same copy must end with one: the copy is found by its origin's uid, which it carries in a label (to be
+looked for) and an annotation (for the operator, which lets a redriven job use its origin's idempotency key).
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from podwright.cli.connection import Object
+from podwright.cli.jobs.state import annotation, array_of, name_of, recorded_set, spec_of, tasks_of
+from podwright.core import names
+from podwright.core.index_set import IndexSet
+
+_NUMBERED: Final = re.compile(r"(?P<base>.+)-r(?P<number>[0-9]{1,6})")
+_NAME_LIMIT: Final = 63
+_NOT_COPIED: Final = ("cancel", "suspend", "startAt")
+_LEFT_OUT_BELOW: Final = (f"{names.GROUP}/", "kubectl.kubernetes.io/")
+
+REDRIVE_COUNT: Final = f"{names.GROUP}/redrive-count"
+
+
+class Origin(enum.StrEnum):
+    """The mark that a copy carries, with the uid of the job that it is a copy of."""
+
+    RESTART = f"{names.GROUP}/restart-of"
+    REDRIVE = f"{names.GROUP}/redrive-of"
+
+
+def selector(job: Mapping[str, Any], origin: Origin) -> str:
+    """Give the label selector that finds the copy of a job."""
+    return f"{origin}={job['metadata']['uid']}"
+
+
+def is_copy_of(copy: Mapping[str, Any], job: Mapping[str, Any], origin: Origin) -> bool:
+    """Tell whether a job is that copy."""
+    return annotation(copy, origin.partition("/")[2]) == str(job["metadata"]["uid"])
+
+
+def copy_number(job: Mapping[str, Any], *, origin: Origin) -> int:
+    """Give the number of the next copy: one more than its own, if it is a copy itself."""
+    if origin is Origin.REDRIVE:
+        return redrive_count(job) + 1
+    match = _NUMBERED.fullmatch(name_of(job)) if _is_copy(job) else None
+    return int(match["number"]) + 1 if match else 1
+
+
+def redrive_count(job: Mapping[str, Any]) -> int:
+    """Tell how often the job has been redriven."""
+    text = annotation(job, "redrive-count")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0
+
+
+def copy_name(job: Mapping[str, Any], number: int) -> str:
+    """Name a copy `<name>-r<number>`, at most 63 characters. Copies of copies are numbered on, not stacked up."""
+    match = _NUMBERED.fullmatch(name_of(job)) if _is_copy(job) else None
+    suffix = f"-r{number}"
+    base = match["base"] if match else name_of(job)
+    return base[: _NAME_LIMIT - len(suffix)].rstrip("-.") + suffix
+
+
+def _is_copy(job: Mapping[str, Any]) -> bool:
+    return any(annotation(job, origin.partition("/")[2]) for origin in Origin)
+
+
+def undone(job: Mapping[str, Any]) -> IndexSet:
+    """Give the tasks of an array that did not succeed: those that failed, and those that never came to an end."""
+    return tasks_of(job) - recorded_set(job, "succeededIndexes")
+
+
+def copied(job: Object, *, name: str, origin: Origin, tasks: IndexSet | None = None) -> Object:
+    """Build the copy.
+
+    Args:
+        job: the finished job.
+        name: of the copy.
+        origin: why there is a copy.
+        tasks: run only these tasks of the array.
+    """
+    meta = job["metadata"]
+    spec = {key: value for key, value in spec_of(job).items() if key not in _NOT_COPIED}
+    if tasks is not None and array_of(job) is not None:
+        spec["array"] = _array_of(job, tasks)
+    own = {key: value for key, value in (meta.get("labels") or {}).items() if not key.startswith(f"{names.GROUP}/")}
+    kept = {
+        key: value
+        for key, value in (meta.get("annotations") or {}).items()
+        if not key.startswith(_LEFT_OUT_BELOW) and key not in names.GITOPS_MARKS
+    }
+    labels = {key: value for key, value in own.items() if key not in names.GITOPS_MARKS}
+    marks = {str(origin): meta["uid"]}
+    count = redrive_count(job) + (1 if origin is Origin.REDRIVE else 0)
+    if count:
+        marks[REDRIVE_COUNT] = str(count)
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": names.JOB_KIND,
+        "metadata": {
+            "name": name,
+            "namespace": meta["namespace"],
+            "labels": {**labels, str(origin): meta["uid"]},
+            "annotations": {**kept, **marks},
+        },
+        "spec": spec,
+    }
+
+
+def _array_of(job: Object, tasks: IndexSet) -> dict[str, Any]:
+    """Give the array with only some of its tasks; what had succeeded before counts towards its success policy."""
+    array = dict(array_of(job) or {})
+    array["indexes"] = str(tasks)
+    policy = array.pop("successPolicy", None)
+    if policy is None:
+        return array
+    done = recorded_set(job, "succeededIndexes")
+    remaining = dict(policy)
+    if policy.get("indexes"):
+        among = IndexSet.parse(policy["indexes"])
+        done = done & among
+        remaining["indexes"] = str(among - done)
+    if policy.get("count"):
+        remaining["count"] = int(policy["count"]) - len(done)
+    if all(remaining.get(key) for key in policy) and remaining.get("count", 1) > 0:
+        array["successPolicy"] = remaining
+    return array

@@ -1,0 +1,127 @@
+"""`podwright restart` and `podwright retry`: a finished job once more, as a new job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from podwright.cli import options
+from podwright.cli.errors import CommandError
+
+if TYPE_CHECKING:
+    from podwright.cli.connection import Object
+    from podwright.cli.job_client import JobClient
+    from podwright.core.index_set import IndexSet
+
+_Names = Annotated[list[str], typer.Argument(metavar="NAME", show_default=False)]
+_NewName = Annotated[
+    str, typer.Option("--name", metavar="NAME", help="Name of the new job. Default: NAME-r1 and so on.")
+]
+
+
+def restart(
+    *,
+    names: _Names,
+    name: _NewName = "",
+    force: Annotated[
+        bool, typer.Option("--force", help="Also if the job has not finished: then two run at once.")
+    ] = False,
+    dry_run: options.DryRunOption = options.DryRun.NONE,
+    output: options.OutputOption = None,
+    namespace: options.NamespaceOption = None,
+    context: options.ContextOption = None,
+    kubeconfig: options.KubeconfigOption = None,
+) -> None:
+    """Run jobs again from the beginning, as new jobs with the same spec. The old ones stay.
+
+    A job has one restart: asked for again, it is found. Restart the restart for one more.
+    """
+    client = options.connect(kubeconfig=kubeconfig, context=context, namespace=namespace)
+    _again(client, names, name=name, dry_run=dry_run, output=output, only_undone=False, force=force)
+
+
+def retry(
+    *,
+    names: _Names,
+    name: _NewName = "",
+    dry_run: options.DryRunOption = options.DryRun.NONE,
+    output: options.OutputOption = None,
+    namespace: options.NamespaceOption = None,
+    context: options.ContextOption = None,
+    kubeconfig: options.KubeconfigOption = None,
+) -> None:
+    """Run again what did not succeed, as new jobs: of an array the tasks that failed or never ended, else the job.
+
+    The old jobs stay. A job has one retry: asked for again, it is found.
+    """
+    client = options.connect(kubeconfig=kubeconfig, context=context, namespace=namespace)
+    _again(client, names, name=name, dry_run=dry_run, output=output, only_undone=True, force=False)
+
+
+def _again(
+    client: JobClient,
+    names: list[str],
+    *,
+    name: str,
+    dry_run: options.DryRun,
+    output: options.Format | None,
+    only_undone: bool,
+    force: bool,
+) -> None:
+    from podwright.cli.jobs.copies import Origin, copied, copy_name, copy_number
+    from podwright.cli.jobs.create_copy import create_copy, find_copy
+    from podwright.cli.output import Report, remark
+
+    if name and len(names) > 1:
+        raise CommandError("--name is for a single job.")
+    report = Report(form=output, dry_run=dry_run)
+    for job in [client.read(each) for each in dict.fromkeys(names)]:
+        tasks = _tasks(job, only_undone=only_undone, force=force)
+        existing = find_copy(client, job, Origin.RESTART)
+        if existing is not None:
+            remark(_found(job, existing))
+            report.tell(existing, "unchanged")
+        elif dry_run is options.DryRun.CLIENT:
+            chosen = name or copy_name(job, copy_number(job, origin=Origin.RESTART))
+            report.tell(copied(job, name=chosen, origin=Origin.RESTART, tasks=tasks), "created")
+        else:
+            server = dry_run is options.DryRun.SERVER
+            copy = create_copy(client, job, origin=Origin.RESTART, name=name, tasks=tasks, dry_run=server)
+            report.tell(copy, "created")
+    report.finish()
+
+
+def _tasks(job: Object, *, only_undone: bool, force: bool) -> IndexSet | None:
+    """Give the tasks that the new job gets, None for all. Raises CommandError if there must be none."""
+    from podwright.cli.jobs.copies import undone
+    from podwright.cli.jobs.state import array_of, finished, name_of, phase_of, succeeded
+
+    name = name_of(job)
+    if not finished(job) and not force:
+        raise CommandError(
+            f"{name} has not finished ({phase_of(job) or 'no operator has looked at it'}); a copy would run beside it.",
+            remedy=f"Cancel it first: podwright cancel {name} --wait",
+        )
+    if not only_undone:
+        return None
+    if array_of(job) is None:
+        if succeeded(job):
+            raise CommandError(
+                f"{name} succeeded: there is nothing to retry.", remedy=f"Run it anew: podwright restart {name}"
+            )
+        return None
+    tasks = undone(job)
+    if not tasks:
+        raise CommandError(
+            f"All tasks of {name} succeeded: there is nothing to retry.",
+            remedy=f"Run it anew: podwright restart {name}",
+        )
+    return tasks
+
+
+def _found(job: Object, copy: Object) -> str:
+    from podwright.cli.jobs.state import finished, name_of, phase_of
+
+    told = f"{name_of(job)} was run again already, as {name_of(copy)} ({phase_of(copy) or 'not looked at yet'})."
+    return f"{told} To run that again: podwright restart {name_of(copy)}" if finished(copy) else told

@@ -1,0 +1,81 @@
+"""Waiting for jobs to end, and the exit code that tells a script how they did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from podwright.cli.connection import Object
+from podwright.cli.follow import Deadline, DeadlineError, Follower
+from podwright.cli.job_client import JobClient
+from podwright.cli.jobs.state import finished, name_of, phase_of, status_of, succeeded
+from podwright.cli.output import full_name, remark
+from podwright.cli.printable import one_line
+from podwright.cli.times import span
+from podwright.core.job.phase import Phase
+
+SUCCESS: Final = 0
+FAILURE: Final = 1
+TIMEOUT: Final = 124  # as timeout(1) has it
+_WORDS: Final = {
+    Phase.SUCCEEDED: "succeeded",
+    Phase.FAILED: "failed",
+    Phase.CANCELLED: "was cancelled",
+    Phase.DEAD_LETTERED: "became a dead letter",
+    Phase.SKIPPED: "was skipped",
+}
+
+
+def wait_for(client: JobClient, jobs: Sequence[Object], *, seconds: float | None, tell: Callable[[str], None]) -> int:
+    """Wait until all jobs have ended; tell of each in a line, and give the exit code."""
+    code = SUCCESS
+    open_jobs: dict[str, Object] = {}
+    for job in jobs:
+        if finished(job):
+            code = max(code, _ended(job, tell))
+        else:
+            open_jobs[job["metadata"]["uid"]] = job
+    if not open_jobs:
+        return code
+    single = next(iter(open_jobs.values())) if len(open_jobs) == 1 else None
+    there = client
+    if single is not None:
+        there = JobClient(client.connection, namespace=single["metadata"]["namespace"])
+    follower = Follower(
+        there,
+        fields=f"metadata.name={name_of(single)}" if single is not None else "",
+        deadline=Deadline(seconds),
+        known=open_jobs.values(),
+    )
+    try:
+        for change in follower.changes():
+            uid = change.job["metadata"]["uid"]
+            if uid not in open_jobs:
+                continue
+            if not finished(change.job) and not change.gone:
+                open_jobs[uid] = change.job
+                continue
+            del open_jobs[uid]
+            code = max(code, _ended(change.job, tell))
+            if not open_jobs:
+                return code
+    except DeadlineError:
+        remark(f"Not finished after {span(seconds or 0)}: {_unfinished(open_jobs.values())}.")
+        return TIMEOUT
+    return code
+
+
+def _ended(job: Object, tell: Callable[[str], None]) -> int:
+    if not finished(job):
+        tell(f"{full_name(job)} was deleted before it had finished")
+        return FAILURE
+    status = status_of(job)
+    told = f"{full_name(job)} {_WORDS[Phase(phase_of(job))]}"
+    if not succeeded(job):
+        told += f" ({one_line(status.get('reason') or 'no reason')}): {one_line(status.get('message') or '')}"
+    tell(told)
+    return SUCCESS if succeeded(job) else FAILURE
+
+
+def _unfinished(jobs: Iterable[Object]) -> str:
+    return ", ".join(f"{one_line(name_of(job))} ({phase_of(job) or 'not looked at yet'})" for job in jobs)

@@ -1,0 +1,87 @@
+"""`podwright why`: what a job waits for, or why it ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from podwright.cli import options
+
+if TYPE_CHECKING:
+    from podwright.cli.connection import Object
+    from podwright.cli.job_client import JobClient
+    from podwright.cli.jobs.sentence import Facts, Leader
+
+
+def why(
+    *,
+    names: Annotated[list[str], typer.Argument(metavar="NAME", show_default=False)],
+    system_namespace: Annotated[
+        str, typer.Option(envvar="PODWRIGHT_NAMESPACE", metavar="NAME", help="Where the operator's Leases are.")
+    ] = "podwright-system",
+    namespace: options.NamespaceOption = None,
+    context: options.ContextOption = None,
+    kubeconfig: options.KubeconfigOption = None,
+) -> None:
+    """Say in a sentence what a job waits for, or why it ended."""
+    from podwright.cli.jobs.sentence import why as sentence
+
+    client = options.connect(kubeconfig=kubeconfig, context=context, namespace=namespace)
+    for job in [client.read(name) for name in dict.fromkeys(names)]:
+        print(sentence(_facts(client, job, system_namespace=system_namespace)), flush=True)
+
+
+def _facts(client: JobClient, job: Object, *, system_namespace: str) -> Facts:
+    import time
+
+    from podwright.cli.errors import CommandError
+    from podwright.cli.jobs.sentence import Facts, Leader
+    from podwright.cli.jobs.state import finished, spec_of
+    from podwright.cli.output import remark
+
+    if finished(job):
+        return Facts(job=job, now=time.time())
+    try:
+        pods = client.pods(job)
+    except CommandError as error:  # without the right to see pods there is still something to tell
+        remark(error.problem)
+        pods = []
+    names = [str(each.get("name", "")) for each in spec_of(job).get("dependsOn") or ()]
+    leader = find_leader(client, namespace=job["metadata"]["namespace"], system_namespace=system_namespace)
+    return Facts(
+        job=job,
+        now=time.time(),
+        pods=pods,
+        others={name: client.find(name, namespace=job["metadata"]["namespace"]) for name in names},
+        leader=leader or Leader(),
+    )
+
+
+def find_leader(client: JobClient, *, namespace: str, system_namespace: str) -> Leader | None:
+    """Find out who acts on the jobs of a namespace; None if we may not know."""
+    import time
+
+    from podwright.cli.jobs.leader import leader_of
+    from podwright.core.names import lease_name
+    from podwright.kube.errors import StatusError
+
+    leases: list[Object] = []
+    try:
+        # One by one: beside those of the shards there may be any number of Leases in that namespace.
+        while (lease := _find_lease(client, lease_name(len(leases)), namespace=system_namespace)) is not None:
+            leases.append(lease)
+    except StatusError:
+        return None
+    return leader_of(leases, namespace=namespace, system_namespace=system_namespace, now=time.time())
+
+
+def _find_lease(client: JobClient, name: str, *, namespace: str) -> Object | None:
+    from podwright.kube.errors import StatusError
+
+    try:
+        return client.connection.get(f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}")
+    except StatusError as error:
+        if error.code == 404:
+            return None
+        raise

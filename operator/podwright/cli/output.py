@@ -1,0 +1,86 @@
+"""How objects and news are printed: results on standard output, remarks on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from podwright.cli.connection import Object
+from podwright.cli.options import DryRun, Format
+from podwright.cli.printable import one_line
+from podwright.core import names
+
+
+def full_name(job: Mapping[str, Any]) -> str:
+    """Give the name that `kubectl` takes as well: `batchjob.podwright.dev/report`."""
+    meta = job.get("metadata") or {}
+    return f"{names.JOB_KIND.lower()}.{names.GROUP}/{one_line(meta.get('name') or meta.get('generateName', ''))}"
+
+
+def without_managed_fields(item: Object) -> Object:
+    """Leave out who set which field, which nobody wants to read."""
+    meta = {key: value for key, value in (item.get("metadata") or {}).items() if key != "managedFields"}
+    return {**item, "metadata": meta} if "metadata" in item else item
+
+
+def print_object(item: Object, form: str) -> None:
+    """Print one object as json, yaml or name."""
+    if form == Format.NAME:
+        print(full_name(item))
+    elif form == Format.JSON:
+        # Everything but ASCII is escaped, so no text of the cluster reaches the terminal as it is.
+        print(json.dumps(without_managed_fields(item), indent=4))
+    else:
+        import yaml
+
+        print(yaml.safe_dump(without_managed_fields(item), sort_keys=False, allow_unicode=False), end="")
+
+
+def print_objects(items: Sequence[Object], form: str, *, as_list: bool) -> None:
+    """Print several: names one a line, else as one List. A single one is only wrapped into a List if `as_list`."""
+    if form == Format.NAME:
+        for item in items:
+            print(full_name(item))
+    elif len(items) == 1 and not as_list:
+        print_object(items[0], form)
+    else:
+        found = [without_managed_fields(item) for item in items]
+        print_object({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": found}, form)
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines of a result at once, so that a reader on a pipe gets them as they come."""
+    for each in lines:
+        print(each)
+    sys.stdout.flush()
+
+
+def remark(text: str) -> None:
+    """Tell the user something that is no result."""
+    sys.stdout.flush()
+    print(text, file=sys.stderr, flush=True)
+
+
+class Report:
+    """Tells of jobs that a verb changed, each at once in words or as names, or all at the end as objects."""
+
+    def __init__(self, *, form: Format | None, dry_run: DryRun) -> None:
+        self._form = form
+        self._suffix = {DryRun.NONE: "", DryRun.CLIENT: " (dry run)", DryRun.SERVER: " (server dry run)"}[dry_run]
+        self._items: list[Object] = []
+
+    def tell(self, job: Object, done: str) -> None:
+        """Tell of a job and what was done to it, such as `cancelled`."""
+        if self._form is None:
+            print(f"{full_name(job)} {done}{self._suffix}", flush=True)
+        elif self._form is Format.NAME:
+            print(full_name(job), flush=True)
+        else:
+            self._items.append(job)
+
+    def finish(self) -> None:
+        """Print what is still to be printed."""
+        if self._items and self._form is not None:
+            print_objects(self._items, self._form, as_list=False)

@@ -1,0 +1,132 @@
+"""Counting ended attempts into an array's record: what the next status says of every task. The heart of the bookkeeping.
+
+An attempt is counted when its pod has ended and the record says that this attempt is the unit's current one; one write
+records any number of them. Counting twice is impossible: the count raises the unit's number of attempts or ends its tasks.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+import msgspec
+
+from podwright.core.array.counts import counts_of, history_of
+from podwright.core.array.ends import UnitEnd
+from podwright.core.array.units import Units, tasks_of
+from podwright.core.index_set import EMPTY, IndexSet
+from podwright.core.job.at_most_once import may_start_again
+from podwright.core.job.retry import Counts, next_delay, used_up
+from podwright.core.spec import ArraySpec, DeliveryMode
+from podwright.core.view import ArrayRecord, Budget, JobView, RetryGroup
+
+
+def recorded(*, job: JobView, array: ArraySpec, units: Units, ends: Iterable[UnitEnd], now: float) -> ArrayRecord:
+    """Give the record with `ends` counted in. The running tasks are left as they were."""
+    before = units.record
+    tally = _Tally(job=job, array=array, units=units, now=now)
+    for end in ends:
+        tally.count(end)
+    succeeded = before.succeeded | IndexSet.of_ranges(tally.succeeded)
+    failed = (before.failed | IndexSet.of_ranges(tally.failed)) - succeeded
+    done = succeeded | failed
+    started = before.started - IndexSet.of(tally.unstarted)
+    return msgspec.structs.replace(
+        before,
+        succeeded=succeeded,
+        failed=failed,
+        started=started,
+        retries=_grouped(tally.states, now=now),
+        task_failures=_task_groups(tally.task_failures, done=done),
+    )
+
+
+class _Tally:
+    """The counts while they are taken; lives for one call."""
+
+    def __init__(self, *, job: JobView, array: ArraySpec, units: Units, now: float) -> None:
+        self._job, self._array, self._units, self._now = job, array, units, now
+        self.succeeded: list[tuple[int, int]] = []
+        self.failed: list[tuple[int, int]] = []
+        self.unstarted: list[int] = []
+        self.states: dict[int, RetryGroup] = dict(units.groups)
+        self.task_failures: dict[int, int] = {
+            task: group.failed for group in units.record.task_failures for task in group.indexes
+        }
+
+    def count(self, end: UnitEnd) -> None:
+        """Take in the end of one attempt."""
+        record, verdict = self._units.record, end.verdict
+        left = tasks_of(array=self._array, unit=end.unit) - record.succeeded - record.failed
+        self.succeeded.extend((end.succeeded & left).ranges)
+        left = left - end.succeeded
+        over = (end.given_up & left) | IndexSet.of(task for task in end.failed & left if self._is_over(task))
+        counts = self._counts_after(end)
+        if self._job.delivery is DeliveryMode.AT_MOST_ONCE:
+            over = EMPTY if may_start_again(verdict.attempt) else left - end.unstarted
+        elif verdict.failed and self._gives_up(end, counts):
+            over = (left - end.unstarted) or left  # a task that never started has not failed, unless none did
+        self.failed.extend(over.ranges)
+        left = left - over
+        if left and self._job.delivery is DeliveryMode.AT_MOST_ONCE:
+            self.unstarted.append(end.unit)  # what is left of it surely never ran
+        if left:
+            self.states[end.unit] = history_of(counts, due=self._due(end, counts))
+        else:
+            self.states.pop(end.unit, None)
+
+    def _counts_after(self, end: UnitEnd) -> Counts:
+        counts = counts_of(self._units.history(end.unit))
+        # Failures that the tasks of a pack have reported are theirs; the pack itself ran well.
+        return counts.after(budget=None) if end.reported else end.verdict.counted(counts)
+
+    def _is_over(self, task: int) -> bool:
+        failures = self.task_failures.get(task, 0) + 1
+        self.task_failures[task] = failures
+        return failures > self._job.retry.limit
+
+    def _gives_up(self, end: UnitEnd, counts: Counts) -> bool:
+        if end.reported:
+            return False
+        if end.verdict.final or counts.lost_nodes >= self._job.failure_policy.quarantine_after:
+            return True
+        return used_up(policy=self._job.retry, counts=counts, budget=end.verdict.attempt.budget)
+
+    def _due(self, end: UnitEnd, counts: Counts) -> float | None:
+        """Give when the unit may be tried again. Units that are recorded together and failed alike share the time."""
+        if not end.verdict.failed:
+            return None
+        budget = end.verdict.attempt.budget
+        if end.reported:
+            most = max((self.task_failures.get(task, 0) for task in end.failed), default=0)
+            counts = Counts(attempts=counts.attempts, failed=most)
+            budget = Budget.USER if most else None
+        delay = next_delay(
+            policy=self._job.retry,
+            key=f"{self._job.uid}/{self._now}",
+            counts=counts,
+            budget=budget,
+            asked=end.verdict.delay,
+        )
+        return self._now + delay
+
+
+def _grouped(states: dict[int, RetryGroup], *, now: float) -> tuple[RetryGroup, ...]:
+    """Put units with equal counts together. A delay that is over is forgotten, so that groups become one again."""
+    alike: defaultdict[RetryGroup, list[int]] = defaultdict(list)
+    for unit, state in states.items():
+        alike[msgspec.structs.replace(state, indexes=EMPTY)].append(unit)
+    members: defaultdict[RetryGroup, list[int]] = defaultdict(list)
+    for state, units in alike.items():
+        over = state.due is not None and state.due <= now
+        members[msgspec.structs.replace(state, due=None) if over else state].extend(units)
+    groups = [msgspec.structs.replace(state, indexes=IndexSet.of(units)) for state, units in members.items()]
+    return tuple(sorted(groups, key=lambda group: group.indexes.ranges))
+
+
+def _task_groups(failures: dict[int, int], *, done: IndexSet) -> tuple[RetryGroup, ...]:
+    members: defaultdict[int, list[int]] = defaultdict(list)
+    for task, count in failures.items():
+        if task not in done:
+            members[count].append(task)
+    return tuple(
+        RetryGroup(indexes=IndexSet.of(tasks), attempts=count, failed=count) for count, tasks in sorted(members.items())
+    )

@@ -1,0 +1,74 @@
+"""`deliveryMode: AtMostOnce`: what may have been started is never started again, so a job may be missed but never run twice.
+
+Before a pod is asked for, its attempt is recorded without a uid: the intent. Whoever finds an intent that it did not write
+itself, and no pod, cannot know whether the pod ever ran, and gives the job up. Used by `decide`, `unstarted` and `ended`.
+`may_start_again` and `is_intent` hold for the tasks of arrays as well.
+"""
+
+import msgspec
+
+from podwright.core.commands import CreatePod, WriteStatus
+from podwright.core.job.phase import Phase
+from podwright.core.job.status import is_intent, next_status
+from podwright.core.job.stop import Stop
+from podwright.core.job.write import write_status
+from podwright.core.spec import DeliveryMode
+from podwright.core.view import Attempt, JobStatus, JobView, Outcome, Refusal
+
+
+def recorded_intent(status: JobStatus) -> Attempt | None:
+    """Give the intent on record: the last attempt, if its pod may have been asked for and has not been recorded since."""
+    last = status.attempts[-1] if status.attempts else None
+    return last if last is not None and is_intent(last) else None
+
+
+def without_intent(job: JobView) -> JobView:
+    """Give the job as if the intent on record had never been written: what is decided on it takes the intent back.
+
+    Only for whoever wrote the intent and surely has no creation under way.
+    """
+    status = msgspec.structs.replace(job.status, attempts=job.status.attempts[:-1])
+    return msgspec.structs.replace(job, status=status)
+
+
+def begin(
+    *, job: JobView, create: CreatePod, intended: bool, refusal: Refusal | None, now: float
+) -> CreatePod | WriteStatus:
+    """Give the write that comes next on the way to a pod: the creation, or the intent that must be recorded before it.
+
+    `intended` tells that our own intent is on record. A job that waits after a refusal keeps telling why.
+    """
+    if intended or job.delivery is not DeliveryMode.AT_MOST_ONCE:
+        return create
+    waits = refusal is not None and job.status.phase is Phase.PENDING
+    status = next_status(
+        job=job,
+        phase=Phase.PENDING,
+        reason=job.status.reason if waits else "Starting",
+        message=job.status.message if waits else f"pod {create.pod_name} is being created",
+        now=now,
+        attempt=Attempt(number=create.attempt, pod_name=create.pod_name),
+    )
+    return write_status(job=job, status=status)
+
+
+def may_start_again(attempt: Attempt) -> bool:
+    """Tell whether an attempt surely never ran: it was stopped before its pod had a node, and then cannot get one any more."""
+    return attempt.outcome is Outcome.STOPPED and not attempt.node
+
+
+def follow_up(*, job: JobView, attempt: Attempt, stop: Stop | None) -> tuple[Phase, str, str] | None:
+    """Give the phase, reason and message of a job whose attempt ended without success and may not be repeated; else None."""
+    if job.delivery is not DeliveryMode.AT_MOST_ONCE or may_start_again(attempt):
+        return None
+    if attempt.outcome is Outcome.LOST:
+        reason, told = "MayHaveRun", f"the pod of attempt {attempt.number} is gone and may have run"
+    elif attempt.outcome is Outcome.STOPPED:
+        reason, told = (
+            "StoppedWhileRunning",
+            f"attempt {attempt.number} was stopped ({stop or attempt.reason}) on its node",
+        )
+    else:
+        code = "" if attempt.exit_code is None else f" with exit code {attempt.exit_code}"
+        reason, told = attempt.reason, f"attempt {attempt.number} failed{code} ({attempt.reason})"
+    return Phase.FAILED, reason, f"{told}; deliveryMode AtMostOnce allows no other attempt"

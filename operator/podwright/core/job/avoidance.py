@@ -1,0 +1,41 @@
+"""Where the next attempt had better not run: on the nodes of the last ones that failed.
+
+A preference, never a demand: on a cluster of one node the job must still run.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from podwright.core.spec import FailurePolicy
+from podwright.core.view import Attempt, Outcome
+
+NODES_LIMIT: Final = 10
+_WEIGHT: Final = 100  # the greatest there is
+_HOSTNAME: Final = "kubernetes.io/hostname"
+
+
+def nodes_to_avoid(*, policy: FailurePolicy, attempts: Iterable[Attempt]) -> tuple[str, ...]:
+    """Give the nodes that the next attempt had better not run on, if the policy says so."""
+    return failed_nodes(attempts) if policy.avoid_failed_nodes else ()
+
+
+def failed_nodes(attempts: Iterable[Attempt]) -> tuple[str, ...]:
+    """Give the different nodes of failed attempts, those of the last ones first."""
+    failed = [a.node for a in attempts if a.node and a.outcome in (Outcome.FAILED, Outcome.LOST)]
+    return tuple(dict.fromkeys(reversed(failed)))[:NODES_LIMIT]
+
+
+def avoiding(affinity: dict[str, Any] | None, nodes: Sequence[str]) -> dict[str, Any] | None:
+    """Give `spec.affinity` with a preference against `nodes` added; the given one is left as it is."""
+    if not nodes:
+        return affinity
+    preference = {
+        "weight": _WEIGHT,
+        "preference": {
+            "matchExpressions": [{"key": _HOSTNAME, "operator": "NotIn", "values": list(nodes[:NODES_LIMIT])}]
+        },
+    }
+    whole = affinity or {}
+    node = whole.get("nodeAffinity") or {}
+    preferred = "preferredDuringSchedulingIgnoredDuringExecution"
+    return {**whole, "nodeAffinity": {**node, preferred: [*(node.get(preferred) or []), preference]}}

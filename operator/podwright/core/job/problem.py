@@ -1,0 +1,37 @@
+"""What is wrong with a spec that the API server could accept but nobody could carry out.
+
+Asked once, when a job is decoded. A job with a problem fails before anything of it runs.
+"""
+
+from collections.abc import Sequence
+
+from podwright.core.index_set import IndexSet
+
+
+def array_problem(*, size: int, items: Sequence[str], tasks: IndexSet | None, success: IndexSet | None) -> str:
+    """Give what is wrong with an array, "" if nothing is. The sets are None where none is given."""
+    twice = _first_repeated(items)
+    if twice is not None:
+        first, again = twice
+        return (
+            f"spec.array.items[{again}] is the same as items[{first}] ({items[first]!r:.64}): each item may appear once"
+        )
+    for field, indexes in (("indexes", tasks), ("successPolicy.indexes", success)):
+        if indexes is not None and indexes and indexes.ranges[-1][1] >= size:
+            return (
+                f"spec.array.{field} names index {indexes.ranges[-1][1]}, but the array has {size} tasks:"
+                f" allowed are 0 to {size - 1}"
+            )
+    if tasks is not None and success is not None and success - tasks:
+        missing = next(iter(success - tasks))
+        return f"spec.array.successPolicy.indexes names index {missing}, which spec.array.indexes leaves out"
+    return ""
+
+
+def _first_repeated(items: Sequence[str]) -> tuple[int, int] | None:
+    seen: dict[str, int] = {}
+    for number, item in enumerate(items):
+        first = seen.setdefault(item, number)
+        if first != number:
+            return first, number
+    return None

@@ -1,0 +1,96 @@
+"""A server that plays the parts of an API server that need nodes: jobs that change as scripted, pods, and their logs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    Answer = Callable[[dict[str, str]], tuple[int, Any]]
+
+
+class Stub:
+    """Answers by path. An answer is called with the query; bytes are sent as they are, a list of them as a stream.
+
+    A stream that ends with None is cut off without a proper end.
+    """
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Answer] = {}
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        stub = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                stub._answer(self)
+
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the base's
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Stub]:
+        thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._server.shutdown()
+            thread.join()
+            self._server.server_close()
+
+    def kubeconfig(self, path: Path) -> Path:
+        """Write a kubeconfig for it, with the namespace n."""
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "c", "cluster": {"server": self.url}}],
+            "users": [{"name": "u", "user": {"token": "secret"}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u", "namespace": "n"}}],
+            "current-context": "x",
+        }
+        path.write_text(yaml.safe_dump(config))
+        return path
+
+    def _answer(self, handler: BaseHTTPRequestHandler) -> None:
+        parts = urlsplit(handler.path)
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        self.asked.append((parts.path, query))
+        answer = self.answers.get(parts.path)
+        code, body = (
+            answer(query) if answer else (404, {"kind": "Status", "reason": "NotFound", "message": "not found"})
+        )
+        handler.send_response(code)
+        if isinstance(body, list):
+            self._stream(handler, body)
+            return
+        raw = json.dumps(body).encode()
+        handler.send_header("Content-Length", str(len(raw)))
+        handler.end_headers()
+        handler.wfile.write(raw)
+
+    def _stream(self, handler: BaseHTTPRequestHandler, pieces: list[bytes | None]) -> None:
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        for piece in pieces:
+            if piece is None:
+                handler.close_connection = True
+                handler.connection.close()
+                return
+            handler.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+            handler.wfile.flush()
+        handler.wfile.write(b"0\r\n\r\n")

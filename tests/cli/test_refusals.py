@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from podwright.cli.refusals import explain, unknown_job
+from podwright.kube.errors import Cause, StatusError
+
+
+@pytest.mark.parametrize(
+    ("error", "parts"),
+    [
+        (StatusError(code=401, reason="Unauthorized", message="Unauthorized"), ("credentials", "Log in again")),
+        (
+            StatusError(code=403, reason="Forbidden", message='User "x" cannot list resource "batchjobs"'),
+            ('User "x" cannot list', "role view"),
+        ),
+        (StatusError(code=403, reason="Forbidden", message="podwright: exceeded quota"), ("exceeded quota",)),
+        (StatusError(code=404, reason="", message="404 page not found"), ("not installed", "kubectl apply")),
+        (StatusError(code=404, reason="NotFound", message='namespaces "n" not found'), ("no namespace n",)),
+        (
+            StatusError(
+                code=422, reason="Invalid", message="long", causes=(Cause(field="spec.x", message="must be\x1b[2J 1"),)
+            ),
+            ("spec.x: must be 1",),
+        ),
+        (StatusError(code=503, reason="", message="overloaded"), ("in trouble", "Try again later")),
+        (StatusError(code=400, reason="BadRequest", message="unable to parse"), ("unable to parse.",)),
+    ],
+    ids=lambda value: str(value.code) if isinstance(value, StatusError) else "",
+)
+def test_refusals_say_what_to_do(error: StatusError, parts: tuple[str, ...]) -> None:
+    told = explain(error, doing="list jobs", namespace="n")
+    assert told.problem.startswith("Cannot list jobs")
+    for part in parts:
+        assert part in str(told)
+    assert "\x1b" not in str(told)
+
+
+@pytest.mark.parametrize(
+    ("others", "advice"),
+    [
+        ([], "nor any other job"),
+        (["report", "reports", "x"], "Did you mean report or reports?"),
+        (["zzz"], "`podwright list -n n` shows"),
+    ],
+)
+def test_an_unknown_name(others: list[str], advice: str) -> None:
+    assert advice in str(unknown_job("reprt", namespace="n", others=others))
