@@ -26,7 +26,7 @@ demo: venv ## Bring up a cluster, install Podwright and run the examples
 
 .PHONY: test
 test: venv ## Run all tests (ARGS='…' goes to pytest, JOBS=n sets how many run at once)
-	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 .PHONY: bench
 bench: venv ## Measure against bare pods and the native Job on fresh clusters (ARGS='…')
