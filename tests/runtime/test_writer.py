@@ -148,3 +148,36 @@ async def test_closing_waits_for_what_is_under_way_and_sends_no_more(server: Ser
     server.gate.set()
     await closing
     assert (server.sent, list(results)) == (["a"], ["a"])
+
+
+async def test_a_slow_server_keeps_news_back_only_while_we_are_the_ones_who_strain_it() -> None:
+    slow = 0.0
+
+    async def send(request: ApiRequest) -> ApiResponse:
+        await asyncio.sleep(slow)
+        return ApiResponse(200, b"{}")
+
+    writer = Writer(send=send, limit=AdaptiveLimit(start=64))
+
+    def write() -> Write:
+        request = ApiRequest(method="POST", path="a")
+        return Write(request=request, rank=Rank.CREATE, priority=0, refuse=lambda: None, done=lambda result: None)
+
+    for _ in range(20):
+        writer.submit(write())
+        await asyncio.sleep(0.001)
+    slow = 0.1
+    for _ in range(40):
+        writer.submit(write())
+    await asyncio.sleep(0.15)
+    for _ in range(8):
+        writer.submit(write())
+    await asyncio.sleep(0)
+    by_us = writer.busy
+    await asyncio.sleep(0.15)
+    writer.submit(write())
+    await asyncio.sleep(0)
+    assert writer.under_way == 1
+    by_others = writer.busy
+    await writer.close()
+    assert (by_us, by_others) == (True, False), "one write does not strain a server"

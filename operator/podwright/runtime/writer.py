@@ -11,12 +11,16 @@ import itertools
 import random
 import time
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import msgspec
 
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.encode import ApiRequest
 from podwright.runtime.flow import AdaptiveLimit, LatencyGauge
+
+_A_BURST: Final = 4
+"""Writes under way from which on a slow API server may be slow because of us; else keeping silent would help nobody."""
 
 
 class Rank(enum.IntEnum):
@@ -71,8 +75,8 @@ class Writer:
 
     @property
     def busy(self) -> bool:
-        """Tell whether the API server has so much to do that what only informs people should wait."""
-        return bool(self._queue) or self._latency.is_strained()
+        """Tell whether the API server has so much to do, by us, that what only informs people should wait."""
+        return bool(self._queue) or (len(self._under_way) >= _A_BURST and self._latency.is_strained())
 
     @property
     def under_way(self) -> int:
