@@ -60,7 +60,8 @@ async def test_a_job_that_may_have_run_is_given_up_only_between_its_intent_and_i
     lost = [end for end in ends if end["jobs"]["once"]["reason"] == "MayHaveRun"]
     assert {end["jobs"]["once"]["phase"] for end in ends if end not in lost} == {"Succeeded"}
     # After the intent was sent (with or without an answer), and before the creation was.
-    assert 1 <= len(lost) <= 3
+    # Killed after the intent's answer, an operator may still get its creation off: then the pod is there, and nothing is lost.
+    assert len(lost) in (2, 3)
     assert not any(end["pods"] for end in lost)
 
 
