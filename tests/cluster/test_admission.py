@@ -194,3 +194,19 @@ class TestStatus:
         assert api.create(job).expect()["status"] == {"observedGeneration": -1}
         changed = api.patch("BatchJob", namespace, "job", {"spec": {"priority": 1}, "status": {"phase": "Failed"}})
         assert changed.expect()["status"] == {"observedGeneration": -1}
+
+
+class TestManagedFields:
+    def test_the_operators_pods_have_none_and_get_none(
+        self, api: Api, operator: Api, namespace: str, shard: str
+    ) -> None:
+        api.create(make_lease(name=shard, epoch=1)).expect()
+        eventually(lambda: operator.create(fenced_pod(namespace, epoch=1), dry_run=True).ok)
+        created = operator.create(fenced_pod(namespace, epoch=1)).expect()
+        assert "managedFields" not in created["metadata"]
+        api.patch("Pod", namespace, "pod", {"metadata": {"annotations": {"team": "finance"}}}).expect()
+        assert "managedFields" not in api.get("Pod", namespace, "pod").expect()["metadata"]
+
+    def test_those_of_others_keep_theirs(self, api: Api, namespace: str) -> None:
+        created = api.create(make_pod(namespace=namespace)).expect()
+        assert created["metadata"]["managedFields"]

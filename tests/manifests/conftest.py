@@ -20,6 +20,7 @@ CHART = REPOSITORY / "charts" / "podwright"
 Objects = dict[tuple[str, str], dict[str, Any]]
 # Says who installed an object, and so is the one thing in which the two ways may differ.
 _HELM_LABELS = ("app.kubernetes.io/managed-by", "helm.sh/chart")
+MUTATING_POLICIES = "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy"
 
 
 @pytest.fixture(scope="session")
@@ -52,10 +53,10 @@ def kustomized(programs: Mapping[str, Path]) -> Objects:
 def render(programs: Mapping[str, Path]) -> Callable[..., Objects]:
     """Render the chart with values, each `key=value`; raises CalledProcessError if Helm refuses them."""
 
-    def helm_template(*values: str, namespace: str = "podwright-system") -> Objects:
+    def helm_template(*values: str, namespace: str = "podwright-system", served: str = MUTATING_POLICIES) -> Objects:
         # Without a cluster Helm can't know for which Kubernetes it renders.
         command = [str(programs["helm"]), "template", "podwright", str(CHART), "--kube-version=1.32.0"]
-        command += [f"--namespace={namespace}", *(f"--set={value}" for value in values)]
+        command += [f"--api-versions={served}", f"--namespace={namespace}", *(f"--set={value}" for value in values)]
         return objects_of(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
     return helm_template

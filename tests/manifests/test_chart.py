@@ -60,6 +60,11 @@ def test_another_namespace_is_used_everywhere(render: Callable[..., Objects]) ->
         assert container["args"] == ["--namespace=jobs"]
 
 
+def test_a_cluster_without_mutating_policies_gets_none(render: Callable[..., Objects]) -> None:
+    left_out = render().keys() - render(served="v1").keys()
+    assert {kind for kind, _ in left_out} == {"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"}
+
+
 def test_image(render: Callable[..., Objects]) -> None:
     def image(*values: str) -> str:
         (container,) = render(*values)[DEPLOYMENT]["spec"]["template"]["spec"]["containers"]

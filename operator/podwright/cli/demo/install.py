@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SYSTEM_NAMESPACE = "podwright-system"
 SERVICE_ACCOUNT = "podwright-operator"
 _OPERATOR_PODS = frozenset({"Deployment", "PodDisruptionBudget"})
+_MUTATING_POLICIES = frozenset({"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"})  # from Kubernetes 1.36 on
 _FORCE_SECONDS = 30.0
 _POLL_SECONDS = 0.1
 
@@ -46,7 +47,9 @@ def install(cluster: DevCluster, *, namespace: str) -> None:
     May be repeated. Raises DevClusterError, or CommandError if something doesn't come into force.
     """
     rendered = yaml.safe_load_all(cluster.kubectl("kustomize", str(manifests_directory())))
-    wanted = [document for document in rendered if document["kind"] not in _OPERATOR_PODS]
+    served = cluster.kubectl("api-resources", "--api-group=admissionregistration.k8s.io", "--output=name")
+    left_out = _OPERATOR_PODS if "mutatingadmissionpolicies" in served else _OPERATOR_PODS | _MUTATING_POLICIES
+    wanted = [document for document in rendered if document["kind"] not in left_out]
     wanted.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=yaml.safe_dump_all(wanted))
     kinds = [document["metadata"]["name"] for document in wanted if document["kind"] == "CustomResourceDefinition"]
