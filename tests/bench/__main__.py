@@ -38,7 +38,7 @@ def measure(parameters: Parameters) -> Result:
     record = measure_record(parameters, say=say) if parameters.array else None
     packed, notes = measure_packed(parameters, say=say) if parameters.packed else (None, [])
     # Last, as it is what is repeated for as long as there is time.
-    on_cluster = ClusterRun(rounds=[], array=None, kubernetes="", notes=[])
+    on_cluster = ClusterRun(rounds=[], array=None, bulk_array=None, kubernetes="", notes=[])
     if parameters.cluster or parameters.array:
         on_cluster = measure_cluster(parameters, until=began + 60 * parameters.minutes, say=say)
     if machine.digest() != digest:
@@ -51,9 +51,18 @@ def measure(parameters: Parameters) -> Result:
         throughput=throughput,
         memory=memory,
         array=on_cluster.array,
+        bulk_array=on_cluster.bulk_array,
         record=record,
         packed=packed,
-        metrics=summarize(on_cluster.rounds, throughput, memory, array=on_cluster.array, record=record, packed=packed),
+        metrics=summarize(
+            on_cluster.rounds,
+            throughput,
+            memory,
+            array=on_cluster.array,
+            bulk_array=on_cluster.bulk_array,
+            record=record,
+            packed=packed,
+        ),
     )
 
 

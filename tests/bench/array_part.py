@@ -45,6 +45,13 @@ async def measure_array(rounds: Rounds, *, say: Callable[[str], None]) -> ArrayR
     return found
 
 
+async def measure_bulk_array(rounds: Rounds, *, beside: ArrayRun, say: Callable[[str], None]) -> ArrayRun:
+    """Measure an array as large as a burst, with an operator whose accounting is bulk. `beside` is the other array."""
+    found = await _measure(rounds, "bulk-array", tasks=rounds.parameters.jobs, pods=beside.pods)
+    say(f"array of {found.tasks} with bulk accounting: {found.tasks_per_second:.0f}/s")
+    return found
+
+
 async def _measure(rounds: Rounds, name: str, *, tasks: int, pods: Round) -> ArrayRun:
     parallelism = rounds.parameters.array_parallelism
     workload = workloads.array(size=tasks, parallelism=parallelism)

@@ -16,7 +16,7 @@ def tables(result: Result) -> list[Table]:
     """A table for each part that was measured."""
     found = []
     if result.array is not None:
-        found.append(_array(result.array))
+        found.append(_array(result.array, result.bulk_array))
     if result.record is not None:
         found.append(_record(result.record))
     if result.packed is not None:
@@ -24,7 +24,7 @@ def tables(result: Result) -> list[Table]:
     return found
 
 
-def _array(array: ArrayRun) -> Table:
+def _array(array: ArrayRun, bulk: ArrayRun | None) -> Table:
     pods = array.pods
     rows = [
         ["tasks/s, all ends on record", number(pods.jobs_per_second), number(array.tasks_per_second)],
@@ -49,7 +49,16 @@ def _array(array: ArrayRun) -> Table:
         rows=rows,
         text="Measured once, on the cluster of the rounds: first the bare pods, all submitted as a burst, then the array. The"
         " same client watches all pods of both. Bare pods are done when they have ended; nobody accounts for them."
-        f" The operator's Lease is apart: {array.lease_writes:.2f} writes per second.",
+        f" The operator's Lease is apart: {array.lease_writes:.2f} writes per second."
+        + ("" if bulk is None else _bulk(bulk)),
+    )
+
+
+def _bulk(array: ArrayRun) -> str:
+    writes = number(writes_of(counters.OPERATOR, array))
+    return (
+        f" With bulk accounting an array of {array.tasks} takes {writes} writes of the operator per task, and"
+        f" {number(array.tasks_per_second)} tasks end per second."
     )
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from podwright.core.accounting import Accounting
 from podwright.devcluster import ClusterSpec
 from tests.bench import workloads
-from tests.bench.array_part import measure_array
+from tests.bench.array_part import measure_array, measure_bulk_array
 from tests.bench.ready_cluster import ready_cluster
 from tests.bench.rounds import Rounds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tests.bench.result import ArrayRun, Parameters, Round
     from tests.bench.workloads import Workload
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _SECONDS_PER_TASK: Final = 0.026
 """What an array takes of the time, with the bare pods that it is compared with and clearing up after both."""
+_SECONDS_PER_BULK_JOB: Final = 0.025
 
 
 class ClusterRun(NamedTuple):
@@ -27,6 +29,7 @@ class ClusterRun(NamedTuple):
 
     rounds: list[Round]
     array: ArrayRun | None
+    bulk_array: ArrayRun | None
     kubernetes: str
     notes: list[str]
 
@@ -43,19 +46,22 @@ def measure_cluster(parameters: Parameters, *, until: float, say: Callable[[str]
     )
     with ready_cluster(spec) as ready:
 
-        async def measure(rest: Rest) -> tuple[list[Round], ArrayRun | None, list[str]]:
-            taken = Rounds(rest, parameters, pids=ready.pids)
+        async def measure(rest: Rest) -> ClusterRun:
+            taken = Rounds(rest, parameters, cluster=ready)
             reserved = _SECONDS_PER_TASK * parameters.array_tasks if parameters.array else 0.0
+            reserved += _SECONDS_PER_BULK_JOB * parameters.jobs * parameters.rounds if parameters.cluster else 0.0
             for workload in workloads.ALL if parameters.cluster else ():
                 await taken.round("warm-up", workload, number=0, jobs=parameters.warm_up)
             rounds = await _rounds(taken, until=until - reserved, say=say) if parameters.cluster else []
-            # Last, so that what its pods leave in memory is in nobody else's numbers.
+            # After them, so that what its pods leave in memory is in nobody else's numbers.
             array = await measure_array(taken, say=say) if parameters.array else None
-            return rounds, array, taken.notes
+            await ready.use_accounting(rest, Accounting.BULK)
+            rounds += await _bulk_rounds(taken, beside=rounds, say=say) if parameters.cluster else []
+            bulk_array = await measure_bulk_array(taken, beside=array, say=say) if array is not None else None
+            return ClusterRun(rounds, array, bulk_array, ready.kubernetes, taken.notes)
 
-        rounds, array, notes = ready.run(measure)
-        kubernetes = ready.kubernetes
-    return ClusterRun(rounds, array, kubernetes, notes + ready.notes)
+        found = ready.run(measure)
+    return found._replace(notes=found.notes + ready.notes)
 
 
 async def _rounds(taken: Rounds, *, until: float, say: Callable[[str], None]) -> list[Round]:
@@ -75,6 +81,18 @@ async def _rounds(taken: Rounds, *, until: float, say: Callable[[str], None]) ->
         if number + 1 < parameters.rounds and now + (now - began) > until:
             taken.notes.append(f"Only {number + 1} of {parameters.rounds} rounds: the time was up.")
             break
+    return rounds
+
+
+async def _bulk_rounds(taken: Rounds, *, beside: Sequence[Round], say: Callable[[str], None]) -> list[Round]:
+    """Take as many bursts as there are `beside`, with an operator whose accounting is bulk."""
+    await taken.round("warm-up", workloads.BULK, number=0, jobs=taken.parameters.warm_up)
+    count = sum((measured.load, measured.workload) == ("burst", workloads.BATCH_JOB.name) for measured in beside)
+    rounds = []
+    for number in range(count):
+        measured = await taken.round("burst", workloads.BULK, number=number, jobs=taken.parameters.jobs)
+        say(f"round {number + 1} of {count}, {_sentence(measured, workloads.BULK)}")
+        rounds.append(measured)
     return rounds
 
 

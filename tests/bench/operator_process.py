@@ -7,6 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING, Final
 
 from podwright.core import names
+from podwright.core.accounting import Accounting
 from tests.bench.errors import BenchError
 from tests.bench.processes import require_running, running
 
@@ -24,11 +25,16 @@ _LEASE: Final = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM_NAMESPACE}/lea
 
 @contextlib.contextmanager
 def operator(
-    kubeconfig: Path, *, log: Path, identity: str, environment: Mapping[str, str] | None = None
+    kubeconfig: Path,
+    *,
+    log: Path,
+    identity: str,
+    accounting: Accounting = Accounting.EXACT,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run an operator while the block lasts, with default settings."""
+    """Run an operator while the block lasts, with default settings but for these."""
     arguments = ["operator", "run", f"--kubeconfig={kubeconfig}", f"--identity={identity}"]
-    arguments += ["--http-host=127.0.0.1", "--http-port=0", "--log-level=warning"]
+    arguments += ["--http-host=127.0.0.1", "--http-port=0", "--log-level=warning", f"--accounting={accounting}"]
     with running("podwright.cli.main", arguments, log=log, environment=environment) as process:
         yield process
 

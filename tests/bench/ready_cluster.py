@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from podwright.core.accounting import Accounting
 from podwright.devcluster import EmbeddedCluster
 from podwright.devcluster.processes import MARKER_VARIABLE
 from tests.bench import counters, workloads
 from tests.bench.operator_process import SERVICE_ACCOUNT, SYSTEM_NAMESPACE, operator, until_leading
+from tests.bench.processes import stop
 from tests.cluster.shared import install
 from tests.rest import Rest, Server
 
@@ -27,12 +29,13 @@ _IDENTITY: Final = "bench"
 Found = TypeVar("Found")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class ReadyCluster:
     """What a measurement needs to know of it. `notes` are complete when the block has ended."""
 
     cluster: EmbeddedCluster
     operator: subprocess.Popen[bytes]
+    start: Callable[[Accounting], subprocess.Popen[bytes]]
     log: Path
     notes: list[str] = field(default_factory=list)
 
@@ -56,6 +59,12 @@ class ReadyCluster:
 
         return asyncio.run(run())
 
+    async def use_accounting(self, rest: Rest, accounting: Accounting) -> None:
+        """Put an operator with another accounting in the place of the present one; return when it leads."""
+        stop(self.operator)
+        self.operator = self.start(accounting)
+        await until_leading(rest, self.operator, log=self.log, identity=_IDENTITY)
+
 
 @contextlib.contextmanager
 def ready_cluster(spec: ClusterSpec) -> Iterator[ReadyCluster]:
@@ -76,8 +85,13 @@ def ready_cluster(spec: ClusterSpec) -> Iterator[ReadyCluster]:
         log = Path(directory) / "operator.log"
         # With the cluster's mark on it, it also goes when the cluster's watchdog has to clear up.
         mark = {MARKER_VARIABLE: cluster.state.cluster_id}
-        with operator(kubeconfig, log=log, identity=_IDENTITY, environment=mark) as process:
-            ready = ReadyCluster(cluster=cluster, operator=process, log=log)
+        with contextlib.ExitStack() as operators:
+
+            def start(accounting: Accounting) -> subprocess.Popen[bytes]:
+                started = operator(kubeconfig, log=log, identity=_IDENTITY, accounting=accounting, environment=mark)
+                return operators.enter_context(started)
+
+            ready = ReadyCluster(cluster=cluster, operator=start(Accounting.EXACT), start=start, log=log)
             yield ready
         if complaints := log.read_text(encoding="utf-8", errors="replace").strip():
             ready.notes.append(f"The operator complained: {complaints[:2000]}")

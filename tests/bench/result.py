@@ -169,7 +169,7 @@ class ArrayRun(msgspec.Struct, frozen=True, kw_only=True):
     resident_after: float
     other_load: float
     pods: Round
-    """As many bare pods, right before."""
+    """The bare pods that it is compared with, before it."""
 
 
 class ArrayRecordRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -223,6 +223,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     throughput: EngineThroughput | None
     memory: EngineMemory | None
     array: ArrayRun | None = None
+    bulk_array: ArrayRun | None = None
+    """A smaller one, with bulk accounting."""
     record: ArrayRecordRun | None = None
     packed: PackedRun | None = None
     metrics: dict[str, Measure]

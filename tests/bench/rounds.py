@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Mapping
 
+    from tests.bench.ready_cluster import ReadyCluster
     from tests.bench.result import Parameters, Round
     from tests.bench.workloads import Workload
     from tests.rest import Rest
@@ -33,11 +34,16 @@ def patience(jobs: int) -> float:
 class Rounds:
     """Takes the rounds of one run; what to know about them is in `notes`."""
 
-    def __init__(self, rest: Rest, parameters: Parameters, *, pids: Mapping[str, int]) -> None:
+    def __init__(self, rest: Rest, parameters: Parameters, *, cluster: ReadyCluster) -> None:
         self.rest = rest
         self.parameters = parameters
-        self.pids = pids
+        self._cluster = cluster
         self.notes: list[str] = []
+
+    @property
+    def pids(self) -> Mapping[str, int]:
+        """The processes that are measured, by name."""
+        return self._cluster.pids
 
     async def round(self, load: str, workload: Workload, *, number: int, jobs: int) -> Round:
         """Submit `jobs` objects, wait for the end of all, and clear up."""

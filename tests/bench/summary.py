@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from typing import TYPE_CHECKING, Final
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _CONTROLLERS: Final = {
     "batchjob": (counters.OPERATOR, "operator"),
+    "bulk": (counters.OPERATOR, "operator"),
     "job": (counters.JOB_CONTROLLER, "kube-controller-manager"),
 }
 """Whose writes, and which process' CPU, belong to a workload."""
@@ -93,6 +95,7 @@ def summarize(
     memory: EngineMemory | None,
     *,
     array: ArrayRun | None = None,
+    bulk_array: ArrayRun | None = None,
     record: ArrayRecordRun | None = None,
     packed: PackedRun | None = None,
 ) -> dict[str, Measure]:
@@ -104,15 +107,15 @@ def summarize(
     for (load, workload), group in groups.items():
         for name, values in _values(workload, group).items():
             metrics[f"{load}.{workload}.{name}"] = measure(values)
-    for workload in ("job", "pods"):
+    for own, other in itertools.product(("batchjob", "bulk"), ("job", "pods")):
         # Between rounds the machine may have become faster or slower; within one, less so.
-        pairs = list(zip(groups.get(("burst", "batchjob"), ()), groups.get(("burst", workload), ()), strict=False))
+        pairs = list(zip(groups.get(("burst", own), ()), groups.get(("burst", other), ()), strict=False))
         if pairs:
             ratios = [ours.jobs_per_second / theirs.jobs_per_second for ours, theirs in pairs]
-            metrics[f"burst.batchjob.ratio_to_{workload}"] = measure(ratios)
+            metrics[f"burst.{own}.ratio_to_{other}"] = measure(ratios)
             # The same by CPU, which other programs disturb less.
             savings = [sum(theirs.cpu.values()) / sum(ours.cpu.values()) for ours, theirs in pairs]
-            metrics[f"burst.batchjob.cpu_ratio_to_{workload}"] = measure(savings)
+            metrics[f"burst.{own}.cpu_ratio_to_{other}"] = measure(savings)
     if throughput is not None:
         metrics["engine.jobs_per_second"] = measure([throughput.jobs_per_second])
         metrics["engine.cpu_ms"] = measure([1000 * throughput.cpu_per_job])
@@ -124,6 +127,10 @@ def summarize(
         metrics["engine.restart_seconds"] = measure([memory.restart_seconds])
         metrics["engine.resident_restarted"] = measure([memory.resident_restarted])
     single = array_values(array) if array is not None else {}
+    if bulk_array is not None:
+        single["array.bulk_controller_writes"] = writes_of(counters.OPERATOR, bulk_array)
+        single["array.bulk_tasks_per_second"] = bulk_array.tasks_per_second
+        single["array.bulk_ratio_to_pods"] = bulk_array.tasks_per_second / bulk_array.pods.jobs_per_second
     if record is not None:
         single["record.bytes_per_task"] = record.bytes_per_task
         single["record.status_kib"] = record.status_bytes / 1024

@@ -55,7 +55,7 @@ def test_everything_is_measured() -> None:
         assert why_not in "".join(result.notes)
         wanted = {metric for metric in wanted if not metric.startswith("packed.")}
     assert wanted <= result.metrics.keys()
-    assert len(result.rounds) == 2 * 3
+    assert len(result.rounds) == 2 * 3 + 1
     bursts = {measured.workload: measured.writes for measured in result.rounds if measured.load == "burst"}
     assert "operator: create pods" not in bursts["job"]
     assert bursts["job"]["job-controller: create pods"] == 1.0
@@ -70,6 +70,10 @@ def test_everything_is_measured() -> None:
     assert result.array.writes["operator: change pods"] >= 1.0
     assert 0.0 < result.array.writes["operator: change status"] < 1.0
     assert 0.0 < result.array.seconds <= result.array.released_seconds
+    assert bursts["bulk"]["operator: create pods"] == 1.0
+    assert "operator: change pods" not in bursts["bulk"]
+    assert result.bulk_array is not None
+    assert "operator: change pods" not in result.bulk_array.writes
     assert result.record is not None
     assert result.record.status_bytes > 5 * result.record.ranges > 0
     page = report.page(result)

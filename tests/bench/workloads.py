@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -63,6 +63,8 @@ BATCH_JOB: Final = Workload(
     owner_label=names.LABEL_JOB,
 )
 ALL: Final = (PODS, NATIVE_JOB, BATCH_JOB)
+BULK: Final = replace(BATCH_JOB, name="bulk", title="BatchJob, bulk accounting")
+"""The same object; what differs is the operator."""
 
 
 def array(*, suspend: bool = False, **fields: Any) -> Workload:

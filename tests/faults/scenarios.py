@@ -38,13 +38,13 @@ async def _retried(world: World, namespace: str) -> None:
 
 async def _cancelled(world: World, namespace: str) -> None:
     await world.submit(namespace, job("cancelled", annotations=script(duration="forever")))
-    await _until_pod_runs(world, namespace)
+    await until_pod_runs(world, namespace)
     await world.change(namespace, "cancelled", {"cancel": "Graceful"})
 
 
 async def _suspended_and_resumed(world: World, namespace: str) -> None:
     await world.submit(namespace, job("paused", annotations=script(duration="forever")))
-    await _until_pod_runs(world, namespace)
+    await until_pod_runs(world, namespace)
     await world.change(namespace, "paused", {"suspend": True})
     await _until_phase(world, namespace, "paused", "Suspended")
     await world.change(namespace, "paused", {"suspend": False})
@@ -58,7 +58,7 @@ async def _suspended_and_resumed(world: World, namespace: str) -> None:
 
 async def _deleted(world: World, namespace: str) -> None:
     await world.submit(namespace, job("deleted", annotations=script(duration="forever")))
-    await _until_pod_runs(world, namespace)
+    await until_pod_runs(world, namespace)
     await world.ask("DELETE", jobs_path(namespace, "deleted"))
 
 
@@ -88,7 +88,7 @@ async def _one_key(world: World, namespace: str) -> None:
 
 async def _key_of_a_deleted_job(world: World, namespace: str) -> None:
     await world.submit(namespace, job("first", idempotencyKey="order", annotations=script(duration="forever")))
-    await _until_pod_runs(world, namespace)
+    await until_pod_runs(world, namespace)
     await world.ask("DELETE", jobs_path(namespace, "first"))
     await world.submit(namespace, job("second", idempotencyKey="order"))
 
@@ -111,7 +111,7 @@ async def _array(world: World, namespace: str) -> None:
 async def _array_cancelled(world: World, namespace: str) -> None:
     array = {"size": 5, "parallelism": 2}
     await world.submit(namespace, job("array", annotations=script(duration="forever"), array=array))
-    await _until_pod_runs(world, namespace, number=2)
+    await until_pod_runs(world, namespace, number=2)
     await world.change(namespace, "array", {"cancel": "Graceful"})
 
 
@@ -211,7 +211,7 @@ def _pod_end(version: Version) -> tuple[str, str, str]:
     return labels["podwright.dev/job"], f"{index} {attempt} {version.status.get('phase')}", held
 
 
-async def _until_pod_runs(world: World, namespace: str, *, number: int = 1) -> None:
+async def until_pod_runs(world: World, namespace: str, *, number: int = 1) -> None:
     await world.log.until(
         lambda: sum(pod.status.get("phase") == "Running" for pod in world.log.present_pods(namespace)) >= number,
         seconds=_STEP_SECONDS,

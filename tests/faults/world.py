@@ -73,12 +73,14 @@ class World:
         kubeconfig.write_text(yaml.safe_dump(_kubeconfig(proxy.url, self._token)))
         return await self.nursery.start(kubeconfig=kubeconfig, settings=settings)
 
-    async def restart_operator(self, dead: OperatorProcess, proxy: FaultProxy | None = None) -> OperatorProcess:
+    async def restart_operator(
+        self, dead: OperatorProcess, proxy: FaultProxy | None = None, *, settings: Mapping[str, str] | None = None
+    ) -> OperatorProcess:
         """Start a successor at once: the Lease of the dead one is freed, as waiting for it to expire proves nothing here."""
         await dead.ended.wait()
         if await lease_holder(self.rest) == dead.identity:
             await free_lease(self.rest)
-        return await self.start_operator(proxy)
+        return await self.start_operator(proxy, settings=settings)
 
     async def new_namespace(self) -> str:
         """Make a namespace in which pods can be created."""

@@ -50,6 +50,11 @@ def test_shards_are_fenced_one_by_one(render: Callable[..., Objects]) -> None:
     assert container["args"] == ["--shards=3"]
 
 
+def test_accounting(render: Callable[..., Objects]) -> None:
+    (container,) = render("accounting=Bulk")[DEPLOYMENT]["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["--accounting=Bulk"]
+
+
 def test_another_namespace_is_used_everywhere(render: Callable[..., Objects]) -> None:
     for objects in (render(namespace="jobs"), render("namespaceOverride=jobs", namespace="other")):
         assert "podwright-system" not in str(objects)
@@ -88,6 +93,7 @@ def test_switches(render: Callable[..., Objects]) -> None:
     ("value", "words"),
     [
         ("shards=0", "shards"),
+        ("accounting=Sloppy", "accounting"),
         ("replicas=3", "replicas"),
         ("image.pullPolicy=Sometimes", "pullPolicy"),
         ("image.digest=latest", "digest"),

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from podwright.core import names
+from podwright.core.accounting import Accounting
 from podwright.kube.client import ApiClient, ApiResponse
 from podwright.kube.credentials import Access, FixedCredentials
 from podwright.kube.decode import JOBS, PODS
@@ -57,7 +58,9 @@ class GrantedTenures:
 class World:
     """The engine and the server under it. `fault` is asked to carry out each write, and may not."""
 
-    def __init__(self, *, api: Api, simulator: Simulator, client: ApiClient) -> None:
+    def __init__(
+        self, *, api: Api, simulator: Simulator, client: ApiClient, accounting: Accounting = Accounting.EXACT
+    ) -> None:
         self.api = api
         self.simulator = simulator
         self.kubelet = Kubelet(api)
@@ -76,6 +79,7 @@ class World:
             tenures=self.tenures,
             clock=time.time,
             metrics=self.metrics,
+            accounting=accounting,
         )
         store = self.engine.store
         self.key_sweep = KeySweep(send=client.send, keys=keys, store=store, tenures=self.tenures, clock=time.time)
@@ -211,13 +215,13 @@ async def until(condition: Callable[[], bool], *, seconds: float = 10.0) -> None
 
 
 @asynccontextmanager
-async def started_world(*, start: bool = True) -> AsyncIterator[World]:
+async def started_world(*, start: bool = True, accounting: Accounting = Accounting.EXACT) -> AsyncIterator[World]:
     """Give a running world; with `start=False` nothing runs until `run_engine`."""
     api = Api()
     async with Simulator(api) as simulator:
         credentials = FixedCredentials(Access(server=simulator.url, token=USER))
         async with ApiClient(credentials) as client:
-            world = World(api=api, simulator=simulator, client=client)
+            world = World(api=api, simulator=simulator, client=client, accounting=accounting)
             tasks = [asyncio.create_task(part.run()) for part in (world.jobs, world.pods, world.key_sweep)]
             try:
                 await asyncio.wait_for(asyncio.gather(world.jobs.synced.wait(), world.pods.synced.wait()), 10)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from podwright.core.job.phase import Phase
 from podwright.core.spec import Retention
-from podwright.core.view import JobView, PodView
+from podwright.core.view import JobView, PodPhase, PodView
 from podwright.store.jobs import JobStore
 from tests.builders import finished, kept_for, make_attempt, make_job, make_pod, running, with_status
 
@@ -131,10 +131,25 @@ def test_the_picture_never_goes_back(steps: list[tuple[int, str]]) -> None:
 def test_an_accounted_pod_of_a_finished_job_is_forgotten_for_good(store: JobStore) -> None:
     store.put_job(with_status(job_at(1), phase=Phase.SUCCEEDED, finished=9.0, attempts=(make_attempt(JOB),)))
     store.put_pod(pod_at(2))
-    store.put_pod(pod_at(4, held=False))
+    store.put_pod(pod_at(4, held=False, phase=PodPhase.SUCCEEDED))
     assert store.pods(JOB.uid) == ()
     store.put_pod(pod_at(3))
     assert store.pods(JOB.uid) == (), "a late event brought it back"
+
+
+def test_a_pod_that_nothing_holds_is_known_while_it_may_run(store: JobStore) -> None:
+    store.put_job(over_at(1, pods=None))
+    store.put_pod(pod_at(2, held=False, phase=PodPhase.RUNNING))
+    assert [pod.resource_version for pod in store.pods(JOB.uid)] == [2], "nobody would end it"
+    store.put_pod(pod_at(3, held=False, phase=PodPhase.FAILED))
+    assert store.pods(JOB.uid) == ()
+
+
+def test_the_end_of_a_pod_that_nothing_holds_is_known_whole_until_it_is_on_record(store: JobStore) -> None:
+    store.put_job(job_at(1))
+    store.put_pod(pod_at(2, held=False, phase=PodPhase.SUCCEEDED, message="m"))
+    store.remove_pod(pod_at(3, held=False, phase=PodPhase.SUCCEEDED, message="m"))
+    assert [(pod.gone, pod.message) for pod in store.pods(JOB.uid)] == [(True, "m")]
 
 
 def test_of_a_finished_job_only_what_is_needed_is_kept(store: JobStore) -> None:
@@ -165,21 +180,21 @@ def over_at(number: int, *, pods: float | None) -> JobView:
 
 
 def test_pods_that_are_to_be_deleted_in_time_are_known_until_they_are_gone(store: JobStore) -> None:
-    store.put_pod(pod_at(2, held=False, message="m" * 1000))
+    store.put_pod(pod_at(2, held=False, phase=PodPhase.SUCCEEDED, message="m" * 1000))
     store.put_job(over_at(3, pods=60.0))
-    store.put_pod(pod_at(4, held=False, message="m" * 1000))
+    store.put_pod(pod_at(4, held=False, phase=PodPhase.SUCCEEDED, message="m" * 1000))
     (kept,) = store.pods(JOB.uid)
     assert (kept.resource_version, kept.message) == (4, "")
-    store.remove_pod(pod_at(5, held=False))
+    store.remove_pod(pod_at(5, held=False, phase=PodPhase.SUCCEEDED))
     assert store.pods(JOB.uid) == ()
 
 
 def test_pods_that_were_forgotten_are_asked_for_when_they_are_wanted(store: JobStore) -> None:
-    store.put_pod(pod_at(2, held=False))
+    store.put_pod(pod_at(2, held=False, phase=PodPhase.SUCCEEDED))
     store.put_job(over_at(3, pods=None))
     assert (store.pods(JOB.uid), store.lacks_pods(JOB.uid)) == ((), False)
-    store.put_pod(pod_at(2, held=False))  # a late event, after which it is known as dropped
+    store.put_pod(pod_at(2, held=False, phase=PodPhase.SUCCEEDED))  # a late event, after which it is known as dropped
     store.put_job(over_at(5, pods=60.0))
     assert store.lacks_pods(JOB.uid)
-    store.put_all_pods(JOB.uid, [pod_at(4, held=False)])
+    store.put_all_pods(JOB.uid, [pod_at(4, held=False, phase=PodPhase.SUCCEEDED)])
     assert ([pod.uid for pod in store.pods(JOB.uid)], store.lacks_pods(JOB.uid)) == ([pod_at(4).uid], False)

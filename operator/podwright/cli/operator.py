@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from podwright.cli.errors import CommandError
+from podwright.core.accounting import Accounting
 
 app = typer.Typer(help="Run the operator.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -44,6 +45,15 @@ def run(
     http_port: Annotated[
         int, typer.Option(envvar="PODWRIGHT_HTTP_PORT", min=0, max=65535, help="Port for them; 0 takes a free one.")
     ] = 8080,
+    accounting: Annotated[
+        Accounting,
+        typer.Option(
+            envvar="PODWRIGHT_ACCOUNTING",
+            case_sensitive=False,
+            help="Exact: a finalizer keeps each pod until its end is on record. Bulk: none does, which saves a write for each"
+            " pod; one that ends and is deleted while no operator watches leaves no trace and runs again.",
+        ),
+    ] = Accounting.EXACT,
     fence: Annotated[
         bool,
         typer.Option(
@@ -80,6 +90,7 @@ def run(
         shards=shards,
         http_host=http_host,
         http_port=http_port,
+        accounting=accounting,
         fence=fence,
         highest_concurrency=highest_concurrency,
     )

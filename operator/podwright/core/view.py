@@ -56,6 +56,7 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     containers began to run, None unless all of them have.
     `failed` are the containers that decided a failure. `message` is the first's termination message; of a success the
     first there is. `conditions` are pairs of type and status, without those that every pod has.
+    `held` tells whether our finalizer keeps the pod until its end is on record; with bulk accounting it never has one.
     `deletion_requested` is when the deletion was asked for, not the `deletionTimestamp`, which lies `deletion_grace` later.
     `gone` marks a pod that the API server no longer has although its end was never recorded.
     """
@@ -95,6 +96,11 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             return True
         # The API server refuses to bind a pod that is being deleted, so one without a node can never start.
         return self.deletion_requested is not None and not self.node
+
+    @property
+    def unsettled(self) -> bool:
+        """Tell whether the pod is there and something may be left to do about it: it is held, or may still run."""
+        return not self.gone and (self.held or not self.finished)
 
 
 class Budget(enum.StrEnum):

@@ -11,7 +11,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from podwright.core.names import JOB_KIND
+from podwright.core.names import FINALIZER, JOB_KIND
 from podwright.core.view import JobView, PodView
 from podwright.kube import poison
 from podwright.kube.errors import DecodeError, StatusError, parse_status
@@ -65,7 +65,7 @@ class Page(msgspec.Struct, Generic[View], frozen=True, gc=False):
 
 
 class ObjectMetadata(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a write's answer tells of the object it made. `created` in Unix seconds."""
+    """What a write's answer tells of the object it made. `created` in Unix seconds; `held` tells of our finalizer."""
 
     name: str
     namespace: str
@@ -73,6 +73,7 @@ class ObjectMetadata(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     resource_version: int
     generation: int
     created: float
+    held: bool
 
 
 class _ListMetadata(msgspec.Struct, gc=False):
@@ -92,6 +93,7 @@ class _Metadata(msgspec.Struct, gc=False, rename="camel"):
     creation_timestamp: datetime.datetime
     namespace: str = ""
     generation: int = 0
+    finalizers: list[str] = []
 
 
 class _Answer(msgspec.Struct, gc=False):
@@ -289,6 +291,7 @@ def decode_metadata(body: bytes) -> ObjectMetadata:
             resource_version=int(metadata.resource_version),
             generation=metadata.generation,
             created=unix_seconds(metadata.creation_timestamp),
+            held=FINALIZER in metadata.finalizers,
         )
     except _FAILURES as error:
         raise DecodeError(f"the answer to a write has no metadata that we understand: {error}") from error

@@ -32,7 +32,6 @@ def pod_view(pod: Pod) -> PodView:
     job_uid, job_name, task_index, attempt = _identity(metadata)
     failures = _failures(status)
     first = failures[0][1] if failures else None
-    held = metadata.finalizers is not None and FINALIZER in metadata.finalizers
     waiting = None if status.phase in _TERMINAL else _waiting(status)
     return PodView(
         uid=metadata.uid,
@@ -44,7 +43,7 @@ def pod_view(pod: Pod) -> PodView:
         task_index=task_index,
         attempt=attempt,
         created=unix_seconds(metadata.creation_timestamp),
-        held=held,
+        held=metadata.finalizers is not None and FINALIZER in metadata.finalizers,
         phase=status.phase,
         node=intern(pod.spec.node_name),
         started=None if status.start_time is None else unix_seconds(status.start_time),
@@ -55,7 +54,7 @@ def pod_view(pod: Pod) -> PodView:
         termination_grace=float(pod.spec.termination_grace_period_seconds),
         exit_code=_exit_code(status, first),
         reason=intern(status.reason or (first.reason if first else "")),
-        message=(_report(status) if held else "") or _message(status, first, held=held),
+        message=_report(status) or _message(status, first),
         waiting_reason=intern(waiting[0]) if waiting else "",
         waiting_message=waiting[1][:MESSAGE_LIMIT] if waiting else "",
         disruption=_disruption(status.conditions),
@@ -108,12 +107,9 @@ def _failed_container(name: str, terminated: Terminated) -> FailedContainer:
     return FailedContainer(intern(name), terminated.exit_code, signal, intern(terminated.reason))
 
 
-def _message(status: PodStatus, failed: Terminated | None, *, held: bool) -> str:
+def _message(status: PodStatus, failed: Terminated | None) -> str:
     if failed is not None or status.phase is not PodPhase.SUCCEEDED:
-        message = (failed.message if failed is not None else "") or status.message
-        return message[: REPORT_LIMIT if held else MESSAGE_LIMIT]
-    if not held:
-        return ""  # its end is on record; thousands of such pods may stay for long
+        return ((failed.message if failed is not None else "") or status.message)[:REPORT_LIMIT]
     told = (terminated.message for _, terminated in _terminated(status.container_statuses))
     return next((message[:REPORT_LIMIT] for message in told if message), "")
 

@@ -95,7 +95,7 @@ class Answers:
                 task_index=command.task_index,
                 attempt=command.attempt,
                 created=now,
-                held=True,
+                held=metadata.held,
             )
         )
 

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from podwright.core.accounting import Accounting
 from podwright.core.shard import shard_of
 from podwright.core.view import JobView, PodView
 from podwright.kube.decode import Undecodable
@@ -44,6 +45,7 @@ class Engine:
         tenures: Tenures,
         clock: Callable[[], float],
         metrics: Metrics,
+        accounting: Accounting = Accounting.EXACT,
     ) -> None:
         self._keys = keys
         self._tenures = tenures
@@ -68,6 +70,7 @@ class Engine:
             timers=self._timers,
             clock=clock,
             mark=self.mark,
+            accounting=accounting,
         )
         self._doubts = Doubts(
             reads=reads, keys=keys, store=self.store, backoff=self._backoff, clock=clock, mark=self.mark

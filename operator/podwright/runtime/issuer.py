@@ -8,6 +8,7 @@ import functools
 from collections.abc import Callable
 from typing import Final
 
+from podwright.core.accounting import Accounting
 from podwright.core.commands import (
     ClaimKey,
     Command,
@@ -52,6 +53,7 @@ class Issuer:
         timers: Timers,
         clock: Callable[[], float],
         mark: Callable[[str], None],
+        accounting: Accounting,
     ) -> None:
         self._writer = writer
         self._keys = keys
@@ -63,6 +65,7 @@ class Issuer:
         self._timers = timers
         self._clock = clock
         self._mark = mark
+        self._accounting = accounting
 
     def issue(self, command: Command, *, job: JobView | None, notes: Notes, tenure: Tenure, now: float) -> None:
         """Carry out a command that was just decided on this picture of the job, unless it must not be yet."""
@@ -100,7 +103,13 @@ class Issuer:
         if isinstance(command, WriteStatus) and job is not None and job.array is not None:
             note_intents(command.status, job=job, notes=notes, epoch=tenure.epoch)
         write = Write(
-            request=request_for(command, job=job, tenure=tenure, lease_namespace=self._keys.namespace),
+            request=request_for(
+                command,
+                job=job,
+                tenure=tenure,
+                lease_namespace=self._keys.namespace,
+                accounting=self._accounting,
+            ),
             rank=_rank(command),
             priority=0 if job is None else job.priority,
             refuse=functools.partial(self._refuse, command, job, tenure),

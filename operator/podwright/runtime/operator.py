@@ -62,6 +62,7 @@ class Operator:
             tenures=self._leadership,
             clock=time.time,
             metrics=self.metrics,
+            accounting=settings.accounting,
         )
         self._jobs = Reflector(
             client=self._client,

@@ -1,5 +1,6 @@
 """From a command to the request that carries it out: adds what only the runtime knows, the tenure, to what `kube` encodes."""
 
+from podwright.core.accounting import Accounting
 from podwright.core.commands import (
     ClaimKey,
     Command,
@@ -18,7 +19,9 @@ from podwright.kube.encode import ApiRequest
 from podwright.runtime.tenure import Tenure
 
 
-def request_for(command: Command, *, job: JobView | None, tenure: Tenure, lease_namespace: str) -> ApiRequest:
+def request_for(
+    command: Command, *, job: JobView | None, tenure: Tenure, lease_namespace: str, accounting: Accounting
+) -> ApiRequest:
     """Encode a command that writes. `lease_namespace` is where the Leases of idempotency keys are.
 
     Raises:
@@ -26,7 +29,7 @@ def request_for(command: Command, *, job: JobView | None, tenure: Tenure, lease_
     """
     match command:
         case CreatePod() if job is not None:
-            body = build_pod(job=job, create=command, shard=tenure.shard, epoch=tenure.epoch)
+            body = build_pod(job=job, create=command, shard=tenure.shard, epoch=tenure.epoch, accounting=accounting)
             return encode.create_pod(command, body=body)
         case WriteStatus():
             return encode.write_status(command)

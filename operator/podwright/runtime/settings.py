@@ -2,6 +2,8 @@
 
 import msgspec
 
+from podwright.core.accounting import Accounting
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All durations in seconds."""
@@ -17,6 +19,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     retry_interval: float = 1.0
     request_deadline: float = 10.0
     highest_concurrency: int = 64
+    accounting: Accounting = Accounting.EXACT
     fence: bool = True
     """Refuse to lead unless the admission policy that fences out former leaders is in force."""
     http_port: int = 8080

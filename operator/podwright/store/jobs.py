@@ -135,9 +135,9 @@ class JobStore:
         pods[pod.uid] = pod
         if pod.started is not None and (known is None or known.started is None):
             self._dependents.pod_started(pod.job_uid)
-        if not pod.held and self._wants_pods(pod.job_uid):
+        if not pod.unsettled and self._wants_pods(pod.job_uid):
             pods[pod.uid] = kept_pod(pod)
-        elif not pod.held and self._settle(pod):
+        elif not pod.unsettled and self._settle(pod):
             del pods[pod.uid]
             self._keep(pod.job_uid, pods)
         self._on_change(pod.job_uid)
@@ -209,14 +209,15 @@ class JobStore:
         wanted = not over or keeps_pods(job)
 
         def is_needed(pod: PodView) -> bool:
-            if pod.held and not pod.gone:
+            if pod.unsettled:
                 return True
             if over:
                 return wanted and not pod.gone
             # A single job's pods stay until its end; those of an array would become too many.
             return not ((pod.gone or job.array is not None) and end_is_recorded(job=job, pod=pod))
 
-        self._keep(job.uid, {pod.uid: pod for pod in self.pods(job.uid) if is_needed(pod)})
+        needed = (pod for pod in self.pods(job.uid) if is_needed(pod))
+        self._keep(job.uid, {pod.uid: kept_pod(pod) if over and not pod.unsettled else pod for pod in needed})
 
     def _wants_pods(self, job_uid: str) -> bool:
         job = self._jobs.get(job_uid)

@@ -30,7 +30,7 @@ def decide_array(look: Look) -> Decision:
     if job.deleting:
         return Decision(commands=release_all(free))
     if job.status.is_over:
-        if look.changing and not any(pod.held and not pod.gone for pod in free):
+        if look.changing and not any(pod.unsettled for pod in free):
             return Decision()  # the answers ask for another look
         return after_the_end(job=job, pods=free, now=look.now, keep_until=look.keep_until)
     if job.problem and not look.pods and not look.creating:
@@ -99,7 +99,7 @@ def _decided(look: Look, ends: Sequence[UnitEnd]) -> End | None:
 
 def _settle(look: Look, pod: PodView) -> tuple[Command, ...]:
     """Let go of a pod whose end is on record. One that still runs was never permitted by it: end it."""
-    if not pod.held or pod.gone or pod.name in look.changing:
+    if not pod.unsettled or pod.name in look.changing:
         return ()
     if pod.finished:
         return (pod_end.release(pod),)

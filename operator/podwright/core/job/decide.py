@@ -143,18 +143,18 @@ def _on_current(
 
 def _settle(*, job: JobView, pod: PodView) -> tuple[Command, ...]:
     """Let go of a pod of a former attempt. One that its attempt's record does not name was never permitted: end it."""
-    if not pod.held or pod.gone:
+    if not pod.unsettled:
         return ()
     if pod.finished or recorded_end(status=job.status, pod=pod):
-        return (pod_end.release(pod),)
+        return (pod_end.release(pod),) if pod.held else ()
     return pod_end.end(pod)
 
 
 def after_the_end(*, job: JobView, pods: Sequence[PodView], now: float, keep_until: float) -> Decision:
     """Decide on a job that is over, single or array: let go of its pods, and delete it when its time has come."""
-    held = [pod for pod in pods if pod.held and not pod.gone]
-    if held:
-        return Decision(commands=tuple(_let_go(job=job, pod=pod) for pod in held))
+    settle = tuple(command for pod in pods if pod.unsettled for command in _let_go(job=job, pod=pod))
+    if settle:
+        return Decision(commands=settle)
     expires = expires_at(job)
     if expires is not None:
         expires = max(expires, keep_until)
@@ -171,11 +171,11 @@ def after_the_end(*, job: JobView, pods: Sequence[PodView], now: float, keep_unt
     return Decision(requeue_at=_earliest(expires, due))
 
 
-def _let_go(*, job: JobView, pod: PodView) -> Command:
+def _let_go(*, job: JobView, pod: PodView) -> tuple[Command, ...]:
     if pod.finished or pod.deletion_requested is not None or recorded_end(status=job.status, pod=pod):
-        return pod_end.release(pod)
+        return (pod_end.release(pod),) if pod.held else ()
     # No attempt of a finished job may run: such a pod was never permitted by the record.
-    return pod_end.delete(pod)
+    return (pod_end.delete(pod),)
 
 
 def _earliest(*times: float | None) -> float | None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from podwright.core import names
+from podwright.core.accounting import Accounting
 from podwright.core.commands import CreatePod
 from podwright.core.job.avoidance import avoiding
 from podwright.core.job.escalation import escalated
@@ -24,7 +25,9 @@ from podwright.core.view import JobView
 _CONTAINER_LISTS: Final = ("initContainers", "containers")
 
 
-def build_pod(*, job: JobView, create: CreatePod, shard: int, epoch: int) -> bytes:
+def build_pod(
+    *, job: JobView, create: CreatePod, shard: int, epoch: int, accounting: Accounting = Accounting.EXACT
+) -> bytes:
     """Give the JSON body of the pod.
 
     Args:
@@ -32,6 +35,7 @@ def build_pod(*, job: JobView, create: CreatePod, shard: int, epoch: int) -> byt
         create: which attempt of which task, and the pod's name.
         shard: the job's shard; the admission policy compares the epoch with that shard's Lease.
         epoch: the epoch under which the caller holds the shard.
+        accounting: whether a finalizer keeps the pod until its end is on record.
 
     Raises:
         msgspec.DecodeError: the template is not the JSON object that the CRD's schema promises.
@@ -46,7 +50,7 @@ def build_pod(*, job: JobView, create: CreatePod, shard: int, epoch: int) -> byt
             "namespace": create.namespace,
             "labels": {**(metadata.get("labels") or {}), **_labels(job=job, create=create, shard=shard)},
             "annotations": {**(metadata.get("annotations") or {}), names.ANNOTATION_EPOCH: str(epoch)},
-            "finalizers": [names.FINALIZER],
+            "finalizers": [names.FINALIZER] if accounting is Accounting.EXACT else [],
             "ownerReferences": [_owner(job)],
         },
         "spec": _spec(job=job, create=create, template=template.get("spec") or {}),
