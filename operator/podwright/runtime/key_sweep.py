@@ -54,9 +54,8 @@ class KeySweep:
         self._clock = clock
         self._token = ""
         self._order = itertools.count()
-        self._unsettled: list[
-            tuple[float, int, float, JobView]
-        ] = []  # when (monotonic), order, delay before, the job that is gone
+        # When it is looked at next (monotonic), order, delay before, the job that is gone.
+        self._unsettled: list[tuple[float, int, float, JobView]] = []
 
     async def run(self) -> None:
         """Work until cancelled, whenever any shard is held."""
