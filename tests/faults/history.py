@@ -7,6 +7,7 @@ API server, so they hold whatever anybody did.
 import asyncio
 import itertools
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -103,22 +104,23 @@ class VersionLog:
     def __init__(self) -> None:
         self.jobs: list[Version] = []
         self.pods: list[Version] = []
-        self._present: dict[str, dict[str, Version]] = {names.JOB_PLURAL: {}, "pods": {}}
+        # By kind and namespace, since hundreds of stories in namespaces of their own may ask at every event.
+        self._present: defaultdict[tuple[str, str], dict[str, Version]] = defaultdict(dict)
         self._changed = asyncio.Event()
 
     def present_jobs(self, namespace: str) -> list[Version]:
         """Give the jobs of a namespace that exist now."""
-        return [version for version in self._present[names.JOB_PLURAL].values() if version.namespace == namespace]
+        return list(self._present[names.JOB_PLURAL, namespace].values())
 
     def present_pods(self, namespace: str) -> list[Version]:
         """Give the pods of jobs of a namespace that exist now."""
-        return [version for version in self._present["pods"].values() if version.namespace == namespace]
+        return list(self._present["pods", namespace].values())
 
     def knows(self, uid: str, revision: int, *, deleted: bool) -> bool:
         """Tell whether a version of an object that is at least so new, or its deletion, was recorded."""
         return any(
             version.uid == uid and version.revision >= revision and (version.deleted or not deleted)
-            for version in (*reversed(self.jobs), *reversed(self.pods))
+            for version in itertools.chain(reversed(self.jobs), reversed(self.pods))
         )
 
     async def until(self, condition: Callable[[], bool], *, seconds: float, what: str) -> None:
@@ -137,8 +139,8 @@ class VersionLog:
 
     def summary(self) -> str:
         """Tell the present state in a few lines."""
-        lines = [f"  {v.namespace}/{v.name}: {v.status}" for v in self._present[names.JOB_PLURAL].values()]
-        for v in self._present["pods"].values():
+        lines = [f"  {v.namespace}/{v.name}: {v.status}" for v in self._all(names.JOB_PLURAL)]
+        for v in self._all("pods"):
             ends = {key: v.metadata[key] for key in ("finalizers", "deletionTimestamp") if key in v.metadata}
             lines.append(f"  pod {v.namespace}/{v.name}: {v.status.get('phase')} {ends}")
         return "\n".join(lines) or "  nothing is stored"
@@ -148,10 +150,13 @@ class VersionLog:
         version = Version(deleted=deleted, document=document, at=time.time())
         (self.jobs if plural == names.JOB_PLURAL else self.pods).append(version)
         if deleted:
-            self._present[plural].pop(version.uid, None)
+            self._present[plural, version.namespace].pop(version.uid, None)
         else:
-            self._present[plural][version.uid] = version
+            self._present[plural, version.namespace][version.uid] = version
         self._changed.set()
+
+    def _all(self, plural: str) -> list[Version]:
+        return [version for (kind, _), known in self._present.items() if kind == plural for version in known.values()]
 
     @asynccontextmanager
     async def recording(self, rest: Rest) -> AsyncIterator["VersionLog"]:
@@ -196,11 +201,11 @@ class VersionLog:
         if answer.code != 200:
             raise OSError(f"cannot list {plural}: {answer}")
         found = {item["metadata"]["uid"]: item for item in answer.body["items"]}
-        for uid, known in list(self._present[plural].items()):
-            if uid not in found:
+        for known in self._all(plural):
+            if known.uid not in found:
                 self.add(plural, known.document, deleted=True)
-            elif found[uid]["metadata"]["resourceVersion"] == known.metadata["resourceVersion"]:
-                del found[uid]
+            elif found[known.uid]["metadata"]["resourceVersion"] == known.metadata["resourceVersion"]:
+                del found[known.uid]
         for item in found.values():
             self.add(plural, item, deleted=False)
         return str(answer.body["metadata"]["resourceVersion"])

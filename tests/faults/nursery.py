@@ -15,6 +15,10 @@ from typing import Final
 import msgspec
 
 _PR_SET_PDEATHSIG: Final = 1
+_RECORD_EVERY: Final = 0.05
+"""Seconds, a twentieth of the real pause between two records of an array: what is written is the same, and nearly every run of
+an array that is killed once more would else stand still for it.
+"""
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +53,10 @@ def main() -> None:
 
     import podwright.adapters.entry
     import podwright.adapters.service  # noqa: F401
+    from podwright.core.array import closing, telling
 
+    for module in (closing, telling):
+        vars(module)["RECORD_EVERY"] = _RECORD_EVERY
     selector = selectors.DefaultSelector()
     wake, woken = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.signal(signal.SIGCHLD, lambda *_: None)

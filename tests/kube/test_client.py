@@ -59,7 +59,15 @@ async def test_a_request_arrives_as_it_was_made() -> None:
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [(None, None), ("7", 7.0), ("0", 0.0), ("soon", None), ("Sat, 21 Nov 2026 05:00:00 GMT", None)],
+    [
+        (None, None),
+        ("7", 7.0),
+        ("0", 0.0),
+        ("86400", 60.0),
+        ("9" * 400, 60.0),
+        ("soon", None),
+        ("Sat, 21 Nov 2026 05:00:00 GMT", None),
+    ],
 )
 @pytest.mark.parametrize("status", [200, 302, 404, 409, 429, 500, 503])
 async def test_every_status_is_an_answer(status: int, header: str | None, seconds: float | None) -> None:

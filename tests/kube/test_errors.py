@@ -1,6 +1,6 @@
 import pytest
 
-from podwright.kube.errors import Cause, StatusError, parse_status
+from podwright.kube.errors import LONGEST_RETRY_AFTER, Cause, StatusError, parse_status
 from tests.kube.objects import dumps, nested, status_json
 
 
@@ -15,6 +15,11 @@ def test_status() -> None:
     assert error.causes == (Cause(field="spec.x", reason="FieldValueInvalid", message="must be y"),)
     assert error.retry_after == 7
     assert str(error) == "422 Invalid: p is invalid"
+
+
+def test_nobody_is_kept_waiting_for_a_day() -> None:
+    body = dumps(status_json(429, details={"retryAfterSeconds": 86_400}))
+    assert parse_status(429, body).retry_after == LONGEST_RETRY_AFTER
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,12 @@ def test_a_page_is_read_without_what_is_damaged_in_it() -> None:
     [
         lambda document: document["metadata"].pop("annotations"),
         lambda document: document["spec"].pop("holderIdentity"),
-        lambda document: document["metadata"]["annotations"].update({"podwright.dev/dedup-window-seconds": "soon"}),
+        *(
+            lambda document, text=text: document["metadata"]["annotations"].update(
+                {"podwright.dev/dedup-window-seconds": text}
+            )
+            for text in ("soon", "inf", "nan", "-1", "1e300")
+        ),
         lambda document: document.pop("spec"),
     ],
 )

@@ -36,7 +36,7 @@ def scenario(story: Any) -> Any:
 async def test_makes_the_lease_takes_it_and_renews_it(server: LeaseServer) -> None:
     a = Candidate(server, "a")
     epoch = await a.lead()
-    assert epoch >= START // 4
+    assert epoch >= START - 1_300_000_000
     assert server.spec["holderIdentity"] == "a"
     assert server.spec["leaseTransitions"] == epoch
     assert server.spec["leaseDurationSeconds"] == 10
@@ -54,7 +54,7 @@ async def test_makes_the_lease_takes_it_and_renews_it(server: LeaseServer) -> No
 @scenario
 async def test_an_empty_lease_that_somebody_else_made_is_free(server: LeaseServer) -> None:
     server.create(holderIdentity=None, leaseTransitions=None, renewTime=None, leaseDurationSeconds=None)
-    assert await Candidate(server, "a").lead() >= START // 4
+    assert await Candidate(server, "a").lead() >= START - 1_300_000_000
     assert now() < 1001.0
 
 
@@ -246,7 +246,7 @@ async def test_a_paused_process_knows_that_it_lost(server: LeaseServer) -> None:
 async def test_a_deleted_lease_ends_the_claim_and_reuses_no_epoch(server: LeaseServer) -> None:
     a = Candidate(server, "a")
     first = await a.lead()
-    await asyncio.sleep(60.0)
+    await asyncio.sleep(1.0)
     server.delete()
     begun = now()
     assert "deleted" in await a.ended()

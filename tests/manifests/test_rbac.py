@@ -16,8 +16,6 @@ OPERATOR = {
     *(("", "pods", (), verb) for verb in ("get", "list", "watch", "create", "patch", "delete")),
 }
 OPERATOR_IN_ITS_NAMESPACE = {
-    ("coordination.k8s.io", "leases", ("podwright-shard-0",), "get"),
-    ("coordination.k8s.io", "leases", ("podwright-shard-0",), "update"),
     # The Leases of idempotency keys are named by hashes.
     *(("coordination.k8s.io", "leases", (), verb) for verb in ("get", "list", "create", "update", "delete")),
 }

@@ -268,8 +268,22 @@ async def test_a_creation_of_unknown_outcome_is_repeated_under_its_name(world: W
         (True, ApiResponse(504, b"")),
         (False, ApiResponse(429, b"", retry_after=0.05)),
         (False, ApiResponse(503, b"garbage")),
+        (True, ApiResponse(200, b'{"metadata": {"na')),
+        (False, ApiResponse(200, b"<html>Welcome to the network!</html>")),
+        (False, RuntimeError("an error of ours")),
     ],
-    ids=["unsent", "executed, no answer", "lost, no answer", "500", "executed, 504", "429", "503"],
+    ids=[
+        "unsent",
+        "executed, no answer",
+        "lost, no answer",
+        "500",
+        "executed, 504",
+        "429",
+        "503",
+        "executed, cut",
+        "not executed, 200",
+        "broken",
+    ],
 )
 async def test_every_write_may_fail(world: World, carried_out: bool, failure: Any) -> None:
     """F1 and F13 in small: every other write to each path fails, before or after it was carried out."""

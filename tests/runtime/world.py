@@ -68,6 +68,8 @@ class World:
         api.create(NAMESPACE, "", {"metadata": {"name": SYSTEM_NAMESPACE}}, user="system:admin")
         self.tenures = GrantedTenures()
         self.metrics = Metrics()
+        self.clock_error = 0.0
+        """Seconds by which the operator's clock is fast."""
         self.fault: Fault | None = None
         self.writes: list[ApiRequest] = []
         self._client = client
@@ -77,7 +79,7 @@ class World:
             writer=Writer(send=self._write, limit=AdaptiveLimit()),
             reads=Reads(send=client.send),
             tenures=self.tenures,
-            clock=time.time,
+            clock=lambda: time.time() + self.clock_error,
             metrics=self.metrics,
             accounting=accounting,
         )

@@ -21,7 +21,7 @@ from yarl import URL
 
 from podwright.kube.credentials import Credentials, CredentialsError, load_certificates, ssl_context
 from podwright.kube.encode import JSON, ApiRequest
-from podwright.kube.errors import parse_status
+from podwright.kube.errors import LONGEST_RETRY_AFTER, parse_status
 from podwright.kube.lines import LineSplitter, LineTooLongError
 
 _NO_CEILING: Final = 1e9  # aiohttp rounds long timeouts up to whole seconds; a lease cannot have that
@@ -285,6 +285,6 @@ def _words(error: Exception) -> str:
 
 
 def _retry_after(response: aiohttp.ClientResponse) -> float | None:
-    """Read `Retry-After` in seconds; the API server never uses its other form, a date."""
+    """Read `Retry-After` in seconds, within bounds; the API server never uses its other form, a date."""
     text = response.headers.get("Retry-After")
-    return float(text) if text is not None and text.isascii() and text.isdigit() else None
+    return min(float(text), LONGEST_RETRY_AFTER) if text is not None and text.isascii() and text.isdigit() else None

@@ -11,6 +11,10 @@ _FENCE_WORDS: Final = ("podwright fence:", "podwright-fence")
 _TEXT_LIMIT: Final = 1024
 
 
+LONGEST_RETRY_AFTER: Final = 60.0
+"""Seconds. The API server asks for a few; a proxy on the way that asks for a day is asked again after a minute."""
+
+
 class Cause(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One entry of `details.causes`: which field is wrong, and how."""
 
@@ -90,7 +94,9 @@ def parse_status(code: int, body: bytes, *, retry_after: float | None = None) ->
         reason=status.reason,
         message=status.message or "no message",
         causes=tuple(Cause(field=c.field, reason=c.reason, message=c.message) for c in details.causes or ()),
-        retry_after=details.retry_after_seconds or retry_after,
+        retry_after=min(details.retry_after_seconds, LONGEST_RETRY_AFTER)
+        if details.retry_after_seconds
+        else retry_after,
     )
 
 

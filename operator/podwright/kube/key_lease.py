@@ -81,6 +81,7 @@ class _Expired(msgspec.Struct, gc=False):
 _LEASE: Final = msgspec.json.Decoder(_Lease)
 _EXPIRED: Final = msgspec.json.Decoder(_Expired)
 _LIST: Final = msgspec.json.Decoder(_List)
+_LONGEST_WINDOW: Final = 4 * 99_999 * 3600.0  # seconds; the longest duration that can be written
 _FAILURES: Final = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
 
 
@@ -100,7 +101,7 @@ def decode_key_lease(body: bytes) -> KeyLease:
             holder_uid=lease.spec.holder_identity,
             job_namespace=annotations[ANNOTATION_JOB_NAMESPACE],
             job_name=annotations[ANNOTATION_JOB],
-            window=float(annotations[ANNOTATION_WINDOW]),
+            window=_window(annotations[ANNOTATION_WINDOW]),
             claimed=unix_seconds(lease.spec.acquire_time),
             ended=None if lease.spec.renew_time is None else unix_seconds(lease.spec.renew_time),
         )
@@ -108,6 +109,13 @@ def decode_key_lease(body: bytes) -> KeyLease:
         raise DecodeError(f"the Lease of a key lacks the annotation {error}") from error
     except _FAILURES as error:
         raise DecodeError(f"an answer is no Lease of a key: {error}") from error
+
+
+def _window(text: str) -> float:
+    seconds = float(text)
+    if not 0.0 <= seconds <= _LONGEST_WINDOW:  # which not a number isn't either
+        raise ValueError(f"a window of {text} seconds")
+    return seconds
 
 
 def decode_key_leases(body: bytes) -> KeyLeases:

@@ -9,7 +9,7 @@ from podwright.kube.errors import DecodeError
 from podwright.kube.times import unix_seconds
 
 _TYPE: Final = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
-_SECONDS_PER_EPOCH: Final = 4
+_FIRST_EPOCH_AT: Final = 1_300_000_000  # Unix seconds
 _LARGEST_EPOCH: Final = 2**31 - 1  # the API's type
 
 
@@ -30,13 +30,13 @@ class LeaseRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def least_epoch(self) -> int:
-        """Give the epoch below which no acquisition may start: a quarter of the seconds from 1970 to the Lease's creation.
+        """Give the epoch below which no acquisition may start: the seconds from March 2011 to the Lease's creation.
 
         A Lease that was deleted and made anew would count from 0 again and so reuse epochs. Since acquisitions are rarer
-        than one in four seconds, counting from the creation (by the API server's clock) stays above all earlier ones. The
-        number fits the API's type until 2242.
+        than one a second, counting from the creation (by the API server's clock) stays above all earlier ones. The number
+        fits the API's type until 2079.
         """
-        return int(self.created // _SECONDS_PER_EPOCH)
+        return int(self.created) - _FIRST_EPOCH_AT
 
     def same_holding(self, other: "LeaseRecord | None") -> bool:
         """Tell whether the holder has not moved between two readings, whatever others changed in labels or annotations."""

@@ -14,15 +14,13 @@ from podwright.core.job.refusal import ask_again_at, classify
 from podwright.core.view import JobView, PodView, Refusal, RefusalKind
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.decode import decode_metadata, decode_pod
-from podwright.kube.errors import StatusError, parse_status
+from podwright.kube.errors import DecodeError, StatusError, parse_status
 from podwright.runtime.backoff import Backoff
 from podwright.runtime.metrics import Metrics
 from podwright.runtime.writer import Refused, Result
 from podwright.store.jobs import JobStore
-from podwright.store.notes import Notes
+from podwright.store.notes import REQUEST_LIFE, Notes
 
-_REQUEST_LIFE: Final = 75.0
-"""Seconds after which a request of unknown outcome cannot take effect: the API server ends requests after 60."""
 _REFUSED_PAUSE: Final = 5.0
 _FENCED_PAUSE: Final = 0.5
 
@@ -46,8 +44,14 @@ class Answers:
         if isinstance(result, Refused):
             return
         if isinstance(result, ApiResponse) and result.status < 300:
-            self.backoff.succeeded(command.job_uid)
-            self._success(command, body=result.body, notes=notes, now=now)
+            try:
+                self._success(command, body=result.body, notes=notes, now=now)
+            except DecodeError as error:
+                _log.warning("cannot understand the answer to a %s: %s", type(command).__name__, error)
+                self._unknown(command, notes=notes, now=now)
+                self.backoff.failed(command.job_uid, now=now)
+            else:
+                self.backoff.succeeded(command.job_uid)
         elif isinstance(command, CreatePod) and isinstance(result, ApiResponse) and _admission_failed(result):
             self._not_created(command, error=parse_status(result.status, result.body), notes=notes, now=now)
         elif isinstance(result, Ambiguous) or (isinstance(result, ApiResponse) and result.status >= 500):
@@ -128,7 +132,7 @@ class Answers:
         match command:
             case CreatePod():
                 # It may be repeated under its name, but before the job can end otherwise its pod must be looked for.
-                notes.unanswered[command.pod_name] = now + _REQUEST_LIFE
+                notes.unanswered[command.pod_name] = now + REQUEST_LIFE
                 notes.doubtful_pods.add(command.pod_name)
             case WriteStatus() | DeleteJob():
                 notes.doubtful = True

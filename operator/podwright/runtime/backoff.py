@@ -21,6 +21,10 @@ class Backoff:
         self._failures[key] = (count, until)
         return until
 
+    def forget(self) -> None:
+        """Forget all failures: the clock that they were noted by was set back."""
+        self._failures.clear()
+
     def succeeded(self, key: str) -> None:
         """Forget the failures of a key."""
         self._failures.pop(key, None)

@@ -7,6 +7,7 @@ from the state.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -31,6 +32,10 @@ from podwright.store.notes import Notebook
 from podwright.store.timers import Timers
 
 _LOOKS_PER_TURN: Final = 100  # then other tasks of the loop (lease renewal, watches) get their turn
+_LONGEST_WAIT: Final = 10.0  # seconds; so late, at most, is it noticed that the clock was set
+_SET_BACK: Final = 1.0  # seconds; less is what clocks are slewed by, and delays nothing that matters
+
+_log = logging.getLogger(__name__)
 
 
 class Engine:
@@ -56,6 +61,7 @@ class Engine:
         self._notebook = Notebook()
         self._cleanup = Cleanup()
         self._wake = asyncio.Event()
+        self._latest = clock()
         self.store = JobStore(on_change=self.mark)
         answers = Answers(store=self.store, metrics=metrics)
         self._backoff = answers.backoff
@@ -83,6 +89,7 @@ class Engine:
             notebook=self._notebook,
             timers=self._timers,
             clock=clock,
+            mark=self.mark,
             metrics=metrics,
         )
 
@@ -93,7 +100,7 @@ class Engine:
 
     def mark_all(self) -> None:
         """Ask for a look at every job: after a shard was gained."""
-        for uid in self.store.uids():
+        for uid in self.store.uids() | self._problems.uids():
             self.mark(uid)
 
     def report(self, item: Undecodable) -> None:
@@ -103,6 +110,7 @@ class Engine:
     async def run(self) -> None:
         """Look at dirty jobs until cancelled."""
         while True:
+            self._watch_the_clock()
             for uid in (*self._timers.pop_due(self._clock()), *self._cleanup.admitted()):
                 self._dirty.add(uid)
             for _ in range(min(_LOOKS_PER_TURN, len(self._dirty))):
@@ -115,12 +123,24 @@ class Engine:
     async def _wait(self) -> None:
         self._wake.clear()
         due = self._timers.next_at()
-        timeout = None if due is None else max(0.0, due - self._clock())
+        timeout = _LONGEST_WAIT if due is None else min(_LONGEST_WAIT, max(0.0, due - self._clock()))
         try:
             async with asyncio.timeout(timeout):
                 await self._wake.wait()
         except TimeoutError:
             pass  # a timer is due
+
+    def _watch_the_clock(self) -> None:
+        """Let nobody wait for a time that was noted by a clock which has been set back since."""
+        now = self._clock()
+        if now < self._latest - _SET_BACK:
+            _log.warning("the clock was set back by %.0f s", self._latest - now)
+            self._latest = now
+            self._backoff.forget()
+            self._keys.forget()
+            self._notebook.set_back(now)
+            self.mark_all()
+        self._latest = max(self._latest, now)
 
     def _look_safely(self, uid: str) -> None:
         try:
@@ -132,6 +152,8 @@ class Engine:
     def _look(self, uid: str) -> None:
         now = self._clock()
         job, pods = self.store.job(uid), self.store.pods(uid)
+        if self._problems.has_to_tell(uid):
+            return  # what cannot be understood is not decided on
         if job is None and not pods:
             self._forget(uid)
             return

@@ -92,8 +92,24 @@ class Issuer:
         else:
             self.submit(command, job=job, notes=notes, tenure=tenure)
 
-    def submit(self, command: Command, *, job: JobView | None, notes: Notes, tenure: Tenure) -> None:
-        """Hand a command that writes to the writer."""
+    def submit(
+        self,
+        command: Command,
+        *,
+        job: JobView | None,
+        notes: Notes,
+        tenure: Tenure,
+        then: Callable[[Result], None] | None = None,
+    ) -> None:
+        """Hand a command that writes to the writer. `then` is told what became of it.
+
+        Raises:
+            Exception: it cannot be put into a request; a template may hold what nobody foresaw.
+        """
+        # First of all, since what is noted as under way must get an answer.
+        request = request_for(
+            command, job=job, tenure=tenure, lease_namespace=self._keys.namespace, accounting=self._accounting
+        )
         notes.begin(command)
         if isinstance(command, CreatePod):
             notes.pod_asked = True
@@ -103,17 +119,11 @@ class Issuer:
         if isinstance(command, WriteStatus) and job is not None and job.array is not None:
             note_intents(command.status, job=job, notes=notes, epoch=tenure.epoch)
         write = Write(
-            request=request_for(
-                command,
-                job=job,
-                tenure=tenure,
-                lease_namespace=self._keys.namespace,
-                accounting=self._accounting,
-            ),
+            request=request,
             rank=_rank(command),
             priority=0 if job is None else job.priority,
             refuse=functools.partial(self._refuse, command, job, tenure),
-            done=functools.partial(self._done, command, job),
+            done=functools.partial(self._done, command, job, then),
         )
         self._writer.submit(write)
 
@@ -126,7 +136,9 @@ class Issuer:
             return Refused.OVERTAKEN
         return None
 
-    def _done(self, command: Command, job: JobView | None, result: Result) -> None:
+    def _done(
+        self, command: Command, job: JobView | None, then: Callable[[Result], None] | None, result: Result
+    ) -> None:
         notes = self._notebook.of(command.job_uid)
         notes.end(command)
         if is_cleanup(command):
@@ -136,6 +148,8 @@ class Issuer:
             self._keys.take_answer(command, result=result, notes=notes, now=self._clock())
             for uid in self._keys.end_turn(command.lease_name):
                 self._mark(uid)
+        if then is not None:
+            then(result)
         self._mark(command.job_uid)
 
     def _puts_off(self, notes: Notes, now: float) -> bool:

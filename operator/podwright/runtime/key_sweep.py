@@ -8,6 +8,7 @@ import asyncio
 import heapq
 import itertools
 import logging
+import time
 from collections.abc import Callable, Coroutine
 from typing import Final
 
@@ -53,7 +54,8 @@ class KeySweep:
         self._clock = clock
         self._token = ""
         self._order = itertools.count()
-        self._unsettled: list[tuple[float, int, float, JobView]] = []  # when, order, delay before, the job that is gone
+        # When it is looked at next (monotonic), order, delay before, the job that is gone.
+        self._unsettled: list[tuple[float, int, float, JobView]] = []
 
     async def run(self) -> None:
         """Work until cancelled, whenever any shard is held."""
@@ -62,14 +64,14 @@ class KeySweep:
             self._keys.has_departed.clear()
             while self._keys.departed:
                 self._again(self._keys.departed.popleft(), delay=0.0)
-            while self._unsettled and self._unsettled[0][0] <= self._clock():
+            while self._unsettled and self._unsettled[0][0] <= time.monotonic():
                 _, _, delay, job = heapq.heappop(self._unsettled)
                 await self._safely(self._settle(job, delay=delay))
-            if self._clock() >= next_page:
-                next_page = self._clock() + (await self._page() if self._leads_any() else _STANDBY)
+            if time.monotonic() >= next_page:
+                next_page = time.monotonic() + (await self._page() if self._leads_any() else _STANDBY)
             wake = min(next_page, self._unsettled[0][0]) if self._unsettled else next_page
             try:
-                async with asyncio.timeout(max(0.0, wake - self._clock())):
+                async with asyncio.timeout(max(0.0, wake - time.monotonic())):
                     await self._keys.has_departed.wait()
             except TimeoutError:
                 pass  # the next page is due
@@ -115,7 +117,7 @@ class KeySweep:
             await self._record_end(lease, ended=until - lease.window)
 
     def _again(self, job: JobView, *, delay: float) -> None:
-        heapq.heappush(self._unsettled, (self._clock() + delay, next(self._order), delay, job))
+        heapq.heappush(self._unsettled, (time.monotonic() + delay, next(self._order), delay, job))
 
     async def _settle(self, job: JobView, *, delay: float) -> None:
         """Record the end of a job that is gone; unlike the walk, this may still know when it was.
@@ -154,8 +156,9 @@ class KeySweep:
     async def _safely(self, work: Coroutine[None, None, None]) -> None:
         try:
             await work
-        except _FAILURES as error:
-            _log.warning("cannot tidy the Lease of an idempotency key: %s", error)
+        except Exception as error:
+            # One Lease that makes no sense must stop neither the walk nor, as a part that died, the operator.
+            _log.warning("cannot tidy the Lease of an idempotency key: %r", error)
 
     def _leads(self, namespace: str) -> bool:
         return self._tenures.tenure(shard_of(namespace=namespace, shards=self._tenures.shards)) is not None

@@ -17,9 +17,9 @@ from podwright.core.job.idempotency import ASK_AGAIN, remembered_until, with_end
 from podwright.core.names import key_lease_name
 from podwright.core.view import JobView, KeyClaim
 from podwright.kube import encode, key_lease
-from podwright.kube.client import ApiResponse, ApiUnreachable
+from podwright.kube.client import ApiResponse
 from podwright.kube.decode import decode_job
-from podwright.kube.errors import DecodeError, StatusError, parse_status
+from podwright.kube.errors import DecodeError, parse_status
 from podwright.kube.key_lease import KeyLease, decode_key_lease
 from podwright.runtime.writer import Result, Send
 from podwright.store.jobs import JobStore
@@ -120,9 +120,10 @@ class Keys:
             except DecodeError as problem:
                 where = f"{self.namespace}/{lease}"
                 self._note(lease, KeyClaim(problem=f"the Lease {where} of the key is damaged: {problem}", at=now()))
-            except (ApiUnreachable, StatusError) as problem:
+            except Exception as problem:
+                # An error of ours as well: whatever went wrong, all jobs with the key wait for an answer, and would for ever.
                 error = problem
-                _log.warning("cannot read who holds the key of job %s/%s: %s", job.namespace, job.name, problem)
+                _log.warning("cannot read who holds the key of job %s/%s: %r", job.namespace, job.name, problem)
             done(error)
 
         task = asyncio.create_task(run())
@@ -176,6 +177,10 @@ class Keys:
         if answer.status != 200:
             raise parse_status(answer.status, answer.body)
         return not key_lease.is_empty_list(answer.body)
+
+    def forget(self) -> None:
+        """Forget all answers: the clock by which they are old was set back."""
+        self._readings.clear()
 
     def _note(self, lease: str, claim: KeyClaim) -> None:
         self._readings[lease] = claim

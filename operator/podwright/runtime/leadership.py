@@ -89,16 +89,15 @@ class Leadership:
     async def _lead(self, shard: int) -> None:
         elector = self._electors[shard]
         running = asyncio.create_task(elector.run())
+        winning = asyncio.create_task(self._take_office(shard, elector))
         try:
-            winning = asyncio.create_task(self._take_office(shard, elector))
             await asyncio.wait({running, winning}, return_when=asyncio.FIRST_COMPLETED)
-            if running.done():
-                winning.cancel()
-            else:
+            if not running.done():
                 await winning
             await running
         finally:
             running.cancel()
+            winning.cancel()
         raise LeadershipLostError(f"shard {shard} was lost: {elector.problem or 'another operator leads'}")
 
     async def _take_office(self, shard: int, elector: LeaseElector) -> None:

@@ -1,9 +1,10 @@
 """Tells people, on the job's own status, of a job that cannot be understood or on which our own code failed.
 
-Called by the job feed (through the engine) and by the engine. To tell is all it does: the job stays as it is, and is looked
-at again when it changes or, after an error of ours, ever more rarely.
+Called by the job feed (through the engine) and by the engine at each look. To tell is all it does: the job stays as it is, and
+is looked at again when it changes or, after an error of ours, ever more rarely.
 """
 
+import functools
 import logging
 from collections.abc import Callable
 from typing import Final
@@ -13,13 +14,15 @@ from podwright.core.job.phase import IllegalTransitionError
 from podwright.core.job.status import with_problem
 from podwright.core.job.write import write_status
 from podwright.core.shard import shard_of
+from podwright.kube.client import ApiResponse
 from podwright.kube.decode import Undecodable
 from podwright.runtime.backoff import Backoff
 from podwright.runtime.issuer import Issuer
 from podwright.runtime.metrics import Metrics
-from podwright.runtime.tenure import Tenures
+from podwright.runtime.tenure import Tenure, Tenures
+from podwright.runtime.writer import Result
 from podwright.store.jobs import JobStore
-from podwright.store.notes import Notebook
+from podwright.store.notes import Notebook, Notes
 from podwright.store.timers import Timers
 
 _PAUSE: Final = 5.0
@@ -40,6 +43,7 @@ class Problems:
         notebook: Notebook,
         timers: Timers,
         clock: Callable[[], float],
+        mark: Callable[[str], None],
         metrics: Metrics,
     ) -> None:
         self._issuer = issuer
@@ -49,15 +53,46 @@ class Problems:
         self._notebook = notebook
         self._timers = timers
         self._clock = clock
+        self._mark = mark
         self._metrics = metrics
-        self._told: dict[str, str] = {}
+        self._unreadable: dict[str, Undecodable] = {}
+        self._told: dict[str, str] = {}  # by uid, the error that its status tells
+
+    def uids(self) -> set[str]:
+        """Give the uids of the jobs that cannot be understood."""
+        return set(self._unreadable)
 
     def undecodable(self, item: Undecodable) -> None:
-        """Tell that a job cannot be understood; once per problem, since telling changes the job."""
+        """Take note that a job cannot be understood; the next look at it tells so."""
+        self._unreadable[item.uid] = item
+        self._mark(item.uid)
+
+    def has_to_tell(self, uid: str) -> bool:
+        """Tell people of a job that cannot be understood, once per problem, since telling changes the job.
+
+        Gives whether that is still to be done: then there is nothing to be decided on.
+        """
+        item = self._unreadable.get(uid)
+        if item is None:
+            return False
+        job = self._store.job(uid)
+        if self._store.job_was_deleted(uid) or (job is not None and job.resource_version > item.resource_version):
+            self._forget(uid)
+            return False
+        if self._told.get(uid) == item.error:
+            return False
         tenure = self._tenures.tenure(shard_of(namespace=item.namespace, shards=self._tenures.shards))
-        if tenure is None or self._told.get(item.uid) == item.error:
-            return
-        self._told[item.uid] = item.error
+        if tenure is None:
+            return True  # whoever holds the shard tells; when it becomes ours, everything is marked
+        notes = self._notebook.of(uid)
+        blocked = self._backoff.until(uid)
+        if blocked > self._clock():
+            self._timers.set(uid, blocked)
+        elif not notes.outstanding:
+            self._tell(item, notes=notes, tenure=tenure)
+        return True
+
+    def _tell(self, item: Undecodable, *, notes: Notes, tenure: Tenure) -> None:
         note = NoteProblem(
             job_uid=item.uid,
             namespace=item.namespace,
@@ -65,7 +100,16 @@ class Problems:
             resource_version=item.resource_version,
             message=f"the operator cannot understand this job: {item.error}",
         )
-        self._issuer.submit(note, job=None, notes=self._notebook.of(item.uid), tenure=tenure)
+        self._issuer.submit(note, job=None, notes=notes, tenure=tenure, then=functools.partial(self._answered, item))
+
+    def _answered(self, item: Undecodable, result: Result) -> None:
+        """Be done with it if it was told, and also if the API server does not want it told: asking again would not help."""
+        if isinstance(result, ApiResponse) and result.status < 500 and result.status not in (409, 429):
+            self._told[item.uid] = item.error
+
+    def _forget(self, uid: str) -> None:
+        self._unreadable.pop(uid, None)
+        self._told.pop(uid, None)
 
     def failed(self, uid: str, error: Exception) -> None:
         """Tell that a look at a job failed by an error of ours, and have it tried again later."""
@@ -84,4 +128,8 @@ class Problems:
         tenure = self._tenures.tenure(shard_of(namespace=job.namespace, shards=self._tenures.shards))
         if tenure is not None and status != job.status and not notes.outstanding:
             write = write_status(job=job, status=status, deferrable=True)
-            self._issuer.submit(write, job=job, notes=notes, tenure=tenure)
+            try:
+                self._issuer.submit(write, job=job, notes=notes, tenure=tenure)
+            except Exception:
+                # Its status holds what cannot be written again. There is nobody left to tell, and the others must go on.
+                _log.exception("cannot tell of the problem on job %s/%s", job.namespace, job.name)

@@ -7,17 +7,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection
 
-import msgspec
-
 from podwright.core.array.units import units_of
 from podwright.core.job.at_most_once import recorded_intent
 from podwright.core.job.attempt import current_number
 from podwright.core.names import parse_pod_name
 from podwright.core.view import JobView, PodView, Refusal, RefusalKind
 from podwright.kube import encode
-from podwright.kube.client import ApiUnreachable
 from podwright.kube.decode import PODS, decode_job, decode_pod
-from podwright.kube.errors import StatusError, parse_status
+from podwright.kube.errors import parse_status
 from podwright.runtime.writer import Send
 from podwright.store.jobs import JobStore
 from podwright.store.notes import Notes
@@ -60,9 +57,10 @@ class Reads:
                         await self._read_pod(
                             store=store, uid=uid, namespace=namespace, name=name, notes=notes, now=now()
                         )
-            except (ApiUnreachable, StatusError, msgspec.MsgspecError, ValueError) as problem:
+            except Exception as problem:
+                # An error of ours as well: whatever went wrong, the job waits for an answer, and would for ever.
                 error = problem
-                _log.warning("cannot read job %s/%s or its pods: %s", namespace, job_name, problem)
+                _log.warning("cannot read job %s/%s or its pods: %r", namespace, job_name, problem)
             done(error)
 
         task = asyncio.create_task(run())

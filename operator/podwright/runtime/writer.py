@@ -8,6 +8,7 @@ import asyncio
 import enum
 import heapq
 import itertools
+import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -18,6 +19,8 @@ import msgspec
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.encode import ApiRequest
 from podwright.runtime.flow import AdaptiveLimit, LatencyGauge
+
+_log = logging.getLogger(__name__)
 
 _A_BURST: Final = 4
 """Writes under way from which on a slow API server may be slow because of us; else keeping silent would help nobody."""
@@ -125,6 +128,10 @@ class Writer:
             result = await self._send(write.request)
         except (Unsent, Ambiguous) as error:
             result = error
+        except Exception as error:
+            # Whatever went wrong, its job waits for an answer, and would for ever.
+            _log.exception("cannot send %s %s", write.request.method, write.request.path)
+            result = Ambiguous(f"{write.request.method} {write.request.path}: {error!r}")
         self._latency.answered(time.monotonic() - sent)
         self._learn(result)
         write.done(result)

@@ -5,12 +5,17 @@ protocol's "read your own writes": an answered write goes into the store at once
 doubt here, and no decision is made on a job in doubt.
 """
 
+from typing import Final
+
 import msgspec
 
 from podwright.core.array.units import Units
 from podwright.core.commands import Command, CreatePod, DeletePod, ReleasePod
 from podwright.core.view import Refusal
 from podwright.store.intents import Intents
+
+REQUEST_LIFE: Final = 75.0
+"""Seconds after which a request of unknown outcome cannot take effect: the API server ends requests after 60."""
 
 
 class Notes(msgspec.Struct, kw_only=True):
@@ -87,6 +92,19 @@ class Notes(msgspec.Struct, kw_only=True):
             self.creation_until = max(self.creation_until, until)
             self.missing[pod_name] = until
 
+    def set_back(self, now: float) -> None:
+        """Forget, or bring near, what was noted by a clock that has been set back to `now`, so that nobody waits for it."""
+        self.look_after = 0.0
+        self.written_at = min(self.written_at, now)
+        self.deferred_since = None
+        # What is under way can take effect for as long from now as it could from when it was sent, at most.
+        latest = now + REQUEST_LIFE
+        self.creation_until = min(self.creation_until, latest)
+        self.unanswered = {name: min(until, latest) for name, until in self.unanswered.items()}
+        self.missing = {name: min(until, latest) for name, until in self.missing.items()}
+        if self.refusal is not None and self.refusal.at > now:
+            self.refusal = msgspec.structs.replace(self.refusal, at=now)
+
     def begin(self, command: Command | None) -> None:
         """Take note that a command, or a read (None), is under way."""
         self.outstanding += 1
@@ -129,6 +147,11 @@ class Notebook:
         notes = self._notes.get(uid)
         if notes is not None and not notes.outstanding:
             del self._notes[uid]
+
+    def set_back(self, now: float) -> None:
+        """Set all notes back, as `Notes.set_back` does."""
+        for notes in self._notes.values():
+            notes.set_back(now)
 
     def __len__(self) -> int:
         """Give how many jobs have notes."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import socket
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -118,14 +119,23 @@ def test_a_policy_that_refuses_one_task_ends_the_array_in_its_words(api: Api, jo
             api.request("DELETE", f"{path}/{body['metadata']['name']}").expect()
 
 
-def test_a_webhook_that_is_down_is_waited_for(operator: OperatorProcess, api: Api, jobs: Jobs) -> None:
+@pytest.mark.parametrize("listens", [False, True], ids=["down", "silent"])
+def test_a_webhook_that_does_not_answer_is_waited_for(
+    operator: OperatorProcess, api: Api, jobs: Jobs, listens: bool
+) -> None:
+    """Connections are refused, or made and then left without a word until the API server gives up."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        _wait_for_webhook(operator, api, jobs, port=silent.getsockname()[1] if listens else 9)
+
+
+def _wait_for_webhook(operator: OperatorProcess, api: Api, jobs: Jobs, *, port: int) -> None:
     path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
     rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
     hook = {
         "name": "down.example.org",
         "rules": [rule],
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": jobs.namespace}},
-        "clientConfig": {"url": "https://127.0.0.1:9/"},
+        "clientConfig": {"url": f"https://127.0.0.1:{port}/"},
         "failurePolicy": "Fail",
         "sideEffects": "None",
         "admissionReviewVersions": ["v1"],

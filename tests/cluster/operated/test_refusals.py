@@ -53,6 +53,27 @@ def test_a_full_quota_is_waited_for(operator: OperatorProcess, api: Api, jobs: J
     assert jobs.wait_until_over("waits", seconds=40)["phase"] == "Succeeded"
 
 
+def test_a_limit_range_fills_in_what_is_missing_and_refuses_what_is_too_much(api: Api, jobs: Jobs) -> None:
+    """F19: the pod differs from the one that was asked for, which is no concern of ours."""
+    limit = {"type": "Container", "default": {"memory": "64Mi"}, "max": {"memory": "128Mi"}}
+    body = {"metadata": {"name": "small"}, "spec": {"limits": [limit]}}
+    api.request("POST", f"/api/v1/namespaces/{jobs.namespace}/limitranges", body).expect()
+    metadata = {"name": "probe", "namespace": jobs.namespace}
+    container: dict[str, Any] = {"name": "main", "image": "busybox:1"}
+    probe = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [container]}}
+    while not api.create(probe, dry_run=True).expect()["spec"]["containers"][0]["resources"]:
+        time.sleep(0.05)
+    jobs.submit("silent")
+    assert jobs.wait_until_over("silent")["phase"] == "Succeeded"
+    (pod,) = jobs.pods("silent")
+    assert pod["spec"]["containers"][0]["resources"]["limits"] == {"memory": "64Mi"}
+    greedy = {**container, "resources": {"limits": {"memory": "1Gi"}}}
+    jobs.submit("greedy", template={"spec": {"containers": [greedy]}})
+    status = jobs.wait_until_over("greedy")
+    assert (status["phase"], status["reason"], status["attemptCount"]) == ("Failed", "PodRejected", 0)
+    assert "maximum memory usage per Container is 128Mi" in status["message"]
+
+
 def test_what_can_never_be_created_fails_in_the_servers_words(api: Api, jobs: Jobs) -> None:
     def submit(name: str, **pod: Any) -> None:
         spec = {"containers": [{"name": "main", "image": "busybox:1"}], **pod}
