@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import quote
 
-from podwright.cli.connection import JSON, MERGE_PATCH, METADATA_LIST, TABLE, Connection, Object
+from podwright.cli.connection import JSON, MERGE_PATCH, METADATA_LIST, TABLE, Connection, Object, Unreachable
 from podwright.cli.errors import CommandError
 from podwright.cli.refusals import explain, not_installed, unknown_job
 from podwright.core import names
@@ -96,20 +96,35 @@ class JobClient:
 
         Raises:
             StatusError: the API server refused.
-            Unreachable: it gave no answer.
+            Unreachable: it gave no answer, or one that leaves open whether the job was created.
         """
         query = {"fieldValidation": "Strict"} | (_DRY if dry_run else {})
-        path = self.path(namespace=job["metadata"]["namespace"])
-        return self.connection.request("POST", path, query=query, body=job)
+        namespace = job["metadata"]["namespace"]
+        try:
+            return self.connection.request("POST", self.path(namespace=namespace), query=query, body=job)
+        except StatusError as error:
+            # Such as etcd's timeout, or that of a proxy.
+            if error.code >= 500 and not dry_run:
+                refusal = explain(error, doing="create a job", namespace=namespace)
+                raise Unreachable(refusal.problem, remedy=refusal.remedy, sent=True) from error
+            raise
 
-    def patch(self, job: Object, changes: Object, *, dry_run: bool = False) -> Object:
-        """Merge changes into exactly this job: a later one of its name is left alone.
+    def patch(self, job: Object, changes: Object, *, unchanged: bool = False, dry_run: bool = False) -> Object:
+        """Merge changes into exactly this job: a later one of its name is left alone, see `is_another`.
+
+        Args:
+            job: the job as it was read.
+            changes: a JSON merge patch.
+            unchanged: leave it alone if it changed since.
+            dry_run: let the API server only judge.
 
         Raises:
             StatusError: the API server refused.
+            Unreachable: it gave no answer.
         """
         meta = job["metadata"]
-        body = {**changes, "metadata": {**changes.get("metadata", {}), "uid": meta["uid"]}}
+        identity = {"uid": meta["uid"]} | ({"resourceVersion": meta["resourceVersion"]} if unchanged else {})
+        body = {**changes, "metadata": {**changes.get("metadata", {}), **identity}}
         path = self.path(name=meta["name"], namespace=meta["namespace"])
         query = _DRY if dry_run else None
         return self.connection.request("PATCH", path, query=query, body=body, content_type=MERGE_PATCH)
@@ -160,6 +175,12 @@ class JobClient:
             if not following:
                 return found
             query["continue"] = following
+
+
+def is_another(error: StatusError) -> bool:
+    """Tell whether a change was refused because the job has gone or is another one, or has changed if that mattered."""
+    # A patch can't change the uid, which is how it fails on another job.
+    return error.code in (404, 409) or any(cause.field == "metadata.uid" for cause in error.causes)
 
 
 def _selectors(selector: str, fields: str) -> dict[str, str]:

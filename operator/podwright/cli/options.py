@@ -74,6 +74,9 @@ DryRunOption = Annotated[
 RateOption = Annotated[
     str, typer.Option("--rate", metavar="N/s", help="Most of them in a second (or N/m in a minute).")
 ]
+AgainOption = Annotated[
+    bool, typer.Option("--again", help="Also what was to be run again before, if the new job is not there (any more).")
+]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 

@@ -21,6 +21,7 @@ def redrive(
         bool, typer.Option("--all-tasks", help="Of an array run all tasks again, not only those that did not succeed.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Also what was redriven 5 times already.")] = False,
+    again: options.AgainOption = False,
     dry_run: options.DryRunOption = options.DryRun.NONE,
     output: options.OutputOption = None,
     selector: options.SelectorOption = "",
@@ -38,7 +39,7 @@ def redrive(
     from podwright.cli.dead_letters.selection import dead_letters
 
     gap = parse_rate(rate)
-    plan = Redrive(patch=read_patch(patch), all_tasks=all_tasks, force=force, gap=gap)
+    plan = Redrive(patch=read_patch(patch), all_tasks=all_tasks, force=force, again=again, gap=gap)
     client = options.connect(kubeconfig=kubeconfig, context=context, namespace=namespace, everywhere=everywhere)
     found = dead_letters(client, names or (), selector=selector, every=every)
     redrive_all(client, found, plan, dry_run=dry_run, output=output)
