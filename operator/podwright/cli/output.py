@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from podwright.cli.connection import Object
-from podwright.cli.options import DryRun, Format
+from podwright.cli.options import DryRun, Format, Manner
 from podwright.cli.printable import one_line
 from podwright.core import names
 
@@ -66,9 +66,10 @@ def remark(text: str) -> None:
 class Report:
     """Tells of jobs that a verb changed, each at once in words or as names, or all at the end as objects."""
 
-    def __init__(self, *, form: Format | None, dry_run: DryRun) -> None:
-        self._form = form
-        self._suffix = {DryRun.NONE: "", DryRun.CLIENT: " (dry run)", DryRun.SERVER: " (server dry run)"}[dry_run]
+    def __init__(self, manner: Manner) -> None:
+        self._form = manner.output
+        suffixes = {DryRun.NONE: "", DryRun.CLIENT: " (dry run)", DryRun.SERVER: " (server dry run)"}
+        self._suffix = suffixes[manner.dry_run]
         self._items: list[Object] = []
 
     def tell(self, job: Object, done: str) -> None:

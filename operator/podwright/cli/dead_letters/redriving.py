@@ -18,7 +18,7 @@ from podwright.cli.job_client import JobClient
 from podwright.cli.jobs.copies import Origin, redrive_count, undone
 from podwright.cli.jobs.create_copy import Wish, create_copy, find_copy, judge_copy
 from podwright.cli.jobs.state import array_of, name_of
-from podwright.cli.options import DryRun, Format
+from podwright.cli.options import DryRun, Manner
 from podwright.cli.output import Report, full_name, remark
 from podwright.cli.refusals import explain
 from podwright.core.index_set import IndexSet
@@ -86,9 +86,7 @@ def merged(value: Any, patch: Any) -> Any:
     return result
 
 
-def redrive_all(
-    client: JobClient, jobs: Sequence[Object], plan: Redrive, *, dry_run: DryRun, output: Format | None
-) -> None:
+def redrive_all(client: JobClient, jobs: Sequence[Object], plan: Redrive, *, manner: Manner) -> None:
     """Redrive dead letters; what can't be redriven is told at the end, and does not hold up the others.
 
     Raises:
@@ -101,10 +99,10 @@ def redrive_all(
     allowed = [job for job in jobs if not loop_guard(job, force=plan.force)]
     if plan.patch is not None:
         _try_patch(client, allowed, plan)
-    report = Report(form=output, dry_run=dry_run)
+    report = Report(manner)
     for job in paced(allowed, gap=plan.gap):
         try:
-            report.tell(_redrive(client, job, plan, dry_run=dry_run), f"created, in place of {name_of(job)}")
+            report.tell(_redrive(client, job, plan, dry_run=manner.dry_run), f"created, in place of {name_of(job)}")
         except CommandError as error:
             failures.append(str(error))
     report.finish()

@@ -11,7 +11,7 @@ from podwright.cli.connection import Object
 from podwright.cli.errors import CommandError
 from podwright.cli.job_client import JobClient
 from podwright.cli.jobs.state import finished, status_of
-from podwright.cli.options import DryRun
+from podwright.cli.options import DryRun, Manner
 from podwright.cli.output import Report, full_name, remark
 from podwright.cli.refusals import explain
 from podwright.cli.times import seconds_of
@@ -61,7 +61,7 @@ def delete_jobs(
         return
     if not named and dry_run is DryRun.NONE:
         confirm(f"Delete {len(jobs)} {what}{'s' * (len(jobs) != 1)} in {client.where}?", yes=yes)
-    report = Report(form=None, dry_run=dry_run)
+    report = Report(Manner(dry_run=dry_run))
     failures: list[str] = []
     for job in paced(jobs, gap=gap):
         try:

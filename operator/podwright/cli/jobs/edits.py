@@ -11,7 +11,7 @@ from podwright.cli.connection import Object
 from podwright.cli.errors import CommandError
 from podwright.cli.job_client import JobClient
 from podwright.cli.jobs.state import finished, name_of, phase_of, spec_of
-from podwright.cli.options import DryRun, Format
+from podwright.cli.options import DryRun, Manner, Selection
 from podwright.cli.output import Report, full_name, remark
 from podwright.cli.printable import one_line
 from podwright.cli.refusals import explain
@@ -45,12 +45,10 @@ def apply_to(
     client: JobClient,
     names: Sequence[str],
     edit: Edit,
+    selection: Selection,
     *,
-    selector: str,
-    fields: str,
     rate: str,
-    dry_run: DryRun,
-    output: Format | None,
+    manner: Manner,
 ) -> list[Object]:
     """Change the jobs that are named or selected; give those that are changed or needed no change and still run.
 
@@ -58,12 +56,12 @@ def apply_to(
         CommandError: one of them can't be changed. The others are.
     """
     gap = parse_rate(rate)
-    jobs = chosen(client, names, selector=selector, fields=fields)
+    jobs = chosen(client, names, selector=selection.selector, fields=selection.fields)
     if not names:
         jobs = [job for job in jobs if not finished(job)]  # the selector means those to which it can be done
         if not jobs:
             remark(f"No unfinished jobs found in {client.where}.")
-    report = Report(form=output, dry_run=dry_run)
+    report = Report(manner)
     failures: list[str] = []
     edited: list[Object] = []
     for job in paced(jobs, gap=gap):
@@ -74,8 +72,8 @@ def apply_to(
         try:
             changed = (
                 job
-                if dry_run is DryRun.CLIENT
-                else client.patch(job, {"spec": dict(edit.spec)}, dry_run=dry_run is DryRun.SERVER)
+                if manner.dry_run is DryRun.CLIENT
+                else client.patch(job, {"spec": dict(edit.spec)}, dry_run=manner.dry_run is DryRun.SERVER)
             )
         except StatusError as error:
             failures.append(_refusal(job, error, edit))

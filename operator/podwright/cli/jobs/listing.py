@@ -23,19 +23,13 @@ def list_(
         options.ListFormat, typer.Option("--output", "-o", help="In which form.")
     ] = options.ListFormat.TABLE,
     no_headers: Annotated[bool, typer.Option("--no-headers", help="Leave out the headings.")] = False,
-    selector: options.SelectorOption = "",
-    fields: options.FieldSelectorOption = "",
-    everywhere: options.EverywhereOption = False,
-    namespace: options.NamespaceOption = None,
-    context: options.ContextOption = None,
-    kubeconfig: options.KubeconfigOption = None,
+    selection: options.Selection,
 ) -> None:
     """List jobs."""
-    client = options.connect(kubeconfig=kubeconfig, context=context, namespace=namespace, everywhere=everywhere)
     show(
-        client,
-        selector=selector,
-        fields=with_phase(fields, phase),
+        selection.client(),
+        selector=selection.selector,
+        fields=with_phase(selection.fields, phase),
         output=output,
         no_headers=no_headers,
         watch=watch,

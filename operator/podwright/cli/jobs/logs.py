@@ -32,9 +32,7 @@ def logs(
     ] = False,
     container: Annotated[str, typer.Option("--container", "-c", metavar="NAME", help="Default: the first one.")] = "",
     tail: Annotated[int, typer.Option(metavar="N", help="Only the last N lines; -1 for all.")] = -1,
-    namespace: options.NamespaceOption = None,
-    context: options.ContextOption = None,
-    kubeconfig: options.KubeconfigOption = None,
+    place: options.Place,
 ) -> None:
     """Print what a job wrote: its last attempt, or each task's of a small array.
 
@@ -46,7 +44,7 @@ def logs(
 
     if previous and (follow or attempt is not None):
         raise CommandError("--previous is for looking back; leave --follow and --attempt away.")
-    client = options.connect(kubeconfig=kubeconfig, context=context, namespace=namespace)
+    client = place.client()
     job = client.read(name)
     last_lines = None if tail < 0 else tail
     if follow:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from podwright.cli.jobs.create_copy import Wish
     from podwright.core.index_set import IndexSet
 
-_Names = Annotated[list[str], typer.Argument(metavar="NAME", show_default=False)]
 _NewName = Annotated[
     str, typer.Option("--name", metavar="NAME", help="Name of the new job. Default: NAME-r1 and so on.")
 ]
@@ -23,17 +22,14 @@ _NewName = Annotated[
 
 def restart(
     *,
-    names: _Names,
+    names: options.NeededNames,
     name: _NewName = "",
     force: Annotated[
         bool, typer.Option("--force", help="Also if the job has not finished: then two run at once.")
     ] = False,
     again: options.AgainOption = False,
-    dry_run: options.DryRunOption = options.DryRun.NONE,
-    output: options.OutputOption = None,
-    namespace: options.NamespaceOption = None,
-    context: options.ContextOption = None,
-    kubeconfig: options.KubeconfigOption = None,
+    manner: options.Manner,
+    place: options.Place,
 ) -> None:
     """Run jobs again from the beginning, as new jobs with the same spec. The old ones stay.
 
@@ -42,21 +38,17 @@ def restart(
     from podwright.cli.jobs.copies import Origin
     from podwright.cli.jobs.create_copy import Wish
 
-    client = options.connect(kubeconfig=kubeconfig, context=context, namespace=namespace)
     wish = Wish(origin=Origin.RESTART, verb="restart", name=name, again=again)
-    _run_again(client, names, wish, dry_run=dry_run, output=output, force=force)
+    _run_again(place.client(), names, wish, manner=manner, force=force)
 
 
 def retry(
     *,
-    names: _Names,
+    names: options.NeededNames,
     name: _NewName = "",
     again: options.AgainOption = False,
-    dry_run: options.DryRunOption = options.DryRun.NONE,
-    output: options.OutputOption = None,
-    namespace: options.NamespaceOption = None,
-    context: options.ContextOption = None,
-    kubeconfig: options.KubeconfigOption = None,
+    manner: options.Manner,
+    place: options.Place,
 ) -> None:
     """Run again what did not succeed, as new jobs: of an array the tasks that failed or never ended, else the job.
 
@@ -65,9 +57,8 @@ def retry(
     from podwright.cli.jobs.copies import Origin
     from podwright.cli.jobs.create_copy import Wish
 
-    client = options.connect(kubeconfig=kubeconfig, context=context, namespace=namespace)
     wish = Wish(origin=Origin.RESTART, verb="retry", name=name, again=again)
-    _run_again(client, names, wish, dry_run=dry_run, output=output, only_undone=True)
+    _run_again(place.client(), names, wish, manner=manner, only_undone=True)
 
 
 def _run_again(
@@ -75,8 +66,7 @@ def _run_again(
     names: list[str],
     wish: Wish,
     *,
-    dry_run: options.DryRun,
-    output: options.Format | None,
+    manner: options.Manner,
     only_undone: bool = False,
     force: bool = False,
 ) -> None:
@@ -84,10 +74,10 @@ def _run_again(
 
     if wish.name and len(names) > 1:
         raise CommandError("--name is for a single job.")
-    report = Report(form=output, dry_run=dry_run)
+    report = Report(manner)
     for job in [client.read(each) for each in dict.fromkeys(names)]:
         tasks = _tasks(job, only_undone=only_undone, force=force)
-        copy, new = _copy(client, job, wish, tasks=tasks, dry_run=dry_run)
+        copy, new = _copy(client, job, wish, tasks=tasks, dry_run=manner.dry_run)
         if not new:
             remark(_found(job, copy))
         report.tell(copy, "created" if new else "unchanged")

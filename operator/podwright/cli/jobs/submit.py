@@ -49,18 +49,15 @@ def submit(
     wait: Annotated[bool, typer.Option("--wait", help="Wait for its end; exit with 0 only if it succeeded.")] = False,
     follow: Annotated[bool, typer.Option("--follow", help="The same, and print what it writes.")] = False,
     wait_timeout: Annotated[str, typer.Option(metavar="DURATION", help="Longest wait; then exit with 124.")] = "",
-    dry_run: options.DryRunOption = options.DryRun.NONE,
-    output: options.OutputOption = None,
-    namespace: options.NamespaceOption = None,
-    context: options.ContextOption = None,
-    kubeconfig: options.KubeconfigOption = None,
+    manner: options.Manner,
+    place: options.Place,
 ) -> None:
     """Submit a job: NAME --image IMAGE -- COMMAND ARGUMENT..., or the jobs of a manifest with --filename."""
     from podwright.cli.arguments import seconds_option
     from podwright.cli.jobs.manifest import Flags, from_file, from_flags
 
     seconds = seconds_option(wait_timeout, option="--wait-timeout")
-    if (wait or follow) and dry_run is not options.DryRun.NONE:
+    if (wait or follow) and manner.dry_run is not options.DryRun.NONE:
         raise CommandError("A dry run creates nothing to wait for.", remedy="Leave --wait and --follow away.")
     flags = _flags(
         Flags(
@@ -89,16 +86,16 @@ def submit(
     )
     if file and flags != Flags(name="", image=""):
         raise CommandError("With --filename the manifest says it all.", remedy="Leave NAME, --image and the like away.")
-    client = options.connect(kubeconfig=kubeconfig, context=context, namespace=namespace)
+    client = place.client()
     if file:
-        jobs = from_file(file, namespace=client.namespace, explicit=namespace is not None)
+        jobs = from_file(file, namespace=client.namespace, explicit=place.namespace is not None)
     elif image:
         jobs = [from_flags(flags, namespace=client.namespace)]
     else:
         raise CommandError(
             "What should run?", remedy="Give --image IMAGE [-- COMMAND...], or a manifest with --filename."
         )
-    created = _create(client, jobs, dry_run=dry_run, output=output, quiet=follow and output is None)
+    created = _create(client, jobs, manner=manner, quiet=follow and manner.output is None)
     if follow or wait:
         raise typer.Exit(_wait(client, created, seconds=seconds, follow=follow))
 
@@ -135,23 +132,21 @@ def _flags(
     )
 
 
-def _create(
-    client: JobClient, jobs: list[Object], *, dry_run: options.DryRun, output: options.Format | None, quiet: bool
-) -> list[Object]:
+def _create(client: JobClient, jobs: list[Object], *, manner: options.Manner, quiet: bool) -> list[Object]:
     from podwright.cli.connection import Unreachable
     from podwright.cli.output import Report, full_name, remark
     from podwright.cli.refusals import explain
     from podwright.kube.errors import StatusError
 
-    report = Report(form=output, dry_run=dry_run)
+    report = Report(manner)
     created: list[Object] = []
     for job in jobs:
         name = job["metadata"].get("name") or f"{job['metadata']['generateName']}…"
         try:
             done = (
                 job
-                if dry_run is options.DryRun.CLIENT
-                else client.create(job, dry_run=dry_run is options.DryRun.SERVER)
+                if manner.dry_run is options.DryRun.CLIENT
+                else client.create(job, dry_run=manner.dry_run is options.DryRun.SERVER)
             )
         except Unreachable as error:
             if not error.sent:

@@ -11,15 +11,10 @@ from podwright.cli import options
 
 def wait(
     *,
-    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", show_default=False)] = None,
+    names: options.Names = None,
     timeout: Annotated[str, typer.Option(metavar="DURATION", help="Longest wait, such as 10m. Default: none.")] = "",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing of jobs that end.")] = False,
-    selector: options.SelectorOption = "",
-    fields: options.FieldSelectorOption = "",
-    everywhere: options.EverywhereOption = False,
-    namespace: options.NamespaceOption = None,
-    context: options.ContextOption = None,
-    kubeconfig: options.KubeconfigOption = None,
+    selection: options.Selection,
 ) -> None:
     """Wait until jobs have ended, however that is.
 
@@ -31,8 +26,8 @@ def wait(
     from podwright.cli.output import remark
 
     seconds = seconds_option(timeout, option="--timeout")
-    client = options.connect(kubeconfig=kubeconfig, context=context, namespace=namespace, everywhere=everywhere)
-    jobs = chosen(client, names or (), selector=selector, fields=fields, every=everywhere)
+    client = selection.client()
+    jobs = chosen(client, names or (), selector=selection.selector, fields=selection.fields, every=selection.everywhere)
     if not jobs:
         remark(f"No jobs found in {client.where}.")
 

@@ -16,18 +16,16 @@ if TYPE_CHECKING:
 
 def why(
     *,
-    names: Annotated[list[str], typer.Argument(metavar="NAME", show_default=False)],
+    names: options.NeededNames,
     system_namespace: Annotated[
         str, typer.Option(envvar="PODWRIGHT_NAMESPACE", metavar="NAME", help="Where the operator's Leases are.")
     ] = "podwright-system",
-    namespace: options.NamespaceOption = None,
-    context: options.ContextOption = None,
-    kubeconfig: options.KubeconfigOption = None,
+    place: options.Place,
 ) -> None:
     """Say in a sentence what a job waits for, or why it ended."""
     from podwright.cli.jobs.sentence import why as sentence
 
-    client = options.connect(kubeconfig=kubeconfig, context=context, namespace=namespace)
+    client = place.client()
     for job in [client.read(name) for name in dict.fromkeys(names)]:
         print(sentence(_facts(client, job, system_namespace=system_namespace)), flush=True)
 
