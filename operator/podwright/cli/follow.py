@@ -61,6 +61,39 @@ class Deadline:
         self.left()
 
 
+def passes(error: Exception) -> bool:
+    """Tell whether a failure is one of those that pass: no answer, or a server in trouble or too busy."""
+    cause = error if isinstance(error, StatusError) else error.__cause__
+    troubled = isinstance(cause, StatusError) and (cause.code == 429 or cause.code >= 500)
+    return troubled or isinstance(error, Unreachable | BrokenStreamError)
+
+
+class Patience:
+    """Bears that the API server is out of reach, for up to `seconds` at a time."""
+
+    def __init__(self, deadline: Deadline, *, seconds: float = _GIVE_UP_SECONDS) -> None:
+        self._deadline = deadline
+        self._seconds = seconds
+        self._lost_since: float | None = None
+
+    def found(self) -> None:
+        """Take note that it answered."""
+        self._lost_since = None
+
+    def lost(self, error: CommandError) -> None:
+        """Wait a little before the next try.
+
+        Raises:
+            CommandError: it was lost for too long; that is `error`.
+            DeadlineError: the time is over.
+        """
+        now = time.monotonic()
+        self._lost_since = now if self._lost_since is None else self._lost_since
+        if now - self._lost_since > self._seconds:
+            raise error
+        self._deadline.sleep(_PAUSE_SECONDS)
+
+
 class Follower:
     """Follows the jobs that the selectors select."""
 
@@ -99,31 +132,26 @@ class Follower:
             DeadlineError: the time is over.
             CommandError: the API server refuses, or was out of reach for two minutes.
         """
-        lost_since: float | None = None
+        patience = Patience(self._deadline)
         while True:
             self._deadline.left()
             try:
                 if not self._version:
                     yield from self._list()
-                lost_since = None
+                patience.found()
                 yield from self._watch()
             except StatusError as error:
                 if error.code == 410:
                     self._version = ""
                     continue
-                if error.code != 429 and error.code < 500:
-                    raise explain(error, doing="watch the jobs", namespace=self._client.namespace) from error
-                lost_since = self._lost(lost_since, explain(error, doing="watch the jobs"))
+                refusal = explain(error, doing="watch the jobs", namespace=self._client.namespace)
+                if not passes(error):
+                    raise refusal from error
+                patience.lost(refusal)
             except (Unreachable, BrokenStreamError) as error:
-                failure = error if isinstance(error, CommandError) else CommandError(f"Cannot watch the jobs: {error}.")
-                lost_since = self._lost(lost_since, failure)
-
-    def _lost(self, since: float | None, error: CommandError) -> float:
-        now = time.monotonic()
-        if since is not None and now - since > _GIVE_UP_SECONDS:
-            raise error
-        self._deadline.sleep(_PAUSE_SECONDS)
-        return now if since is None else since
+                patience.lost(
+                    error if isinstance(error, CommandError) else CommandError(f"Cannot watch the jobs: {error}.")
+                )
 
     def _list(self) -> Iterator[Change]:
         found: dict[str, Object] = {}

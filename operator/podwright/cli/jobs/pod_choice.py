@@ -25,6 +25,11 @@ class JobPod:
     phase: str
     containers: tuple[str, ...]
 
+    @property
+    def over(self) -> bool:
+        """Whether it has ended; a container of it that has not started by then never will."""
+        return self.phase in ("Succeeded", "Failed")
+
     @classmethod
     def from_object(cls, pod: Mapping[str, Any]) -> JobPod:
         """Read a pod. One whose labels make no sense counts as attempt 0 of unit 0."""

@@ -55,6 +55,7 @@ def submit(
     """Submit a job: NAME --image IMAGE -- COMMAND ARGUMENT..., or the jobs of a manifest with --filename."""
     from podwright.cli.arguments import seconds_option
     from podwright.cli.jobs.manifest import Flags, from_file, from_flags
+    from podwright.cli.jobs.state import array_of
 
     seconds = seconds_option(wait_timeout, option="--wait-timeout")
     if (wait or follow) and manner.dry_run is not options.DryRun.NONE:
@@ -94,6 +95,11 @@ def submit(
     else:
         raise CommandError(
             "What should run?", remedy="Give --image IMAGE [-- COMMAND...], or a manifest with --filename."
+        )
+    if follow and (len(jobs) != 1 or array_of(jobs[0]) is not None):
+        raise CommandError(
+            "--follow is for a single job that is no array.",
+            remedy="Use --wait; `podwright logs` prints what tasks wrote.",
         )
     created = _create(client, jobs, manner=manner, quiet=follow and manner.output is None)
     if follow or wait:
@@ -181,12 +187,12 @@ def _wait(client: JobClient, jobs: list[Object], *, seconds: float | None, follo
 
     began = time.monotonic()
     if follow:
-        if len(jobs) != 1:
-            raise CommandError("--follow is for a single job.", remedy="Use --wait.")
         try:
-            follow_job(client, jobs[0], deadline=Deadline(seconds))
+            jobs = [follow_job(client, jobs[0], deadline=Deadline(seconds), from_first=True)]
         except DeadlineError:
             remark("Not finished in time.")
             return TIMEOUT
+        except CommandError as error:
+            remark(str(error))  # how the job ends is still to be told
     left = None if seconds is None else max(0.001, seconds - (time.monotonic() - began))
     return wait_for(client, jobs, seconds=left, tell=remark if follow else print)
