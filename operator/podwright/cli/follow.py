@@ -105,6 +105,7 @@ class Follower:
         fields: str = "",
         deadline: Deadline | None = None,
         known: Iterable[Object] = (),
+        version: str = "",
         tables: bool = False,
     ) -> None:
         """Prepare.
@@ -114,7 +115,8 @@ class Follower:
             selector: labels of the jobs.
             fields: fields of the jobs.
             deadline: when to stop.
-            known: if one of these jobs is not there any more, it is told that it is gone.
+            known: these jobs are known as they are; what is told of them is that they changed, or are gone.
+            version: the resourceVersion from which on changes are told, if it is not too old; else begin with a list.
             tables: give lines of tables, with the jobs' `metadata` and `cells`, whose columns are in `headings`.
         """
         self.headings: tuple[str, ...] = ()
@@ -123,7 +125,7 @@ class Follower:
         self._query = {"labelSelector": selector, "fieldSelector": fields}
         self._deadline = deadline or Deadline(None)
         self._known: dict[str, Object] = {job["metadata"]["uid"]: job for job in known}
-        self._version = ""
+        self._version = version
 
     def changes(self) -> Iterator[Change]:
         """Give what is there, then what changes. It ends only by an error.
@@ -139,9 +141,12 @@ class Follower:
                 if not self._version:
                     yield from self._list()
                 patience.found()
+                due = time.monotonic() + _PAUSE_SECONDS
                 yield from self._watch()
+                # Some proxies end every watch at once.
+                self._deadline.sleep(max(0.0, due - time.monotonic()))
             except StatusError as error:
-                if error.code == 410:
+                if error.code == 410 and self._version:
                     self._version = ""
                     continue
                 refusal = explain(error, doing="watch the jobs", namespace=self._client.namespace)
@@ -154,24 +159,15 @@ class Follower:
                 )
 
     def _list(self) -> Iterator[Change]:
-        found: dict[str, Object] = {}
-        version = ""
-        query = {name: value for name, value in self._query.items() if value} | {"limit": "500"}
-        while True:
-            path = self._client.path(everywhere=self._client.everywhere)
-            answer = self._client.connection.get(path, query, accept=self._accept)
-            for item in self._items(answer):
-                found[item["metadata"]["uid"]] = item
-            # Of the first chunk: that is the state that all chunks show.
-            version = version or answer["metadata"]["resourceVersion"]
-            following = answer["metadata"].get("continue")
-            if not following:
-                break
-            query["continue"] = following
+        path = self._client.path(everywhere=self._client.everywhere)
+        answers = self._client.connection.read_all(path, self._query, accept=self._accept)
+        found = {item["metadata"]["uid"]: item for answer in answers for item in self._items(answer)}
         vanished = [job for uid, job in self._known.items() if uid not in found]
-        self._known, self._version = found, version
+        changed = [job for uid, job in found.items() if _version_of(job) != _version_of(self._known.get(uid))]
+        # Of the first chunk: that is the state that all chunks show.
+        self._known, self._version = found, answers[0]["metadata"]["resourceVersion"]
         yield from (Change(job, gone=True) for job in vanished)
-        yield from (Change(job) for job in found.values())
+        yield from (Change(job) for job in changed)
 
     def _watch(self) -> Iterator[Change]:
         seconds = min(_WATCH_SECONDS, self._deadline.left())
@@ -216,6 +212,10 @@ class Follower:
         # The events of a watch leave the columns out, except for the first.
         self.headings = headings_of(answer) or self.headings
         return [{"metadata": metadata_of(row), "cells": row.get("cells")} for row in answer.get("rows") or ()]
+
+
+def _version_of(job: Object | None) -> str:
+    return "" if job is None else str(job["metadata"].get("resourceVersion", ""))
 
 
 def _decoded(line: bytes) -> dict[str, Any]:

@@ -6,8 +6,7 @@ Used by every verb; turns refusals into errors for the user, except where a verb
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from podwright.cli.connection import JSON, MERGE_PATCH, METADATA_LIST, TABLE, Connection, Object, Unreachable
@@ -17,7 +16,6 @@ from podwright.core import names
 from podwright.kube.errors import StatusError
 
 _ROOT: Final = f"/apis/{names.API_VERSION}"
-_CHUNK: Final = "500"
 _DRY: Final = {"dryRun": "All"}
 
 
@@ -62,29 +60,23 @@ class JobClient:
             return [str(item["metadata"]["name"]) for item in found.get("items") or ()]
         return []
 
-    def chunks(self, *, selector: str = "", fields: str = "", accept: str = JSON) -> Iterator[Object]:
-        """Read all jobs that the selectors select, as the answers of the API server, some hundred at a time."""
-        query = {"limit": _CHUNK} | _selectors(selector, fields)
-        while True:
-            try:
-                answer = self.connection.get(self.path(everywhere=self.everywhere), query, accept=accept)
-            except StatusError as error:
-                raise explain(error, doing=f"list jobs in {self.where}", namespace=self.namespace) from error
-            yield answer
-            following = (answer.get("metadata") or {}).get("continue")
-            if not following:
-                return
-            query["continue"] = following
-
     def all(self, *, selector: str = "", fields: str = "") -> list[Object]:
         """Read all jobs that the selectors select."""
-        found = [item for chunk in self.chunks(selector=selector, fields=fields) for item in chunk.get("items") or ()]
+        answers = self._jobs(selector, fields, accept=JSON)
         # The items of a list don't say what they are.
-        return [{"apiVersion": names.API_VERSION, "kind": names.JOB_KIND, **item} for item in found]
+        kind = {"apiVersion": names.API_VERSION, "kind": names.JOB_KIND}
+        return [{**kind, **item} for answer in answers for item in answer.get("items") or ()]
 
-    def tables(self, *, selector: str = "", fields: str = "") -> Iterator[Object]:
+    def tables(self, *, selector: str = "", fields: str = "") -> list[Object]:
         """Read them as tables, with the columns that the API server has for them."""
-        return self.chunks(selector=selector, fields=fields, accept=TABLE)
+        return self._jobs(selector, fields, accept=TABLE)
+
+    def _jobs(self, selector: str, fields: str, *, accept: str) -> list[Object]:
+        query = {"labelSelector": selector, "fieldSelector": fields}
+        try:
+            return self.connection.read_all(self.path(everywhere=self.everywhere), query, accept=accept)
+        except StatusError as error:
+            raise explain(error, doing=f"list jobs in {self.where}", namespace=self.namespace) from error
 
     @property
     def where(self) -> str:
@@ -163,26 +155,15 @@ class JobClient:
         """Read the pods of a job."""
         meta = job["metadata"]
         path = f"/api/v1/namespaces/{quote(meta['namespace'], safe='')}/pods"
-        query = {"labelSelector": f"{names.LABEL_JOB_UID}={meta['uid']}", "limit": _CHUNK}
-        found: list[Object] = []
-        while True:
-            try:
-                answer = self.connection.get(path, query)
-            except StatusError as error:
-                raise explain(error, doing=f"read the pods of {meta['name']}") from error
-            found += answer.get("items") or ()
-            following = (answer.get("metadata") or {}).get("continue")
-            if not following:
-                return found
-            query["continue"] = following
+        query = {"labelSelector": f"{names.LABEL_JOB_UID}={meta['uid']}"}
+        try:
+            answers = self.connection.read_all(path, query)
+        except StatusError as error:
+            raise explain(error, doing=f"read the pods of {meta['name']}") from error
+        return [pod for answer in answers for pod in answer.get("items") or ()]
 
 
 def is_another(error: StatusError) -> bool:
     """Tell whether a change was refused because the job has gone or is another one, or has changed if that mattered."""
     # A patch can't change the uid, which is how it fails on another job.
     return error.code in (404, 409) or any(cause.field == "metadata.uid" for cause in error.causes)
-
-
-def _selectors(selector: str, fields: str) -> dict[str, str]:
-    given: dict[str, Any] = {"labelSelector": selector, "fieldSelector": fields}
-    return {name: value for name, value in given.items() if value}

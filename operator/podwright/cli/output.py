@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from podwright.cli.connection import Object
@@ -61,6 +61,16 @@ def remark(text: str) -> None:
     """Tell the user something that is no result."""
     sys.stdout.flush()
     print(text, file=sys.stderr, flush=True)
+
+
+def news(form: Format | None) -> Callable[[str], None]:
+    """Give what tells of news beside a verb's results: objects on standard output must not be mixed with anything."""
+    return print_line if form is None else remark
+
+
+def print_line(text: str) -> None:
+    """Print a line of a result at once."""
+    print(text, flush=True)
 
 
 class Report:

@@ -140,7 +140,7 @@ def test_a_log_that_may_not_be_read_does_not_change_how_submit_exits(stub: Stub,
     job = make_job(phase="Succeeded")
     forbidden = (403, {"kind": "Status", "code": 403, "reason": "Forbidden", "message": "user cannot get pods/log"})
     serve(stub, job, make_pod("p-0", phase="Succeeded"), p_0=forbidden)
-    assert submit._wait(client, [job], seconds=10.0, follow=True) == 0
+    assert submit._wait(client, [job], seconds=10.0, follow=True, tell=print) == 0
 
 
 def test_what_cannot_be_followed_is_not_created(tmp_path: Path) -> None:

@@ -115,11 +115,14 @@ def _watch_table(
         meta = change.job["metadata"]
         wanted = columns(follower.headings, wide=wide, everywhere=client.everywhere)
         row = row_of(metadata=meta, cells=change.job["cells"] or (), offered=follower.headings, wanted=wanted)
-        if not shown and not no_headers:
+        if not no_headers:
             print_lines([line(wanted, widths)])
+            no_headers = True
         if shown.get(meta["uid"]) != row:
             print_lines([line(row, widths)])
         shown[meta["uid"]] = row
+        if change.gone:
+            del shown[meta["uid"]]
 
 
 def _watch_objects(client: JobClient, *, selector: str, fields: str, output: str) -> None:
@@ -129,7 +132,10 @@ def _watch_objects(client: JobClient, *, selector: str, fields: str, output: str
     from podwright.cli.output import print_object
     from podwright.core import names
 
+    between = ""
     for change in Follower(client, selector=selector, fields=fields).changes():
         if not change.gone:
+            print(between, end="")
+            between = "---\n" if output == options.ListFormat.YAML else ""
             print_object({"apiVersion": names.API_VERSION, "kind": names.JOB_KIND, **change.job}, output)
             sys.stdout.flush()

@@ -10,6 +10,8 @@ from podwright.cli import options
 from podwright.cli.errors import CommandError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from podwright.cli.connection import Object
     from podwright.cli.job_client import JobClient
     from podwright.cli.jobs.manifest import Flags
@@ -56,6 +58,7 @@ def submit(
     from podwright.cli.arguments import seconds_option
     from podwright.cli.jobs.manifest import Flags, from_file, from_flags
     from podwright.cli.jobs.state import array_of
+    from podwright.cli.output import news, remark
 
     seconds = seconds_option(wait_timeout, option="--wait-timeout")
     if (wait or follow) and manner.dry_run is not options.DryRun.NONE:
@@ -103,7 +106,9 @@ def submit(
         )
     created = _create(client, jobs, manner=manner, quiet=follow and manner.output is None)
     if follow or wait:
-        raise typer.Exit(_wait(client, created, seconds=seconds, follow=follow))
+        raise typer.Exit(
+            _wait(client, created, seconds=seconds, follow=follow, tell=remark if follow else news(manner.output))
+        )
 
 
 def _flags(
@@ -177,7 +182,9 @@ def _create(client: JobClient, jobs: list[Object], *, manner: options.Manner, qu
     return created
 
 
-def _wait(client: JobClient, jobs: list[Object], *, seconds: float | None, follow: bool) -> int:
+def _wait(
+    client: JobClient, jobs: list[Object], *, seconds: float | None, follow: bool, tell: Callable[[str], None]
+) -> int:
     import time
 
     from podwright.cli.follow import Deadline, DeadlineError
@@ -195,4 +202,4 @@ def _wait(client: JobClient, jobs: list[Object], *, seconds: float | None, follo
         except CommandError as error:
             remark(str(error))  # how the job ends is still to be told
     left = None if seconds is None else max(0.001, seconds - (time.monotonic() - began))
-    return wait_for(client, jobs, seconds=left, tell=remark if follow else print)
+    return wait_for(client, jobs, seconds=left, tell=tell)

@@ -23,16 +23,12 @@ def wait(
     from podwright.cli.arguments import seconds_option
     from podwright.cli.bulk import chosen
     from podwright.cli.jobs.waiting import wait_for
-    from podwright.cli.output import remark
+    from podwright.cli.output import print_line, remark
 
     seconds = seconds_option(timeout, option="--timeout")
     client = selection.client()
     jobs = chosen(client, names or (), selector=selection.selector, fields=selection.fields, every=selection.everywhere)
     if not jobs:
         remark(f"No jobs found in {client.where}.")
-
-    def tell(line: str) -> None:
-        if not quiet:
-            print(line, flush=True)
-
+    tell = (lambda line: None) if quiet else print_line
     raise typer.Exit(wait_for(client, jobs, seconds=seconds, tell=tell))

@@ -37,18 +37,8 @@ def wait_for(client: JobClient, jobs: Sequence[Object], *, seconds: float | None
             open_jobs[job["metadata"]["uid"]] = job
     if not open_jobs:
         return code
-    single = next(iter(open_jobs.values())) if len(open_jobs) == 1 else None
-    there = client
-    if single is not None:
-        there = JobClient(client.connection, namespace=single["metadata"]["namespace"])
-    follower = Follower(
-        there,
-        fields=f"metadata.name={name_of(single)}" if single is not None else "",
-        deadline=Deadline(seconds),
-        known=open_jobs.values(),
-    )
     try:
-        for change in follower.changes():
+        for change in _follower(client, list(open_jobs.values()), Deadline(seconds)).changes():
             uid = change.job["metadata"]["uid"]
             if uid not in open_jobs:
                 continue
@@ -63,6 +53,21 @@ def wait_for(client: JobClient, jobs: Sequence[Object], *, seconds: float | None
         remark(f"Not finished after {span(seconds or 0)}: {_unfinished(open_jobs.values())}.")
         return TIMEOUT
     return code
+
+
+def _follower(client: JobClient, jobs: Sequence[Object], deadline: Deadline) -> Follower:
+    if len(jobs) > 1:
+        return Follower(client, deadline=deadline, known=jobs)
+    meta = jobs[0]["metadata"]
+    there = JobClient(client.connection, namespace=meta["namespace"])
+    # From where we saw it last: a job that ended and was deleted since then is told as it ended.
+    return Follower(
+        there,
+        fields=f"metadata.name={meta['name']}",
+        deadline=deadline,
+        known=jobs,
+        version=meta["resourceVersion"],
+    )
 
 
 def _ended(job: Object, tell: Callable[[str], None]) -> int:
