@@ -16,6 +16,9 @@ from podwright.core import names
 from podwright.kube.errors import StatusError
 
 _ROOT: Final = f"/apis/{names.API_VERSION}"
+_KIND_NAMES: Final = frozenset(
+    f"{name}{group}" for name in (names.JOB_KIND.lower(), names.JOB_PLURAL, "bj") for group in ("", f".{names.GROUP}")
+)
 _DRY: Final = {"dryRun": "All"}
 
 
@@ -44,11 +47,17 @@ class JobClient:
             raise explain(error, doing=f"read the job {name}", namespace=self.namespace) from error
 
     def read(self, name: str) -> Object:
-        """Read a job.
+        """Read a job that the user names, perhaps with its kind before: `bj/report`, as `-o name` prints it.
 
         Raises:
             CommandError: there is none of that name, or it can't be read.
         """
+        kind, slash, rest = name.partition("/")
+        if slash and kind.lower() in _KIND_NAMES:
+            name = rest
+        # As a part of a path these would mean something else than a job.
+        if name in ("", ".", "..") or "/" in name:
+            raise CommandError(f"{name!r} is no name of a job.", remedy="`podwright list` shows the jobs there are.")
         found = self.find(name)
         if found is None:
             raise unknown_job(name, namespace=self.namespace, others=self._names())

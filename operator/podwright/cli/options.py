@@ -157,16 +157,27 @@ def as_command(verb: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-class ArgumentsAfterDashes(TyperCommand):
-    """A command that keeps what follows `--` apart from its own arguments, and knows `--dry-run` without a value."""
+class Command(TyperCommand):
+    """A command that knows `--dry-run` without a value."""
+
+    def parse_args(self, ctx, args: list[str]) -> list[str]:  # type: ignore[no-untyped-def]
+        """Complete it before the arguments are read; called by typer."""
+        own, dashes, rest = _cut_at_dashes(args)
+        return super().parse_args(ctx, [*with_dry_run_value(own), *dashes, *rest])
+
+
+class ArgumentsAfterDashes(Command):
+    """A command that keeps what follows `--` apart from its own arguments."""
 
     def parse_args(self, ctx, args: list[str]) -> list[str]:  # type: ignore[no-untyped-def]
         """Take them off before the rest is read; called by typer."""
-        own = args
-        if "--" in args:
-            position = args.index("--")
-            own, ctx.meta[_AFTER_DASHES] = args[:position], args[position + 1 :]
-        return super().parse_args(ctx, with_dry_run_value(own))
+        own, _, ctx.meta[_AFTER_DASHES] = _cut_at_dashes(args)
+        return super().parse_args(ctx, own)
+
+
+def _cut_at_dashes(arguments: list[str]) -> tuple[list[str], list[str], list[str]]:
+    position = arguments.index("--") if "--" in arguments else len(arguments)
+    return arguments[:position], arguments[position : position + 1], arguments[position + 1 :]
 
 
 def after_dashes(context: typer.Context) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from podwright.cli.jobs import cancel, delete, get, listing, logs, restart, submit, suspend, wait, why
-from podwright.cli.options import ArgumentsAfterDashes, as_command
+from podwright.cli.options import ArgumentsAfterDashes, Command, as_command
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -16,4 +16,4 @@ app.command()(as_command(logs.logs))
 app.command()(as_command(wait.wait))
 app.command()(as_command(why.why))
 for verb in (cancel.cancel, suspend.suspend, suspend.resume, restart.retry, restart.restart, delete.delete):
-    app.command(cls=ArgumentsAfterDashes)(as_command(verb))
+    app.command(cls=Command)(as_command(verb))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
 
 import typer
 
@@ -78,7 +79,9 @@ def _find_lease(client: JobClient, name: str, *, namespace: str) -> Object | Non
     from podwright.kube.errors import StatusError
 
     try:
-        return client.connection.get(f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}")
+        return client.connection.get(
+            f"/apis/coordination.k8s.io/v1/namespaces/{quote(namespace, safe='')}/leases/{name}"
+        )
     except StatusError as error:
         if error.code == 404:
             return None
