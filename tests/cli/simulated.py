@@ -62,23 +62,24 @@ class SimulatedCluster:
     @contextlib.contextmanager
     def running(self) -> Iterator[SimulatedCluster]:
         """Serve during the block."""
-        loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=loop.run_forever)
+        started = threading.Event()
+        thread = threading.Thread(target=lambda: asyncio.run(self._serve(started)))
         thread.start()
-        simulator = asyncio.run_coroutine_threadsafe(self._start(), loop).result()
-        self._write_kubeconfig(simulator.url)
+        started.wait()
         try:
             yield self
         finally:
-            asyncio.run_coroutine_threadsafe(simulator.__aexit__(), loop).result()
-            loop.call_soon_threadsafe(loop.stop)
+            self._loop.call_soon_threadsafe(self._stop.set)
             thread.join()
-            loop.close()
 
-    async def _start(self) -> Simulator:
+    async def _serve(self, started: threading.Event) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         api = Api()
         api.rules.append(self._admit)
-        return await Simulator(api).__aenter__()
+        async with Simulator(api) as simulator:
+            self._write_kubeconfig(simulator.url)
+            started.set()
+            await self._stop.wait()
 
     def _admit(self, request: Request) -> None:
         self.rule(request)
@@ -111,11 +112,15 @@ class SimulatedCluster:
 
     def finished_job(self, name: str, phase: str = "Cancelled", **spec: Any) -> dict[str, Any]:
         """Create a job that has ended."""
-        connection = self.client().connection
-        connection.request("POST", JOBS, body=job(name, **spec))
+        self.client().connection.request("POST", JOBS, body=job(name, **spec))
+        return self.finish(name, phase)
+
+    def finish(self, name: str, phase: str) -> dict[str, Any]:
+        """Record the end of a job, as the operator does."""
         conditions = [{"type": kind, "status": "True"} for kind in CONDITIONS[phase]]
         status = {"phase": phase, "finishTime": ENDED, "conditions": conditions}
-        return connection.request("PATCH", f"{JOBS}/{name}/status", body={"status": status}, content_type=MERGE_PATCH)
+        path = f"{JOBS}/{name}/status"
+        return self.client().connection.request("PATCH", path, body={"status": status}, content_type=MERGE_PATCH)
 
     def delete(self, name: str) -> None:
         """Delete a job, as its time to live does."""

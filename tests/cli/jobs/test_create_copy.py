@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from podwright.cli.errors import CommandError
 from podwright.cli.jobs.copies import Origin
 from podwright.cli.jobs.create_copy import Wish, create_copy, judge_copy
-from tests.cli.program import run
+from podwright.cli.jobs.restart import restart, retry
+from podwright.cli.options import DryRun, Manner, Place
 from tests.cli.simulated import Died, SimulatedCluster, lost
 from tests.simulator.admission import Operation, Request
 from tests.simulator.errors import ApiError, forbidden, internal
@@ -178,19 +179,19 @@ def test_who_may_not_mark_is_told_what_is_missing(cluster: SimulatedCluster) -> 
     assert cluster.created == []
 
 
-@pytest.mark.parametrize("verb", ["restart", "retry"])
-def test_the_commands_ask_and_obey(cluster: SimulatedCluster, verb: str) -> None:
-    def podwright(*arguments: str) -> tuple[int, str, str]:
-        answer = run(verb, "report", *arguments, "--kubeconfig", str(cluster.kubeconfig))
-        return answer.returncode, answer.stdout, answer.stderr
+@pytest.mark.parametrize("verb", [restart, retry])
+def test_the_commands_ask_and_obey(cluster: SimulatedCluster, capsys: pytest.CaptureFixture[str], verb: Any) -> None:
+    def told(mode: DryRun = DryRun.NONE, *, again: bool = False) -> str:
+        place = Place(kubeconfig=str(cluster.kubeconfig))
+        verb(names=["report"], again=again, manner=Manner(dry_run=mode), place=place)
+        return capsys.readouterr().out
 
-    assert podwright("--dry-run") == (0, "batchjob.podwright.dev/report-r1 created (dry run)\n", "")
-    assert podwright("--dry-run=server") == (0, "batchjob.podwright.dev/report-r1 created (server dry run)\n", "")
+    assert told(DryRun.CLIENT) == "batchjob.podwright.dev/report-r1 created (dry run)\n"
+    assert told(DryRun.SERVER) == "batchjob.podwright.dev/report-r1 created (server dry run)\n"
     assert cluster.annotations("report") == {}
-    assert podwright() == (0, "batchjob.podwright.dev/report-r1 created\n", "")
+    assert told() == "batchjob.podwright.dev/report-r1 created\n"
     cluster.delete("report-r1")
-    for mode in ((), ("--dry-run",), ("--dry-run=server",)):
-        code, out, err = podwright(*mode)
-        assert (code, out) == (1, "")
-        assert f"podwright {verb} report --again" in err
-    assert podwright("--again") == (0, "batchjob.podwright.dev/report-r1 created\n", "")
+    for mode in DryRun:
+        with pytest.raises(CommandError, match=f"podwright {verb.__name__} report --again"):
+            told(mode)
+    assert told(again=True) == "batchjob.podwright.dev/report-r1 created\n"

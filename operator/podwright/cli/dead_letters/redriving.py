@@ -95,19 +95,17 @@ def redrive_all(client: JobClient, jobs: Sequence[Object], plan: Redrive, *, man
     if not jobs:
         remark(f"No dead letters found in {client.where}.")
         return
-    failures = [problem for job in jobs if (problem := loop_guard(job, force=plan.force))]
+    held = [problem for job in jobs if (problem := loop_guard(job, force=plan.force))]
     allowed = [job for job in jobs if not loop_guard(job, force=plan.force)]
     if plan.patch is not None:
         _try_patch(client, allowed, plan)
-    report = Report(manner)
-    for job in paced(allowed, gap=plan.gap):
-        try:
-            report.tell(_redrive(client, job, plan, dry_run=manner.dry_run), f"created, in place of {name_of(job)}")
-        except CommandError as error:
-            failures.append(str(error))
-    report.finish()
-    if failures:
-        raise CommandError("\n".join(failures))
+    with Report(manner) as report:
+        for problem in held:
+            report.fail(problem)
+        for job in paced(allowed, gap=plan.gap):
+            with report.bearing_failures():
+                copy = _redrive(client, job, plan, dry_run=manner.dry_run)
+                report.tell(copy, f"created, in place of {name_of(job)}")
 
 
 def loop_guard(job: Object, *, force: bool) -> str:

@@ -74,14 +74,15 @@ def _run_again(
 
     if wish.name and len(names) > 1:
         raise CommandError("--name is for a single job.")
-    report = Report(manner)
-    for job in [client.read(each) for each in dict.fromkeys(names)]:
-        tasks = _tasks(job, only_undone=only_undone, force=force)
-        copy, new = _copy(client, job, wish, tasks=tasks, dry_run=manner.dry_run)
-        if not new:
-            remark(_found(job, copy))
-        report.tell(copy, "created" if new else "unchanged")
-    report.finish()
+    jobs = [client.read(each) for each in dict.fromkeys(names)]
+    with Report(manner) as report:
+        for job in jobs:
+            with report.bearing_failures():
+                tasks = _tasks(job, only_undone=only_undone, force=force)
+                copy, new = _copy(client, job, wish, tasks=tasks, dry_run=manner.dry_run)
+                if not new:
+                    remark(_found(job, copy))
+                report.tell(copy, "created" if new else "unchanged")
 
 
 def _copy(

@@ -144,42 +144,43 @@ def _flags(
 
 
 def _create(client: JobClient, jobs: list[Object], *, manner: options.Manner, quiet: bool) -> list[Object]:
-    from podwright.cli.connection import Unreachable
     from podwright.cli.output import Report, full_name, remark
+
+    created: list[Object] = []
+    with Report(manner) as report:
+        for job in jobs:
+            with report.bearing_failures():
+                done = job if manner.dry_run is options.DryRun.CLIENT else _create_one(client, job, manner.dry_run)
+                created.append(done)
+                if quiet:
+                    remark(f"{full_name(done)} created")
+                else:
+                    report.tell(done, "created")
+    return created
+
+
+def _create_one(client: JobClient, job: Object, dry_run: options.DryRun) -> Object:
+    from podwright.cli.connection import Unreachable
     from podwright.cli.refusals import explain
     from podwright.kube.errors import StatusError
 
-    report = Report(manner)
-    created: list[Object] = []
-    for job in jobs:
-        name = job["metadata"].get("name") or f"{job['metadata']['generateName']}…"
-        try:
-            done = (
-                job
-                if manner.dry_run is options.DryRun.CLIENT
-                else client.create(job, dry_run=manner.dry_run is options.DryRun.SERVER)
-            )
-        except Unreachable as error:
-            if not error.sent:
-                raise
+    name = job["metadata"].get("name") or f"{job['metadata']['generateName']}…"
+    try:
+        return client.create(job, dry_run=dry_run is options.DryRun.SERVER)
+    except Unreachable as error:
+        if not error.sent:
+            raise
+        raise CommandError(
+            f"{error.problem} Whether the job {name} was created is not known.",
+            remedy="Look before you submit it again: podwright list",
+        ) from error
+    except StatusError as error:
+        if error.reason == "AlreadyExists":
             raise CommandError(
-                f"{error.problem} Whether the job {name} was created is not known.",
-                remedy="Look before you submit it again: podwright list",
+                f"There is a job {name} in namespace {job['metadata']['namespace']} already.",
+                remedy=f"Choose another name, or run that one again: podwright restart {name}",
             ) from error
-        except StatusError as error:
-            if error.reason == "AlreadyExists":
-                raise CommandError(
-                    f"There is a job {name} in namespace {job['metadata']['namespace']} already.",
-                    remedy=f"Choose another name, or run that one again: podwright restart {name}",
-                ) from error
-            raise explain(error, doing=f"create the job {name}", namespace=job["metadata"]["namespace"]) from error
-        created.append(done)
-        if quiet:
-            remark(f"{full_name(done)} created")
-        else:
-            report.tell(done, "created")
-    report.finish()
-    return created
+        raise explain(error, doing=f"create the job {name}", namespace=job["metadata"]["namespace"]) from error
 
 
 def _wait(
