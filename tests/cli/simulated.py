@@ -110,15 +110,15 @@ class SimulatedCluster:
         client.connection.problem = problem or Died()
         return client
 
-    def finished_job(self, name: str, phase: str = "Cancelled", **spec: Any) -> dict[str, Any]:
+    def finished_job(self, name: str, phase: str = "Cancelled", *, message: str = "") -> dict[str, Any]:
         """Create a job that has ended."""
-        self.client().connection.request("POST", JOBS, body=job(name, **spec))
-        return self.finish(name, phase)
+        self.client().connection.request("POST", JOBS, body=job(name))
+        return self.finish(name, phase, message=message)
 
-    def finish(self, name: str, phase: str) -> dict[str, Any]:
+    def finish(self, name: str, phase: str, *, message: str = "") -> dict[str, Any]:
         """Record the end of a job, as the operator does."""
         conditions = [{"type": kind, "status": "True"} for kind in CONDITIONS[phase]]
-        status = {"phase": phase, "finishTime": ENDED, "conditions": conditions}
+        status = {"phase": phase, "finishTime": ENDED, "conditions": conditions, "message": message}
         path = f"{JOBS}/{name}/status"
         return self.client().connection.request("PATCH", path, body={"status": status}, content_type=MERGE_PATCH)
 

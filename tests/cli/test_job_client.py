@@ -42,3 +42,13 @@ def test_names_after_dashes_are_names(cluster: SimulatedCluster) -> None:
     answer = run("delete", "a", "--kubeconfig", str(cluster.kubeconfig), "--", "b")
     assert answer.returncode == 0
     assert cluster.names() == []
+
+
+def test_words_that_the_terminal_cannot_show_are_escaped(
+    cluster: SimulatedCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.finished_job("a", message="größer")
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    answer = run("why", "a", "--kubeconfig", str(cluster.kubeconfig))
+    assert answer.returncode == 0
+    assert "gr\\xf6\\xdfer" in answer.stdout

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -211,11 +212,12 @@ class Connection:
     def _unreachable(self, error: Exception) -> Unreachable:
         import urllib3
 
-        never_sent = isinstance(
-            error,
-            urllib3.exceptions.NewConnectionError
-            | urllib3.exceptions.ConnectTimeoutError
-            | urllib3.exceptions.SSLError,
+        # Other failures of TLS may come after the request: the server judges our certificate last.
+        untrusted = isinstance(error, urllib3.exceptions.SSLError) and isinstance(
+            error.args[0], ssl.SSLCertVerificationError
+        )
+        never_sent = untrusted or isinstance(
+            error, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError
         )
         return Unreachable(
             f"Cannot reach the API server {self.server}: {_words(error)}.",
