@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from podwright.cli.connection import MERGE_PATCH, Connection, Unreachable
+from podwright.cli.connection import MERGE_PATCH, Connection
+from podwright.cli.failures import Unreachable
 from podwright.cli.job_client import JobClient
 from podwright.core import names
 from tests.simulator.admission import Operation, Request

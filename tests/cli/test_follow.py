@@ -10,11 +10,12 @@ import yaml
 
 from podwright.cli.connection import Connection
 from podwright.cli.errors import CommandError
-from podwright.cli.follow import Change, Deadline, DeadlineError, Follower
+from podwright.cli.follow import Change, Follower
 from podwright.cli.job_client import JobClient
 from podwright.cli.jobs.listing import show
 from podwright.cli.jobs.waiting import wait_for
 from podwright.cli.options import ListFormat
+from podwright.cli.patience import Deadline, DeadlineError
 from tests.cli.jobs.objects import make_job
 from tests.cli.jobs.stub import Stub
 
@@ -27,7 +28,8 @@ JOBS = "/apis/podwright.dev/v1alpha1/namespaces/n/batchjobs"
 
 @pytest.fixture
 def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stub]:
-    monkeypatch.setattr("podwright.cli.follow._PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("podwright.cli.patience._PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("podwright.cli.follow._GAP_SECONDS", 0.01)
     with Stub().running() as started:
         yield started
 
@@ -100,6 +102,17 @@ def test_troubles_of_the_server_are_waited_out(stub: Stub, client: JobClient) ->
     assert told(Follower(client), 2) == [("a", "3", False), ("a", "6", False)]
 
 
+@pytest.mark.parametrize("listed_before", [False, True])
+def test_a_server_that_stays_away_is_given_up(
+    stub: Stub, client: JobClient, monkeypatch: pytest.MonkeyPatch, listed_before: bool
+) -> None:
+    monkeypatch.setattr("podwright.cli.follow._GIVE_UP_SECONDS", 0.05)
+    overloaded = (503, {"kind": "Status", "code": 503, "message": "overloaded"})
+    play(stub, *([listed("5")] if listed_before else []), *[overloaded] * 1000)
+    with pytest.raises(CommandError, match="overloaded"):
+        told(Follower(client, deadline=Deadline(5.0)), 1)
+
+
 def test_a_refusal_is_told_at_once(stub: Stub, client: JobClient) -> None:
     play(stub, (403, {"kind": "Status", "code": 403, "reason": "Forbidden", "message": "user cannot list"}))
     with pytest.raises(CommandError, match="user cannot list"):
@@ -139,7 +152,7 @@ def test_after_an_expired_watch_only_changes_are_told(stub: Stub, client: JobCli
 def test_watches_that_end_at_once_are_not_begun_anew_at_once(
     stub: Stub, client: JobClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("podwright.cli.follow._PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr("podwright.cli.follow._GAP_SECONDS", 0.1)
     play(stub, listed("5"), *[events() for _ in range(1000)])
     with pytest.raises(DeadlineError):
         told(Follower(client, deadline=Deadline(0.35)), 1)
@@ -154,6 +167,15 @@ def test_a_job_that_ended_and_was_deleted_since_it_was_read_is_told_as_it_ended(
     assert wait_for(client, [job("a", "3", phase="Running")], seconds=5.0, tell=print) == 0
     assert capsys.readouterr().out == "batchjob.podwright.dev/a succeeded\n"
     assert stub.asked[0][1]["resourceVersion"] == "3"
+
+
+def test_of_many_unfinished_jobs_some_are_named(
+    stub: Stub, client: JobClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    many = [job(f"j{number}", "1") for number in range(12)]
+    play(stub, listed("5", *many), *[events() for _ in range(1000)])
+    assert wait_for(client, many, seconds=0.05, tell=print) == 124
+    assert capsys.readouterr().err.endswith("j9 (not looked at yet) and 2 more.\n")
 
 
 def test_a_job_that_was_deleted_too_long_ago_is_told_as_gone(stub: Stub, client: JobClient) -> None:

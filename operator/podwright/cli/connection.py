@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import ssl
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -16,8 +15,8 @@ from urllib.parse import urlencode
 
 import podwright
 from podwright.cli.errors import CommandError
+from podwright.cli.failures import BrokenStreamError, Unreachable, unreachable, words_of
 from podwright.cli.kubeconfig import Access, load_access
-from podwright.cli.printable import one_line
 from podwright.kube.errors import StatusError, parse_status
 
 JSON: Final = "application/json"
@@ -30,18 +29,6 @@ _THROTTLED_TRIES: Final = 6
 _CHUNK: Final = "500"
 
 Object = dict[str, Any]
-
-
-class Unreachable(CommandError):  # noqa: N818 - a fact about a request that its sender must act on
-    """The API server gave no full answer. `sent` tells whether the request may have been carried out all the same."""
-
-    def __init__(self, problem: str, *, sent: bool, remedy: str = "") -> None:
-        super().__init__(problem, remedy=remedy)
-        self.sent = sent
-
-
-class BrokenStreamError(Exception):
-    """A stream broke off or fell silent; it may be opened again."""
 
 
 class Connection:
@@ -176,7 +163,7 @@ class Connection:
                 preload_content=False,
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise self._unreachable(error) from error
+            raise unreachable(self.server, error) from error
 
     def _authorization(self) -> dict[str, str]:
         try:
@@ -193,7 +180,7 @@ class Connection:
             raw: bytes = response.read()
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Unreachable(
-                f"The answer of {self.server} to {method} {path} broke off: {_words(error)}.", sent=True
+                f"The answer of {self.server} to {method} {path} broke off: {words_of(error)}.", sent=True
             ) from error
         return raw
 
@@ -208,22 +195,6 @@ class Connection:
                 remedy="Is that an API server of Kubernetes? `kubectl cluster-info` tells.",
             )
         return found
-
-    def _unreachable(self, error: Exception) -> Unreachable:
-        import urllib3
-
-        # Other failures of TLS may come after the request: the server judges our certificate last.
-        untrusted = isinstance(error, urllib3.exceptions.SSLError) and isinstance(
-            error.args[0], ssl.SSLCertVerificationError
-        )
-        never_sent = untrusted or isinstance(
-            error, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError
-        )
-        return Unreachable(
-            f"Cannot reach the API server {self.server}: {_words(error)}.",
-            remedy="Is the cluster up, and is it the one you mean? --context and --kubeconfig name another one.",
-            sent=not never_sent,
-        )
 
 
 @contextlib.contextmanager
@@ -243,7 +214,7 @@ def _pieces(response: Any) -> Iterator[bytes]:
     try:
         yield from response.stream(amt=1 << 16)
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise BrokenStreamError(_words(error)) from error
+        raise BrokenStreamError(words_of(error)) from error
 
 
 def lines_of(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -256,29 +227,6 @@ def lines_of(pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def _words(error: Exception) -> str:
-    text = one_line(error)
-    # urllib3 puts the address of its connection object before what matters.
-    return (
-        text.partition(": ")[2]
-        if text.startswith(("HTTPSConnection", "HTTPConnection", "<"))
-        else text or type(error).__name__
-    )
-
-
 def _retry_after(response: Any) -> float | None:
     text = response.headers.get("Retry-After")
     return float(text) if text is not None and text.isascii() and text.isdigit() else None
-
-
-__all__ = [
-    "JSON",
-    "MERGE_PATCH",
-    "METADATA_LIST",
-    "TABLE",
-    "BrokenStreamError",
-    "Connection",
-    "StatusError",
-    "Unreachable",
-    "lines_of",
-]

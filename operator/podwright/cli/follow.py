@@ -8,16 +8,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from podwright.cli.connection import JSON, TABLE, BrokenStreamError, Object, Unreachable, lines_of
+from podwright.cli.connection import JSON, TABLE, Object, lines_of
 from podwright.cli.errors import CommandError
+from podwright.cli.failures import BrokenStreamError, Unreachable
 from podwright.cli.job_client import JobClient
+from podwright.cli.patience import Deadline, Patience, passes
 from podwright.cli.refusals import explain
 from podwright.cli.table import headings_of, metadata_of
 from podwright.kube.errors import StatusError
 
 _WATCH_SECONDS: Final = 60.0
+_GAP_SECONDS: Final = 1.0
 _GIVE_UP_SECONDS: Final = 120.0
-_PAUSE_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -26,72 +28,6 @@ class Change:
 
     job: Object
     gone: bool = False
-
-
-class DeadlineError(Exception):
-    """The time is over."""
-
-
-class Deadline:
-    """A point in time that is never reached if `seconds` is None."""
-
-    def __init__(self, seconds: float | None) -> None:
-        self._at = None if seconds is None else time.monotonic() + seconds
-
-    def left(self) -> float:
-        """Give the seconds that are left; infinite without a limit.
-
-        Raises:
-            DeadlineError: there are none.
-        """
-        if self._at is None:
-            return float("inf")
-        left = self._at - time.monotonic()
-        if left <= 0:
-            raise DeadlineError
-        return left
-
-    def sleep(self, seconds: float) -> None:
-        """Sleep, but not beyond the deadline.
-
-        Raises:
-            DeadlineError: it is reached.
-        """
-        time.sleep(min(seconds, self.left()))
-        self.left()
-
-
-def passes(error: Exception) -> bool:
-    """Tell whether a failure is one of those that pass: no answer, or a server in trouble or too busy."""
-    cause = error if isinstance(error, StatusError) else error.__cause__
-    troubled = isinstance(cause, StatusError) and (cause.code == 429 or cause.code >= 500)
-    return troubled or isinstance(error, Unreachable | BrokenStreamError)
-
-
-class Patience:
-    """Bears that the API server is out of reach, for up to `seconds` at a time."""
-
-    def __init__(self, deadline: Deadline, *, seconds: float = _GIVE_UP_SECONDS) -> None:
-        self._deadline = deadline
-        self._seconds = seconds
-        self._lost_since: float | None = None
-
-    def found(self) -> None:
-        """Take note that it answered."""
-        self._lost_since = None
-
-    def lost(self, error: CommandError) -> None:
-        """Wait a little before the next try.
-
-        Raises:
-            CommandError: it was lost for too long; that is `error`.
-            DeadlineError: the time is over.
-        """
-        now = time.monotonic()
-        self._lost_since = now if self._lost_since is None else self._lost_since
-        if now - self._lost_since > self._seconds:
-            raise error
-        self._deadline.sleep(_PAUSE_SECONDS)
 
 
 class Follower:
@@ -134,15 +70,14 @@ class Follower:
             DeadlineError: the time is over.
             CommandError: the API server refuses, or was out of reach for two minutes.
         """
-        patience = Patience(self._deadline)
+        patience = Patience(self._deadline, seconds=_GIVE_UP_SECONDS)
         while True:
             self._deadline.left()
             try:
                 if not self._version:
                     yield from self._list()
-                patience.found()
-                due = time.monotonic() + _PAUSE_SECONDS
-                yield from self._watch()
+                due = time.monotonic() + _GAP_SECONDS
+                yield from self._watch(patience)
                 # Some proxies end every watch at once.
                 self._deadline.sleep(max(0.0, due - time.monotonic()))
             except StatusError as error:
@@ -169,7 +104,7 @@ class Follower:
         yield from (Change(job, gone=True) for job in vanished)
         yield from (Change(job) for job in changed)
 
-    def _watch(self) -> Iterator[Change]:
+    def _watch(self, patience: Patience) -> Iterator[Change]:
         seconds = min(_WATCH_SECONDS, self._deadline.left())
         query = {name: value for name, value in self._query.items() if value} | {
             "watch": "1",
@@ -179,6 +114,7 @@ class Follower:
         }
         path = self._client.path(everywhere=self._client.everywhere)
         with self._client.connection.stream(path, query, silence=seconds + 5, accept=self._accept) as pieces:
+            patience.found()
             for line in lines_of(pieces):
                 if line.strip():
                     yield from self._event(_decoded(line))

@@ -9,8 +9,9 @@ import contextlib
 from typing import Final
 from urllib.parse import quote
 
-from podwright.cli.connection import JSON, MERGE_PATCH, METADATA_LIST, TABLE, Connection, Object, Unreachable
+from podwright.cli.connection import JSON, MERGE_PATCH, METADATA_LIST, TABLE, Connection, Object
 from podwright.cli.errors import CommandError
+from podwright.cli.failures import Unreachable
 from podwright.cli.refusals import explain, not_installed, unknown_job
 from podwright.core import names
 from podwright.kube.errors import StatusError
@@ -44,7 +45,7 @@ class JobClient:
         except StatusError as error:
             if error.code == 404 and not not_installed(error):
                 return None
-            raise explain(error, doing=f"read the job {name}", namespace=self.namespace) from error
+            raise explain(error, doing=f"read the job {name}", namespace=namespace or self.namespace) from error
 
     def read(self, name: str) -> Object:
         """Read a job that the user names, perhaps with its kind before: `bj/report`, as `-o name` prints it.

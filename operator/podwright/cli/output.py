@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from podwright.cli.connection import Object, Unreachable
+from podwright.cli.connection import Object
 from podwright.cli.errors import CommandError
+from podwright.cli.failures import Unreachable
 from podwright.cli.options import DryRun, Format, Manner
 from podwright.cli.printable import one_line
 from podwright.core import names

@@ -8,10 +8,10 @@ import pytest
 
 from podwright.cli.connection import Connection
 from podwright.cli.errors import CommandError
-from podwright.cli.follow import Deadline
 from podwright.cli.job_client import JobClient
 from podwright.cli.jobs import submit
 from podwright.cli.jobs.log_follow import follow_job
+from podwright.cli.patience import Deadline
 from tests.cli.jobs.objects import make_job, make_pod
 from tests.cli.jobs.stub import Stub
 from tests.cli.program import run
@@ -35,7 +35,7 @@ GONE = (404, {"kind": "Status", "code": 404, "reason": "NotFound", "message": 'p
 def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stub]:
     monkeypatch.setattr("podwright.cli.jobs.log_follow._POLL_SECONDS", 0.01)
     monkeypatch.setattr("podwright.cli.jobs.log_stream._PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr("podwright.cli.follow._PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("podwright.cli.patience._PAUSE_SECONDS", 0.01)
     with Stub().running() as started:
         yield started
 

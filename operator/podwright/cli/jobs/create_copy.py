@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from podwright.cli.connection import Object, Unreachable
+from podwright.cli.connection import Object
 from podwright.cli.errors import CommandError
+from podwright.cli.failures import Unreachable
 from podwright.cli.job_client import JobClient, is_another
 from podwright.cli.jobs.copies import Origin, announced, copied, copy_name, copy_number, is_copy_of, selector
 from podwright.cli.jobs.state import name_of
@@ -57,7 +58,7 @@ def find_copy(client: JobClient, job: Object, wish: Wish) -> Object | None:
     if found:
         return found[0]
     if (former := announced(job, wish.origin)) and not wish.again:
-        name = name_of(job)
+        name = name_of(job) + (f" --namespace {job['metadata']['namespace']}" if client.everywhere else "")
         raise CommandError(
             f"{full_name(job)} was to be run again as {one_line(former)}, which is not there: it ran and was cleaned up, or it was "
             "never created, or another call is just creating it.",

@@ -7,16 +7,17 @@ from typing import Final
 
 from podwright.cli.connection import Object
 from podwright.cli.errors import CommandError
-from podwright.cli.follow import Deadline, Patience, passes
 from podwright.cli.job_client import JobClient
-from podwright.cli.jobs.log_stream import GoneError, NotStartedError, follow_log, print_line
+from podwright.cli.jobs.log_stream import GoneError, NotStartedError, follow_log, print_log_line
 from podwright.cli.jobs.pod_choice import JobPod, candidates, container_of, unit_of
 from podwright.cli.jobs.sections import Section
 from podwright.cli.jobs.state import array_of, finished, name_of, pack_of, recorded_set
 from podwright.cli.output import remark
+from podwright.cli.patience import Deadline, Patience, passes
 from podwright.cli.printable import one_line
 
 _POLL_SECONDS: Final = 0.5
+_GIVE_UP_SECONDS: Final = 120.0
 
 
 def follow_job(
@@ -45,7 +46,7 @@ def follow_job(
     unit = unit_of(job, task) or 0
     done = -1 if from_first else None  # the last attempt that we need not look at any more
     said = ""
-    patience = Patience(deadline)
+    patience = Patience(deadline, seconds=_GIVE_UP_SECONDS)
     while True:
         try:
             # Read before the pods: a job that is over gets no further pod.
@@ -117,7 +118,7 @@ def _print_pod(
                 if heading:
                     remark(heading)
                     heading = ""
-                print_line(line)
+                print_log_line(line)
             if section is not None and section.over:
                 break
     except GoneError:

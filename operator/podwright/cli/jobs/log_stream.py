@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import quote
 
-from podwright.cli.connection import BrokenStreamError, Connection, Unreachable, lines_of
+from podwright.cli.connection import Connection, lines_of
 from podwright.cli.errors import CommandError
-from podwright.cli.follow import Deadline, Patience, passes
+from podwright.cli.failures import BrokenStreamError, Unreachable
 from podwright.cli.jobs.pod_choice import JobPod
+from podwright.cli.patience import Deadline, Patience, passes
 from podwright.cli.printable import one_line, several_lines
 from podwright.cli.refusals import explain
 from podwright.kube.errors import StatusError
@@ -129,7 +130,7 @@ def _no_log(error: Exception, pod: JobPod) -> Exception:
     return explain(error, doing=f"read the log of the pod {pod.name}", namespace=pod.namespace)
 
 
-def print_line(line: bytes, *, prefix: str = "") -> None:
+def print_log_line(line: bytes, *, prefix: str = "") -> None:
     """Print a line of a log: as it is to a file or pipe, without what could steer it to a terminal."""
     if sys.stdout.isatty():
         print(prefix + several_lines(line.decode(errors="replace")))

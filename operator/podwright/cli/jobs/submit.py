@@ -160,7 +160,7 @@ def _create(client: JobClient, jobs: list[Object], *, manner: options.Manner, qu
 
 
 def _create_one(client: JobClient, job: Object, dry_run: options.DryRun) -> Object:
-    from podwright.cli.connection import Unreachable
+    from podwright.cli.failures import Unreachable
     from podwright.cli.refusals import explain
     from podwright.kube.errors import StatusError
 
@@ -188,10 +188,10 @@ def _wait(
 ) -> int:
     import time
 
-    from podwright.cli.follow import Deadline, DeadlineError
     from podwright.cli.jobs.log_follow import follow_job
     from podwright.cli.jobs.waiting import TIMEOUT, wait_for
     from podwright.cli.output import remark
+    from podwright.cli.patience import Deadline, DeadlineError
 
     began = time.monotonic()
     if follow:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from podwright.cli.connection import Object
-from podwright.cli.follow import Deadline, DeadlineError, Follower
+from podwright.cli.follow import Follower
 from podwright.cli.job_client import JobClient
 from podwright.cli.jobs.state import finished, name_of, phase_of, status_of, succeeded
 from podwright.cli.output import full_name, remark
+from podwright.cli.patience import Deadline, DeadlineError
 from podwright.cli.printable import one_line
 from podwright.cli.times import span
 from podwright.core.job.phase import Phase
@@ -17,6 +18,7 @@ from podwright.core.job.phase import Phase
 SUCCESS: Final = 0
 FAILURE: Final = 1
 TIMEOUT: Final = 124  # as timeout(1) has it
+_UNFINISHED_TOLD: Final = 10
 _WORDS: Final = {
     Phase.SUCCEEDED: "succeeded",
     Phase.FAILED: "failed",
@@ -83,4 +85,6 @@ def _ended(job: Object, tell: Callable[[str], None]) -> int:
 
 
 def _unfinished(jobs: Iterable[Object]) -> str:
-    return ", ".join(f"{one_line(name_of(job))} ({phase_of(job) or 'not looked at yet'})" for job in jobs)
+    found = [f"{one_line(name_of(job))} ({phase_of(job) or 'not looked at yet'})" for job in jobs]
+    others = len(found) - _UNFINISHED_TOLD
+    return ", ".join(found[:_UNFINISHED_TOLD]) + (f" and {others} more" if others > 0 else "")
