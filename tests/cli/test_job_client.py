@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from podwright.cli.errors import CommandError
+from podwright.cli.options import Place
 from tests.cli.program import run
 from tests.cli.simulated import SimulatedCluster
 
@@ -52,3 +53,9 @@ def test_words_that_the_terminal_cannot_show_are_escaped(
     answer = run("why", "a", "--kubeconfig", str(cluster.kubeconfig))
     assert answer.returncode == 0
     assert "gr\\xf6\\xdfer" in answer.stdout
+
+
+@pytest.mark.parametrize("namespace", ["..", ".", "a/b", "A", "a.b", "-a"])
+def test_what_is_no_namespace(cluster: SimulatedCluster, namespace: str) -> None:
+    with pytest.raises(CommandError, match="is no name of a namespace"):
+        Place(namespace=namespace, kubeconfig=str(cluster.kubeconfig)).client()

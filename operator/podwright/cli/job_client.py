@@ -6,6 +6,7 @@ Used by every verb; turns refusals into errors for the user, except where a verb
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import Final
 from urllib.parse import quote
 
@@ -20,6 +21,7 @@ _ROOT: Final = f"/apis/{names.API_VERSION}"
 _KIND_NAMES: Final = frozenset(
     f"{name}{group}" for name in (names.JOB_KIND.lower(), names.JOB_PLURAL, "bj") for group in ("", f".{names.GROUP}")
 )
+_NAMESPACE: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _DRY: Final = {"dryRun": "All"}
 
 
@@ -27,6 +29,11 @@ class JobClient:
     """What a verb works with. `namespace` is where names are looked up, `everywhere` widens lists to all namespaces."""
 
     def __init__(self, connection: Connection, *, namespace: str, everywhere: bool = False) -> None:
+        # Anything else might make another path of it: `..` would be all namespaces.
+        if _NAMESPACE.fullmatch(namespace) is None:
+            raise CommandError(
+                f"{namespace!r} is no name of a namespace.", remedy="`kubectl get namespaces` lists them."
+            )
         self.connection = connection
         self.namespace = namespace
         self.everywhere = everywhere

@@ -11,7 +11,7 @@ import yaml
 
 from podwright.cli.errors import CommandError
 from podwright.cli.jobs.edits import Edit, apply_to
-from podwright.cli.options import Format, Manner, Selection
+from podwright.cli.options import DryRun, Format, Manner, Selection
 from tests.cli.program import PODWRIGHT, run
 from tests.cli.simulated import SimulatedCluster, lost
 from tests.simulator.errors import forbidden, internal
@@ -81,6 +81,15 @@ def test_an_edit_whose_answer_is_lost_ends_the_verb_and_leaves_what_was_done_tol
     assert "over has finished already" in error.value.problem
     assert "The line is dead" in error.value.problem
     assert json.loads(capsys.readouterr().out)["metadata"]["name"] == "a"
+
+
+def test_a_dry_run_shows_the_job_as_it_would_be(cluster: SimulatedCluster, capsys: pytest.CaptureFixture[str]) -> None:
+    submit_all(cluster, "a")
+    for mode in (DryRun.CLIENT, DryRun.SERVER):
+        manner = Manner(dry_run=mode, output=Format.JSON)
+        apply_to(cluster.client(), ["a"], SUSPEND, Selection(), rate="60000/s", manner=manner)
+        assert json.loads(capsys.readouterr().out)["spec"]["suspend"] is True
+    assert "suspend" not in cluster.client().read("a")["spec"]
 
 
 def test_a_job_that_was_replaced_since_it_was_read_is_left_alone(

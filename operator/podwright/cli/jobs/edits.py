@@ -82,7 +82,7 @@ def apply_to(
 
 def _changed(client: JobClient, job: Object, edit: Edit, *, dry_run: DryRun) -> Object:
     if dry_run is DryRun.CLIENT:
-        return job
+        return {**job, "spec": {**spec_of(job), **edit.spec}}
     return client.patch(job, {"spec": dict(edit.spec)}, dry_run=dry_run is DryRun.SERVER)
 
 
