@@ -138,6 +138,15 @@ def test_the_mark_is_taken_back_if_surely_nothing_was_created(
     assert ("restarted-as" in cluster.annotations("report")) is stays
 
 
+def test_the_mark_of_a_copy_that_may_have_run_stays(cluster: SimulatedCluster) -> None:
+    ask(cluster.client())
+    cluster.delete("report-r1")
+    cluster.rule = refuse(Operation.CREATE, NO_QUOTA)
+    with pytest.raises(CommandError, match="exceeded quota"):
+        ask(cluster.client(), ONCE_MORE)
+    assert cluster.annotations("report") == {"restarted-as": "report-r1"}
+
+
 @pytest.mark.parametrize("sent", [False, True])
 def test_the_mark_stays_if_the_answer_was_lost(cluster: SimulatedCluster, sent: bool) -> None:
     with pytest.raises(CommandError, match="created is not known" if sent else "line is dead"):

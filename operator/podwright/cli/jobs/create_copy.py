@@ -113,9 +113,12 @@ class _Creation:
         self._marking = marking
         self._marked: Object | None = None
         """The job with our mark."""
+        self._had_mark = False
+        """Whether it had one before: then there may have been a copy, and it stays marked."""
 
     def run(self, job: Object) -> Object:
         """Mark the job and create the copy; see `create_copy`."""
+        self._had_mark = bool(announced(job, self._wish.origin))
         number = copy_number(job, origin=self._wish.origin)
         for following in range(number, number + _NAMES_TRIED):
             copy = self._wish.build(job, tasks=self._tasks, number=following)
@@ -174,7 +177,7 @@ class _Creation:
 
     def _take_mark_back(self) -> None:
         """Unmark the job, since surely nothing was created; if it has changed meanwhile, the mark may be another's by now."""
-        if self._marked is not None:
+        if self._marked is not None and not self._had_mark:
             with contextlib.suppress(CommandError, StatusError):
                 nothing = {"metadata": {"annotations": {self._wish.origin.mark: None}}}
                 self._client.patch(self._marked, nothing, unchanged=True)
