@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from podwright.cli.errors import CommandError
-from podwright.cli.options import Place
+from podwright.cli.jobs.wait import wait
+from podwright.cli.options import Place, Selection
 from tests.cli.program import run
 from tests.cli.simulated import SimulatedCluster
 
@@ -59,3 +60,8 @@ def test_words_that_the_terminal_cannot_show_are_escaped(
 def test_what_is_no_namespace(cluster: SimulatedCluster, namespace: str) -> None:
     with pytest.raises(CommandError, match="is no name of a namespace"):
         Place(namespace=namespace, kubeconfig=str(cluster.kubeconfig)).client()
+
+
+def test_to_wait_for_none_is_an_error(cluster: SimulatedCluster) -> None:
+    with pytest.raises(CommandError, match="No jobs found in namespace default"):
+        wait(selection=Selection(selector="team=typo", kubeconfig=str(cluster.kubeconfig)))

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from podwright.cli import options
+from podwright.cli.errors import CommandError
 
 
 def wait(
@@ -18,17 +19,17 @@ def wait(
 ) -> None:
     """Wait until jobs have ended, however that is.
 
-    Exits with 0 if all succeeded, with 1 if one did not, and with 124 if that took longer than --timeout.
+    Exits with 0 if all succeeded, with 1 if one did not or there is none, and with 124 if that took longer than --timeout.
     """
     from podwright.cli.arguments import seconds_option
     from podwright.cli.bulk import chosen
     from podwright.cli.jobs.waiting import wait_for
-    from podwright.cli.output import print_line, remark
+    from podwright.cli.output import print_line
 
     seconds = seconds_option(timeout, option="--timeout")
     client = selection.client()
     jobs = chosen(client, names or (), selector=selection.selector, fields=selection.fields, every=selection.everywhere)
     if not jobs:
-        remark(f"No jobs found in {client.where}.")
+        raise CommandError(f"No jobs found in {client.where}, so there is nothing to wait for.")
     tell = (lambda line: None) if quiet else print_line
     raise typer.Exit(wait_for(client, jobs, seconds=seconds, tell=tell))
