@@ -96,6 +96,11 @@ def test_a_known_job_that_is_not_there_is_gone(stub: Stub, client: JobClient) ->
     assert told(Follower(client, known=[job("a", "1")]), 1) == [("a", "1", True)]
 
 
+def test_of_jobs_that_are_not_known_nothing_is_told(stub: Stub, client: JobClient) -> None:
+    play(stub, listed("5", job("a", "1"), job("b", "2")), events(("ADDED", job("c", "6")), ("DELETED", job("a", "7"))))
+    assert told(Follower(client, known=[job("a", "1")]), 1) == [("a", "7", True)]
+
+
 def test_troubles_of_the_server_are_waited_out(stub: Stub, client: JobClient) -> None:
     overloaded = (503, {"kind": "Status", "code": 503, "message": "overloaded"})
     play(stub, overloaded, listed("5", job("a", "3")), overloaded, events(("MODIFIED", job("a", "6"))))

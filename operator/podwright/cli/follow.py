@@ -51,7 +51,7 @@ class Follower:
             selector: labels of the jobs.
             fields: fields of the jobs.
             deadline: when to stop.
-            known: these jobs are known as they are; what is told of them is that they changed, or are gone.
+            known: follow only these jobs, which are known as they are: it is told that they changed, or are gone.
             version: the resourceVersion from which on changes are told, if it is not too old; else begin with a list.
             tables: give lines of tables, with the jobs' `metadata` and `cells`, whose columns are in `headings`.
         """
@@ -61,6 +61,7 @@ class Follower:
         self._query = {"labelSelector": selector, "fieldSelector": fields}
         self._deadline = deadline or Deadline(None)
         self._known: dict[str, Object] = {job["metadata"]["uid"]: job for job in known}
+        self._only = frozenset(self._known)
         self._version = version
 
     def changes(self) -> Iterator[Change]:
@@ -96,7 +97,8 @@ class Follower:
     def _list(self) -> Iterator[Change]:
         path = self._client.path(everywhere=self._client.everywhere)
         answers = self._client.connection.read_all(path, self._query, accept=self._accept)
-        found = {item["metadata"]["uid"]: item for answer in answers for item in self._items(answer)}
+        listed = {item["metadata"]["uid"]: item for answer in answers for item in self._items(answer)}
+        found = {uid: job for uid, job in listed.items() if self._wants(uid)}
         vanished = [job for uid, job in self._known.items() if uid not in found]
         changed = [job for uid, job in found.items() if _version_of(job) != _version_of(self._known.get(uid))]
         # Of the first chunk: that is the state that all chunks show.
@@ -136,11 +138,17 @@ class Follower:
             return
         for item in items:
             uid = item["metadata"]["uid"]
+            if not self._wants(uid):
+                continue
             if kind == "DELETED":
                 self._known.pop(uid, None)
             else:
                 self._known[uid] = item
             yield Change(item, gone=kind == "DELETED")
+
+    def _wants(self, uid: str) -> bool:
+        # Among very many jobs the others are not kept in memory.
+        return not self._only or uid in self._only
 
     def _items(self, answer: Object) -> list[Object]:
         if self._accept == JSON:
