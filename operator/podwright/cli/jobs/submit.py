@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from podwright.cli.connection import Object
     from podwright.cli.job_client import JobClient
-    from podwright.cli.jobs.manifest import Flags
 
 
 def submit(
@@ -55,7 +54,11 @@ def submit(
     place: options.Place,
 ) -> None:
     """Submit a job: NAME --image IMAGE -- COMMAND ARGUMENT..., or the jobs of a manifest with --filename."""
-    from podwright.cli.arguments import seconds_option
+    import os
+    import time
+
+    from podwright.cli.arguments import field_option, moment_option, seconds_option
+    from podwright.cli.jobs import arguments
     from podwright.cli.jobs.manifest import Flags, from_file, from_flags
     from podwright.cli.jobs.state import array_of
     from podwright.cli.output import news, remark
@@ -63,30 +66,25 @@ def submit(
     seconds = seconds_option(wait_timeout, option="--wait-timeout")
     if (wait or follow) and manner.dry_run is not options.DryRun.NONE:
         raise CommandError("A dry run creates nothing to wait for.", remedy="Leave --wait and --follow away.")
-    flags = _flags(
-        Flags(
-            name=name,
-            image=image,
-            command=tuple(options.after_dashes(context_of_command)),
-            retry=retry,
-            size=array,
-            parallelism=parallelism,
-            pack=pack,
-            priority=priority,
-            idempotency_key=idempotency_key or None,
-            suspend=suspend,
-        ),
-        texts={
-            "env": env or [],
-            "label": label or [],
-            "depends_on": depends_on or [],
-        },
-        cpu=cpu,
-        memory=memory,
-        items=items,
-        timeout=timeout,
-        total_timeout=total_timeout,
-        start_at=start_at,
+    flags = Flags(
+        name=name,
+        image=image,
+        command=tuple(options.after_dashes(context_of_command)),
+        labels=arguments.pairs(label or (), option="--label"),
+        env=tuple(arguments.variables(env or (), environment=os.environ)),
+        requests={key: value for key, value in (("cpu", cpu), ("memory", memory)) if value},
+        retry=retry,
+        attempt_timeout=field_option(timeout, option="--timeout"),
+        total_timeout=field_option(total_timeout, option="--total-timeout"),
+        size=array,
+        items=tuple(arguments.items(items)) if items else (),
+        parallelism=parallelism,
+        pack=pack,
+        priority=priority,
+        idempotency_key=idempotency_key or None,
+        depends_on=tuple(arguments.dependency(each) for each in depends_on or ()),
+        start_at=moment_option(start_at, option="--start-at", now=time.time()),
+        suspend=suspend,
     )
     if file and flags != Flags(name="", image=""):
         raise CommandError("With --filename the manifest says it all.", remedy="Leave NAME, --image and the like away.")
@@ -109,38 +107,6 @@ def submit(
         raise typer.Exit(
             _wait(client, created, seconds=seconds, follow=follow, tell=remark if follow else news(manner.output))
         )
-
-
-def _flags(
-    flags: Flags,
-    *,
-    texts: dict[str, list[str]],
-    cpu: str,
-    memory: str,
-    items: str,
-    timeout: str,
-    total_timeout: str,
-    start_at: str,
-) -> Flags:
-    """Complete the flags by those that have to be read."""
-    import dataclasses
-    import os
-    import time
-
-    from podwright.cli.arguments import field_option, moment_option
-    from podwright.cli.jobs import arguments
-
-    return dataclasses.replace(
-        flags,
-        env=tuple(arguments.variables(texts["env"], environment=os.environ)),
-        labels=arguments.pairs(texts["label"], option="--label"),
-        depends_on=tuple(arguments.dependency(each) for each in texts["depends_on"]),
-        requests={key: value for key, value in (("cpu", cpu), ("memory", memory)) if value},
-        items=tuple(arguments.items(items)) if items else (),
-        attempt_timeout=field_option(timeout, option="--timeout"),
-        total_timeout=field_option(total_timeout, option="--total-timeout"),
-        start_at=moment_option(start_at, option="--start-at", now=time.time()),
-    )
 
 
 def _create(client: JobClient, jobs: list[Object], *, manner: options.Manner, quiet: bool) -> list[Object]:
