@@ -6,11 +6,16 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from podwright.cli.connection import Connection
 from podwright.cli.errors import CommandError
-from podwright.cli.follow import Change, Deadline, DeadlineError, Follower
+from podwright.cli.follow import Change, Follower
 from podwright.cli.job_client import JobClient
+from podwright.cli.jobs.listing import show
+from podwright.cli.jobs.waiting import wait_for
+from podwright.cli.options import ListFormat
+from podwright.cli.patience import Deadline, DeadlineError
 from tests.cli.jobs.objects import make_job
 from tests.cli.jobs.stub import Stub
 
@@ -22,7 +27,9 @@ JOBS = "/apis/podwright.dev/v1alpha1/namespaces/n/batchjobs"
 
 
 @pytest.fixture
-def stub() -> Iterator[Stub]:
+def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stub]:
+    monkeypatch.setattr("podwright.cli.patience._PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("podwright.cli.follow._GAP_SECONDS", 0.01)
     with Stub().running() as started:
         yield started
 
@@ -89,11 +96,26 @@ def test_a_known_job_that_is_not_there_is_gone(stub: Stub, client: JobClient) ->
     assert told(Follower(client, known=[job("a", "1")]), 1) == [("a", "1", True)]
 
 
-def test_troubles_of_the_server_are_waited_out(stub: Stub, client: JobClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("podwright.cli.follow._PAUSE_SECONDS", 0.01)
+def test_of_jobs_that_are_not_known_nothing_is_told(stub: Stub, client: JobClient) -> None:
+    play(stub, listed("5", job("a", "1"), job("b", "2")), events(("ADDED", job("c", "6")), ("DELETED", job("a", "7"))))
+    assert told(Follower(client, known=[job("a", "1")]), 1) == [("a", "7", True)]
+
+
+def test_troubles_of_the_server_are_waited_out(stub: Stub, client: JobClient) -> None:
     overloaded = (503, {"kind": "Status", "code": 503, "message": "overloaded"})
     play(stub, overloaded, listed("5", job("a", "3")), overloaded, events(("MODIFIED", job("a", "6"))))
     assert told(Follower(client), 2) == [("a", "3", False), ("a", "6", False)]
+
+
+@pytest.mark.parametrize("listed_before", [False, True])
+def test_a_server_that_stays_away_is_given_up(
+    stub: Stub, client: JobClient, monkeypatch: pytest.MonkeyPatch, listed_before: bool
+) -> None:
+    monkeypatch.setattr("podwright.cli.follow._GIVE_UP_SECONDS", 0.05)
+    overloaded = (503, {"kind": "Status", "code": 503, "message": "overloaded"})
+    play(stub, *([listed("5")] if listed_before else []), *[overloaded] * 1000)
+    with pytest.raises(CommandError, match="overloaded"):
+        told(Follower(client, deadline=Deadline(5.0)), 1)
 
 
 def test_a_refusal_is_told_at_once(stub: Stub, client: JobClient) -> None:
@@ -113,3 +135,65 @@ def test_a_throttled_request_is_sent_again(stub: Stub, client: JobClient, monkey
     busy = (429, {"kind": "Status", "code": 429, "reason": "TooManyRequests", "message": "busy"})
     play(stub, busy, busy, listed("5", job("a", "3")))
     assert [each["metadata"]["name"] for each in client.all()] == ["a"]
+
+
+def test_a_list_that_takes_too_long_is_read_in_one_piece(stub: Stub, client: JobClient) -> None:
+    expired = (
+        410,
+        {"kind": "Status", "code": 410, "reason": "Expired", "message": "the continue parameter is too old"},
+    )
+    first = (200, {"metadata": {"resourceVersion": "5", "continue": "more"}, "items": [job("a", "3")]})
+    play(stub, first, expired, listed("9", job("a", "3"), job("b", "8")))
+    assert [each["metadata"]["name"] for each in client.all()] == ["a", "b"]
+    assert [query.get("limit") for _, query in stub.asked] == ["500", "500", None]
+
+
+def test_after_an_expired_watch_only_changes_are_told(stub: Stub, client: JobClient) -> None:
+    expired = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}
+    play(stub, listed("5", job("a", "3")), (410, expired), listed("9", job("a", "3"), job("b", "8")))
+    assert told(Follower(client), 2) == [("a", "3", False), ("b", "8", False)]
+
+
+def test_watches_that_end_at_once_are_not_begun_anew_at_once(
+    stub: Stub, client: JobClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("podwright.cli.follow._GAP_SECONDS", 0.1)
+    play(stub, listed("5"), *[events() for _ in range(1000)])
+    with pytest.raises(DeadlineError):
+        told(Follower(client, deadline=Deadline(0.35)), 1)
+    assert len(stub.asked) <= 6
+
+
+def test_a_job_that_ended_and_was_deleted_since_it_was_read_is_told_as_it_ended(
+    stub: Stub, client: JobClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = job("a", "7", phase="Succeeded")
+    play(stub, events(("MODIFIED", ended), ("DELETED", job("a", "8", phase="Succeeded"))))
+    assert wait_for(client, [job("a", "3", phase="Running")], seconds=5.0, tell=print) == 0
+    assert capsys.readouterr().out == "batchjob.podwright.dev/a succeeded\n"
+    assert stub.asked[0][1]["resourceVersion"] == "3"
+
+
+def test_of_many_unfinished_jobs_some_are_named(
+    stub: Stub, client: JobClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    many = [job(f"j{number}", "1") for number in range(12)]
+    play(stub, listed("5", *many), *[events() for _ in range(1000)])
+    assert wait_for(client, many, seconds=0.05, tell=print) == 124
+    assert capsys.readouterr().err.endswith("j9 (not looked at yet) and 2 more.\n")
+
+
+def test_a_job_that_was_deleted_too_long_ago_is_told_as_gone(stub: Stub, client: JobClient) -> None:
+    play(stub, (410, {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}), listed("9"))
+    assert wait_for(client, [job("a", "3", phase="Running")], seconds=5.0, tell=print) == 1
+
+
+def test_objects_that_are_watched_are_documents_of_their_own(
+    stub: Stub, client: JobClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused = (403, {"kind": "Status", "code": 403, "reason": "Forbidden", "message": "no more"})
+    play(stub, listed("5", job("a", "3")), events(("MODIFIED", job("a", "6"))), refused)
+    with pytest.raises(CommandError):
+        show(client, selector="", fields="", output=ListFormat.YAML, no_headers=False, watch=True)
+    documents = list(yaml.safe_load_all(capsys.readouterr().out))
+    assert [each["metadata"]["resourceVersion"] for each in documents] == ["3", "6"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import podwright
 from podwright.cli import main
 from podwright.cli.errors import CommandError
 from tests.cli.program import PODWRIGHT, run
+from tests.cli.simulated import SimulatedCluster
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,3 +84,15 @@ def test_it_runs_from_any_directory_and_without_a_home(tmp_path: Path) -> None:
         [str(PODWRIGHT), "--version"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert answer.returncode == 0
+
+
+def test_an_operator_whose_port_is_taken_says_so(tmp_path: Path) -> None:
+    with SimulatedCluster(tmp_path).running() as cluster, socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        answer = run(
+            *("operator", "run", "--http-host", "127.0.0.1", "--http-port", port),
+            *("--kubeconfig", str(cluster.kubeconfig), "--log-level", "error"),
+        )
+    assert answer.returncode == 1
+    assert f"cannot serve on 127.0.0.1 port {port}" in answer.stderr
+    assert "--http-port 0" in answer.stderr

@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 def run_operator(*, credentials: Credentials, settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT. Raises what `Operator.run` raises, and OSError if the HTTP port cannot be had."""
+    """Run until SIGTERM or SIGINT. Raises what `Operator.run` raises, and PortError."""
     stop_kopf = threading.Event()
     frame = threading.Thread(target=_supervise, args=(credentials, stop_kopf), name="kopf", daemon=True)
     frame.start()

@@ -19,6 +19,10 @@ from podwright.runtime.settings import Settings
 _log = logging.getLogger(__name__)
 
 
+class PortError(Exception):
+    """The port for probes and metrics can't be had; the message says why."""
+
+
 class SettingsError(ValueError):
     """A setting has a value that it cannot have; the message names it."""
 
@@ -47,17 +51,24 @@ def new_identity() -> str:
 
 
 async def serve(*, credentials: Credentials, settings: Settings, stop: asyncio.Event) -> None:
-    """Run the operator and its HTTP server until `stop` is set. Raises what `Operator.run` raises, and OSError."""
+    """Run the operator and its HTTP server until `stop` is set. Raises what `Operator.run` raises, and PortError."""
     operator = Operator(credentials=credentials, settings=settings)
     server = HttpServer(
         host=settings.http_host, port=settings.http_port, health=operator.health, metrics=operator.exposition
     )
     try:
-        port = await server.start()
+        port = await _start(server, settings)
         _log.info("serving probes and metrics on %s port %d", settings.http_host, port)
         await operator.run(stop=stop)
     finally:
         await server.stop()
+
+
+async def _start(server: HttpServer, settings: Settings) -> int:
+    try:
+        return await server.start()
+    except OSError as error:
+        raise PortError(f"cannot serve on {settings.http_host} port {settings.http_port}: {error}") from error
 
 
 class ServiceThread:

@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 
 import podwright
 from podwright.cli.errors import CommandError
+from podwright.cli.failures import BrokenStreamError, Unreachable, unreachable, words_of
 from podwright.cli.kubeconfig import Access, load_access
-from podwright.cli.printable import one_line
 from podwright.kube.errors import StatusError, parse_status
 
 JSON: Final = "application/json"
@@ -26,20 +26,9 @@ METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;v=v1;g=met
 _CONNECT_SECONDS: Final = 10.0
 _ANSWER_SECONDS: Final = 60.0
 _THROTTLED_TRIES: Final = 6
+_CHUNK: Final = "500"
 
 Object = dict[str, Any]
-
-
-class Unreachable(CommandError):  # noqa: N818 - a fact about a request that its sender must act on
-    """The API server gave no full answer. `sent` tells whether the request may have been carried out all the same."""
-
-    def __init__(self, problem: str, *, sent: bool, remedy: str = "") -> None:
-        super().__init__(problem, remedy=remedy)
-        self.sent = sent
-
-
-class BrokenStreamError(Exception):
-    """A stream broke off or fell silent; it may be opened again."""
 
 
 class Connection:
@@ -73,6 +62,31 @@ class Connection:
             return self.request("GET", path, query=query, accept=accept)
         except Unreachable:
             return self.request("GET", path, query=query, accept=accept)
+
+    def read_all(self, path: str, query: Mapping[str, str], *, accept: str = JSON) -> list[Object]:
+        """Read a whole collection, some hundred objects at a time; give the answers. Empty parts of the query don't count.
+
+        Raises:
+            StatusError: the API server refused.
+            Unreachable: it gave no answer, twice.
+        """
+        chosen = {name: value for name, value in query.items() if value}
+        page = {"limit": _CHUNK}
+        answers: list[Object] = []
+        while True:
+            try:
+                answer = self.get(path, chosen | page, accept=accept)
+            except StatusError as error:
+                if error.code != 410 or "continue" not in page:
+                    raise
+                # We were too slow: what the rest belongs to is forgotten. In one piece it can't happen again.
+                answers, page = [], {}
+                continue
+            answers.append(answer)
+            following = (answer.get("metadata") or {}).get("continue")
+            if not following:
+                return answers
+            page["continue"] = following
 
     def request(
         self,
@@ -149,7 +163,7 @@ class Connection:
                 preload_content=False,
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise self._unreachable(error) from error
+            raise unreachable(self.server, error) from error
 
     def _authorization(self) -> dict[str, str]:
         try:
@@ -166,7 +180,7 @@ class Connection:
             raw: bytes = response.read()
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Unreachable(
-                f"The answer of {self.server} to {method} {path} broke off: {_words(error)}.", sent=True
+                f"The answer of {self.server} to {method} {path} broke off: {words_of(error)}.", sent=True
             ) from error
         return raw
 
@@ -181,21 +195,6 @@ class Connection:
                 remedy="Is that an API server of Kubernetes? `kubectl cluster-info` tells.",
             )
         return found
-
-    def _unreachable(self, error: Exception) -> Unreachable:
-        import urllib3
-
-        never_sent = isinstance(
-            error,
-            urllib3.exceptions.NewConnectionError
-            | urllib3.exceptions.ConnectTimeoutError
-            | urllib3.exceptions.SSLError,
-        )
-        return Unreachable(
-            f"Cannot reach the API server {self.server}: {_words(error)}.",
-            remedy="Is the cluster up, and is it the one you mean? --context and --kubeconfig name another one.",
-            sent=not never_sent,
-        )
 
 
 @contextlib.contextmanager
@@ -215,7 +214,7 @@ def _pieces(response: Any) -> Iterator[bytes]:
     try:
         yield from response.stream(amt=1 << 16)
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise BrokenStreamError(_words(error)) from error
+        raise BrokenStreamError(words_of(error)) from error
 
 
 def lines_of(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -228,29 +227,6 @@ def lines_of(pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def _words(error: Exception) -> str:
-    text = one_line(error)
-    # urllib3 puts the address of its connection object before what matters.
-    return (
-        text.partition(": ")[2]
-        if text.startswith(("HTTPSConnection", "HTTPConnection", "<"))
-        else text or type(error).__name__
-    )
-
-
 def _retry_after(response: Any) -> float | None:
     text = response.headers.get("Retry-After")
     return float(text) if text is not None and text.isascii() and text.isdigit() else None
-
-
-__all__ = [
-    "JSON",
-    "MERGE_PATCH",
-    "METADATA_LIST",
-    "TABLE",
-    "BrokenStreamError",
-    "Connection",
-    "StatusError",
-    "Unreachable",
-    "lines_of",
-]

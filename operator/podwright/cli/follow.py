@@ -8,16 +8,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from podwright.cli.connection import JSON, TABLE, BrokenStreamError, Object, Unreachable, lines_of
+from podwright.cli.connection import JSON, TABLE, Object, lines_of
 from podwright.cli.errors import CommandError
+from podwright.cli.failures import BrokenStreamError, Unreachable
 from podwright.cli.job_client import JobClient
+from podwright.cli.patience import Deadline, Patience, passes
 from podwright.cli.refusals import explain
 from podwright.cli.table import headings_of, metadata_of
 from podwright.kube.errors import StatusError
 
 _WATCH_SECONDS: Final = 60.0
+_GAP_SECONDS: Final = 1.0
 _GIVE_UP_SECONDS: Final = 120.0
-_PAUSE_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -26,39 +28,6 @@ class Change:
 
     job: Object
     gone: bool = False
-
-
-class DeadlineError(Exception):
-    """The time is over."""
-
-
-class Deadline:
-    """A point in time that is never reached if `seconds` is None."""
-
-    def __init__(self, seconds: float | None) -> None:
-        self._at = None if seconds is None else time.monotonic() + seconds
-
-    def left(self) -> float:
-        """Give the seconds that are left; infinite without a limit.
-
-        Raises:
-            DeadlineError: there are none.
-        """
-        if self._at is None:
-            return float("inf")
-        left = self._at - time.monotonic()
-        if left <= 0:
-            raise DeadlineError
-        return left
-
-    def sleep(self, seconds: float) -> None:
-        """Sleep, but not beyond the deadline.
-
-        Raises:
-            DeadlineError: it is reached.
-        """
-        time.sleep(min(seconds, self.left()))
-        self.left()
 
 
 class Follower:
@@ -72,6 +41,7 @@ class Follower:
         fields: str = "",
         deadline: Deadline | None = None,
         known: Iterable[Object] = (),
+        version: str = "",
         tables: bool = False,
     ) -> None:
         """Prepare.
@@ -81,7 +51,8 @@ class Follower:
             selector: labels of the jobs.
             fields: fields of the jobs.
             deadline: when to stop.
-            known: if one of these jobs is not there any more, it is told that it is gone.
+            known: follow only these jobs, which are known as they are: it is told that they changed, or are gone.
+            version: the resourceVersion from which on changes are told, if it is not too old; else begin with a list.
             tables: give lines of tables, with the jobs' `metadata` and `cells`, whose columns are in `headings`.
         """
         self.headings: tuple[str, ...] = ()
@@ -90,7 +61,8 @@ class Follower:
         self._query = {"labelSelector": selector, "fieldSelector": fields}
         self._deadline = deadline or Deadline(None)
         self._known: dict[str, Object] = {job["metadata"]["uid"]: job for job in known}
-        self._version = ""
+        self._only = frozenset(self._known)
+        self._version = version
 
     def changes(self) -> Iterator[Change]:
         """Give what is there, then what changes. It ends only by an error.
@@ -99,53 +71,42 @@ class Follower:
             DeadlineError: the time is over.
             CommandError: the API server refuses, or was out of reach for two minutes.
         """
-        lost_since: float | None = None
+        patience = Patience(self._deadline, seconds=_GIVE_UP_SECONDS)
         while True:
             self._deadline.left()
             try:
                 if not self._version:
                     yield from self._list()
-                lost_since = None
-                yield from self._watch()
+                due = time.monotonic() + _GAP_SECONDS
+                yield from self._watch(patience)
+                # Some proxies end every watch at once.
+                self._deadline.sleep(max(0.0, due - time.monotonic()))
             except StatusError as error:
-                if error.code == 410:
+                if error.code == 410 and self._version:
                     self._version = ""
                     continue
-                if error.code != 429 and error.code < 500:
-                    raise explain(error, doing="watch the jobs", namespace=self._client.namespace) from error
-                lost_since = self._lost(lost_since, explain(error, doing="watch the jobs"))
+                refusal = explain(error, doing="watch the jobs", namespace=self._client.namespace)
+                if not passes(error):
+                    raise refusal from error
+                patience.lost(refusal)
             except (Unreachable, BrokenStreamError) as error:
-                failure = error if isinstance(error, CommandError) else CommandError(f"Cannot watch the jobs: {error}.")
-                lost_since = self._lost(lost_since, failure)
-
-    def _lost(self, since: float | None, error: CommandError) -> float:
-        now = time.monotonic()
-        if since is not None and now - since > _GIVE_UP_SECONDS:
-            raise error
-        self._deadline.sleep(_PAUSE_SECONDS)
-        return now if since is None else since
+                patience.lost(
+                    error if isinstance(error, CommandError) else CommandError(f"Cannot watch the jobs: {error}.")
+                )
 
     def _list(self) -> Iterator[Change]:
-        found: dict[str, Object] = {}
-        version = ""
-        query = {name: value for name, value in self._query.items() if value} | {"limit": "500"}
-        while True:
-            path = self._client.path(everywhere=self._client.everywhere)
-            answer = self._client.connection.get(path, query, accept=self._accept)
-            for item in self._items(answer):
-                found[item["metadata"]["uid"]] = item
-            # Of the first chunk: that is the state that all chunks show.
-            version = version or answer["metadata"]["resourceVersion"]
-            following = answer["metadata"].get("continue")
-            if not following:
-                break
-            query["continue"] = following
+        path = self._client.path(everywhere=self._client.everywhere)
+        answers = self._client.connection.read_all(path, self._query, accept=self._accept)
+        listed = {item["metadata"]["uid"]: item for answer in answers for item in self._items(answer)}
+        found = {uid: job for uid, job in listed.items() if self._wants(uid)}
         vanished = [job for uid, job in self._known.items() if uid not in found]
-        self._known, self._version = found, version
+        changed = [job for uid, job in found.items() if _version_of(job) != _version_of(self._known.get(uid))]
+        # Of the first chunk: that is the state that all chunks show.
+        self._known, self._version = found, answers[0]["metadata"]["resourceVersion"]
         yield from (Change(job, gone=True) for job in vanished)
-        yield from (Change(job) for job in found.values())
+        yield from (Change(job) for job in changed)
 
-    def _watch(self) -> Iterator[Change]:
+    def _watch(self, patience: Patience) -> Iterator[Change]:
         seconds = min(_WATCH_SECONDS, self._deadline.left())
         query = {name: value for name, value in self._query.items() if value} | {
             "watch": "1",
@@ -155,6 +116,7 @@ class Follower:
         }
         path = self._client.path(everywhere=self._client.everywhere)
         with self._client.connection.stream(path, query, silence=seconds + 5, accept=self._accept) as pieces:
+            patience.found()
             for line in lines_of(pieces):
                 if line.strip():
                     yield from self._event(_decoded(line))
@@ -176,11 +138,17 @@ class Follower:
             return
         for item in items:
             uid = item["metadata"]["uid"]
+            if not self._wants(uid):
+                continue
             if kind == "DELETED":
                 self._known.pop(uid, None)
             else:
                 self._known[uid] = item
             yield Change(item, gone=kind == "DELETED")
+
+    def _wants(self, uid: str) -> bool:
+        # Among very many jobs the others are not kept in memory.
+        return not self._only or uid in self._only
 
     def _items(self, answer: Object) -> list[Object]:
         if self._accept == JSON:
@@ -188,6 +156,10 @@ class Follower:
         # The events of a watch leave the columns out, except for the first.
         self.headings = headings_of(answer) or self.headings
         return [{"metadata": metadata_of(row), "cells": row.get("cells")} for row in answer.get("rows") or ()]
+
+
+def _version_of(job: Object | None) -> str:
+    return "" if job is None else str(job["metadata"].get("resourceVersion", ""))
 
 
 def _decoded(line: bytes) -> dict[str, Any]:

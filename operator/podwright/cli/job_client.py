@@ -6,18 +6,22 @@ Used by every verb; turns refusals into errors for the user, except where a verb
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import Any, Final
+import re
+from typing import Final
 from urllib.parse import quote
 
 from podwright.cli.connection import JSON, MERGE_PATCH, METADATA_LIST, TABLE, Connection, Object
 from podwright.cli.errors import CommandError
+from podwright.cli.failures import Unreachable
 from podwright.cli.refusals import explain, not_installed, unknown_job
 from podwright.core import names
 from podwright.kube.errors import StatusError
 
 _ROOT: Final = f"/apis/{names.API_VERSION}"
-_CHUNK: Final = "500"
+_KIND_NAMES: Final = frozenset(
+    f"{name}{group}" for name in (names.JOB_KIND.lower(), names.JOB_PLURAL, "bj") for group in ("", f".{names.GROUP}")
+)
+_NAMESPACE: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _DRY: Final = {"dryRun": "All"}
 
 
@@ -25,6 +29,11 @@ class JobClient:
     """What a verb works with. `namespace` is where names are looked up, `everywhere` widens lists to all namespaces."""
 
     def __init__(self, connection: Connection, *, namespace: str, everywhere: bool = False) -> None:
+        # Anything else might make another path of it: `..` would be all namespaces.
+        if _NAMESPACE.fullmatch(namespace) is None:
+            raise CommandError(
+                f"{namespace!r} is no name of a namespace.", remedy="`kubectl get namespaces` lists them."
+            )
         self.connection = connection
         self.namespace = namespace
         self.everywhere = everywhere
@@ -43,14 +52,20 @@ class JobClient:
         except StatusError as error:
             if error.code == 404 and not not_installed(error):
                 return None
-            raise explain(error, doing=f"read the job {name}", namespace=self.namespace) from error
+            raise explain(error, doing=f"read the job {name}", namespace=namespace or self.namespace) from error
 
     def read(self, name: str) -> Object:
-        """Read a job.
+        """Read a job that the user names, perhaps with its kind before: `bj/report`, as `-o name` prints it.
 
         Raises:
             CommandError: there is none of that name, or it can't be read.
         """
+        kind, slash, rest = name.partition("/")
+        if slash and kind.lower() in _KIND_NAMES:
+            name = rest
+        # As a part of a path these would mean something else than a job.
+        if name in ("", ".", "..") or "/" in name:
+            raise CommandError(f"{name!r} is no name of a job.", remedy="`podwright list` shows the jobs there are.")
         found = self.find(name)
         if found is None:
             raise unknown_job(name, namespace=self.namespace, others=self._names())
@@ -62,29 +77,23 @@ class JobClient:
             return [str(item["metadata"]["name"]) for item in found.get("items") or ()]
         return []
 
-    def chunks(self, *, selector: str = "", fields: str = "", accept: str = JSON) -> Iterator[Object]:
-        """Read all jobs that the selectors select, as the answers of the API server, some hundred at a time."""
-        query = {"limit": _CHUNK} | _selectors(selector, fields)
-        while True:
-            try:
-                answer = self.connection.get(self.path(everywhere=self.everywhere), query, accept=accept)
-            except StatusError as error:
-                raise explain(error, doing=f"list jobs in {self.where}", namespace=self.namespace) from error
-            yield answer
-            following = (answer.get("metadata") or {}).get("continue")
-            if not following:
-                return
-            query["continue"] = following
-
     def all(self, *, selector: str = "", fields: str = "") -> list[Object]:
         """Read all jobs that the selectors select."""
-        found = [item for chunk in self.chunks(selector=selector, fields=fields) for item in chunk.get("items") or ()]
+        answers = self._jobs(selector, fields, accept=JSON)
         # The items of a list don't say what they are.
-        return [{"apiVersion": names.API_VERSION, "kind": names.JOB_KIND, **item} for item in found]
+        kind = {"apiVersion": names.API_VERSION, "kind": names.JOB_KIND}
+        return [{**kind, **item} for answer in answers for item in answer.get("items") or ()]
 
-    def tables(self, *, selector: str = "", fields: str = "") -> Iterator[Object]:
+    def tables(self, *, selector: str = "", fields: str = "") -> list[Object]:
         """Read them as tables, with the columns that the API server has for them."""
-        return self.chunks(selector=selector, fields=fields, accept=TABLE)
+        return self._jobs(selector, fields, accept=TABLE)
+
+    def _jobs(self, selector: str, fields: str, *, accept: str) -> list[Object]:
+        query = {"labelSelector": selector, "fieldSelector": fields}
+        try:
+            return self.connection.read_all(self.path(everywhere=self.everywhere), query, accept=accept)
+        except StatusError as error:
+            raise explain(error, doing=f"list jobs in {self.where}", namespace=self.namespace) from error
 
     @property
     def where(self) -> str:
@@ -96,20 +105,35 @@ class JobClient:
 
         Raises:
             StatusError: the API server refused.
-            Unreachable: it gave no answer.
+            Unreachable: it gave no answer, or one that leaves open whether the job was created.
         """
         query = {"fieldValidation": "Strict"} | (_DRY if dry_run else {})
-        path = self.path(namespace=job["metadata"]["namespace"])
-        return self.connection.request("POST", path, query=query, body=job)
+        namespace = job["metadata"]["namespace"]
+        try:
+            return self.connection.request("POST", self.path(namespace=namespace), query=query, body=job)
+        except StatusError as error:
+            # Such as etcd's timeout, or that of a proxy.
+            if error.code >= 500 and not dry_run:
+                refusal = explain(error, doing="create a job", namespace=namespace)
+                raise Unreachable(refusal.problem, remedy=refusal.remedy, sent=True) from error
+            raise
 
-    def patch(self, job: Object, changes: Object, *, dry_run: bool = False) -> Object:
-        """Merge changes into exactly this job: a later one of its name is left alone.
+    def patch(self, job: Object, changes: Object, *, unchanged: bool = False, dry_run: bool = False) -> Object:
+        """Merge changes into exactly this job: a later one of its name is left alone, see `is_another`.
+
+        Args:
+            job: the job as it was read.
+            changes: a JSON merge patch.
+            unchanged: leave it alone if it changed since.
+            dry_run: let the API server only judge.
 
         Raises:
             StatusError: the API server refused.
+            Unreachable: it gave no answer.
         """
         meta = job["metadata"]
-        body = {**changes, "metadata": {**changes.get("metadata", {}), "uid": meta["uid"]}}
+        identity = {"uid": meta["uid"]} | ({"resourceVersion": meta["resourceVersion"]} if unchanged else {})
+        body = {**changes, "metadata": {**changes.get("metadata", {}), **identity}}
         path = self.path(name=meta["name"], namespace=meta["namespace"])
         query = _DRY if dry_run else None
         return self.connection.request("PATCH", path, query=query, body=body, content_type=MERGE_PATCH)
@@ -148,20 +172,15 @@ class JobClient:
         """Read the pods of a job."""
         meta = job["metadata"]
         path = f"/api/v1/namespaces/{quote(meta['namespace'], safe='')}/pods"
-        query = {"labelSelector": f"{names.LABEL_JOB_UID}={meta['uid']}", "limit": _CHUNK}
-        found: list[Object] = []
-        while True:
-            try:
-                answer = self.connection.get(path, query)
-            except StatusError as error:
-                raise explain(error, doing=f"read the pods of {meta['name']}") from error
-            found += answer.get("items") or ()
-            following = (answer.get("metadata") or {}).get("continue")
-            if not following:
-                return found
-            query["continue"] = following
+        query = {"labelSelector": f"{names.LABEL_JOB_UID}={meta['uid']}"}
+        try:
+            answers = self.connection.read_all(path, query)
+        except StatusError as error:
+            raise explain(error, doing=f"read the pods of {meta['name']}") from error
+        return [pod for answer in answers for pod in answer.get("items") or ()]
 
 
-def _selectors(selector: str, fields: str) -> dict[str, str]:
-    given: dict[str, Any] = {"labelSelector": selector, "fieldSelector": fields}
-    return {name: value for name, value in given.items() if value}
+def is_another(error: StatusError) -> bool:
+    """Tell whether a change was refused because the job has gone or is another one, or has changed if that mattered."""
+    # A patch can't change the uid, which is how it fails on another job.
+    return error.code in (404, 409) or any(cause.field == "metadata.uid" for cause in error.causes)

@@ -6,6 +6,7 @@ nothing slow at its top, since all of them are loaded for every call, even for `
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -36,6 +37,9 @@ app.add_typer(operator.app, name="operator")
 
 def main() -> None:
     """Run the command that `sys.argv` names. Exits with 0, with 1 and one message, or with 2 if misused."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A job's words may hold what the terminal's character set has not; standard error escapes it by itself.
+        sys.stdout.reconfigure(errors="backslashreplace")
     name = "kubectl podwright" if Path(sys.argv[0]).name == "kubectl-podwright" else "podwright"
     try:
         app(prog_name=name)

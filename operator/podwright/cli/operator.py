@@ -72,7 +72,7 @@ def run(
     """Run the operator until SIGTERM; exits with 1 if it loses its Lease, to be started anew."""
     # kopf and aiohttp take most of a second to import; other commands must not wait for them.
     from podwright.adapters.entry import run_operator
-    from podwright.adapters.service import new_identity
+    from podwright.adapters.service import PortError, new_identity
     from podwright.kube.credentials import CredentialsError, load_credentials
     from podwright.runtime.fence import FenceMissingError
     from podwright.runtime.leadership import LeadershipLostError
@@ -100,7 +100,5 @@ def run(
         raise CommandError(f"{error}.", remedy="Name a kubeconfig with --kubeconfig, or run in a pod.") from error
     except (LeadershipLostError, FenceMissingError) as error:
         raise CommandError(str(error)) from error
-    except OSError as error:
-        raise CommandError(
-            f"cannot serve on {http_host} port {http_port}: {error}.", remedy="Try --http-port 0."
-        ) from error
+    except PortError as error:
+        raise CommandError(f"{error}.", remedy="Try --http-port 0.") from error

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
 
 from podwright.cli.connection import Object
-from podwright.cli.options import DryRun, Format
+from podwright.cli.errors import CommandError
+from podwright.cli.failures import Unreachable
+from podwright.cli.options import DryRun, Format, Manner
 from podwright.cli.printable import one_line
 from podwright.core import names
 
@@ -63,24 +67,63 @@ def remark(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-class Report:
-    """Tells of jobs that a verb changed, each at once in words or as names, or all at the end as objects."""
+def news(form: Format | None) -> Callable[[str], None]:
+    """Give what tells of news beside a verb's results: objects on standard output must not be mixed with anything."""
+    return print_line if form is None else remark
 
-    def __init__(self, *, form: Format | None, dry_run: DryRun) -> None:
-        self._form = form
-        self._suffix = {DryRun.NONE: "", DryRun.CLIENT: " (dry run)", DryRun.SERVER: " (server dry run)"}[dry_run]
+
+def print_line(text: str) -> None:
+    """Print a line of a result at once."""
+    print(text, flush=True)
+
+
+class Report:
+    """Tells of jobs that a verb changed, each at once in words or as names, or all at the end as objects.
+
+    At the end of its block, also if that is an error, objects are printed, and what failed before is told.
+    """
+
+    def __init__(self, manner: Manner) -> None:
+        self._form = manner.output
+        suffixes = {DryRun.NONE: "", DryRun.CLIENT: " (dry run)", DryRun.SERVER: " (server dry run)"}
+        self._suffix = suffixes[manner.dry_run]
         self._items: list[Object] = []
+        self._failures: list[str] = []
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Print what is still to be printed. Raises CommandError if anything failed."""
+        if self._items and self._form is not None:
+            print_objects(self._items, self._form, as_list=False)
+        if self._failures and (error is None or isinstance(error, CommandError)):
+            last = () if error is None else (error.problem,)
+            remedy = "" if error is None else error.remedy
+            raise CommandError("\n".join((*self._failures, *last)), remedy=remedy) from error
 
     def tell(self, job: Object, done: str) -> None:
         """Tell of a job and what was done to it, such as `cancelled`."""
         if self._form is None:
-            print(f"{full_name(job)} {done}{self._suffix}", flush=True)
+            print_line(f"{full_name(job)} {done}{self._suffix}")
         elif self._form is Format.NAME:
-            print(full_name(job), flush=True)
+            print_line(full_name(job))
         else:
             self._items.append(job)
 
-    def finish(self) -> None:
-        """Print what is still to be printed."""
-        if self._items and self._form is not None:
-            print_objects(self._items, self._form, as_list=False)
+    @contextlib.contextmanager
+    def bearing_failures(self) -> Iterator[None]:
+        """Let the block fail for one job without holding up the others, unless the API server does not answer any more."""
+        try:
+            yield
+        except CommandError as error:
+            if isinstance(error, Unreachable) or isinstance(error.__cause__, Unreachable):
+                raise
+            self.fail(str(error))
+
+    def fail(self, problem: str) -> None:
+        """Take note of what failed, to be told at the end; the other jobs are not held up by it."""
+        self._failures.append(problem)

@@ -10,8 +10,8 @@ from podwright.core.duration import parse_duration
 from podwright.kube.times import format_time
 
 _UNITS: Final = {"w": 604_800.0, "d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_PART: Final = re.compile(r"([0-9]+)(ms|w|d|h|m|s)")
-_WHOLE: Final = re.compile(r"(?:[0-9]+(?:ms|w|d|h|m|s))+")
+_PART: Final = re.compile(r"([0-9]{1,12})(ms|w|d|h|m|s)")
+_WHOLE: Final = re.compile(r"(?:[0-9]{1,12}(?:ms|w|d|h|m|s)){1,20}")
 _CLOCK: Final = re.compile(r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?")
 
 

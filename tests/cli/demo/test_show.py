@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.live import Live
 
 from podwright.cli.demo.jobs import Job
-from podwright.cli.demo.show import LineView, TableView, plain_table, printable
+from podwright.cli.demo.show import LineView, TableView, plain_table
 
 if TYPE_CHECKING:
     import pytest
@@ -54,7 +54,3 @@ def test_a_narrow_terminal_cuts_the_message_and_nothing_else() -> None:
     for text in ("a-job-with-a-long-name", "PodRunning", "EXIT CODES", "3,-"):
         assert text in drawn
     assert "pod p runs on node n" not in drawn
-
-
-def test_a_jobs_words_cannot_steer_the_terminal() -> None:
-    assert printable("red \x1b[31m and\nnew\r") == "red  [31m and new "

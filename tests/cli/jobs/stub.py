@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 class Stub:
     """Answers by path. An answer is called with the query; bytes are sent as they are, a list of them as a stream.
 
-    A stream that ends with None is cut off without a proper end.
+    In a stream, a number is so many seconds of silence, and None cuts it off without a proper end.
     """
 
     def __init__(self) -> None:
@@ -40,6 +41,7 @@ class Stub:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        self._server.block_on_close = False
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     @contextlib.contextmanager
@@ -83,7 +85,7 @@ class Stub:
         handler.end_headers()
         handler.wfile.write(raw)
 
-    def _stream(self, handler: BaseHTTPRequestHandler, pieces: list[bytes | None]) -> None:
+    def _stream(self, handler: BaseHTTPRequestHandler, pieces: list[bytes | float | None]) -> None:
         handler.send_header("Transfer-Encoding", "chunked")
         handler.end_headers()
         for piece in pieces:
@@ -91,6 +93,9 @@ class Stub:
                 handler.close_connection = True
                 handler.connection.close()
                 return
+            if isinstance(piece, float):
+                time.sleep(piece)
+                continue
             handler.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
             handler.wfile.flush()
         handler.wfile.write(b"0\r\n\r\n")

@@ -54,5 +54,9 @@ def test_a_task_that_is_not_there(array: Any, task: int) -> None:
 def test_the_container_is_the_first_unless_named() -> None:
     assert container_of(PODS[0], "") == "main"
     assert container_of(PODS[0], "sidecar") == "sidecar"
+    prepared = make_pod()
+    prepared["spec"]["initContainers"] = [{"name": "fetch"}]
+    assert container_of(JobPod.from_object(prepared), "fetch") == "fetch"
+    assert container_of(JobPod.from_object(prepared), "") == "main"
     with pytest.raises(CommandError, match="has main, sidecar"):
         container_of(PODS[0], "other")

@@ -92,9 +92,9 @@ def test_a_redrive_whose_job_has_gone_asks(podwright: Shell, letters: Any, jobs:
     jobs.annotate("dead", {"podwright.dev/redriven-as": "dead-r1"})
     answer = podwright("dlq", "redrive", "dead")
     assert answer.returncode == 1
-    assert "never created, or ran and was cleaned up" in answer.stderr
+    assert "was to be run again as dead-r1, which is not there" in answer.stderr
     assert names(podwright) == ["dead"]
-    podwright.out("dlq", "redrive", "dead", "--force")
+    podwright.out("dlq", "redrive", "dead", "--again")
     assert names(podwright) == ["dead-r1"]
 
 

@@ -270,6 +270,9 @@ def test_restart_makes_one_copy_however_often_it_is_asked(
     assert copy["spec"]["retry"]["limit"] == 2
     records.write("nightly-r1", "Succeeded")
     assert podwright.out("restart", "nightly-r1") == "batchjob.podwright.dev/nightly-r2 created\n"
+    podwright.out("delete", "nightly-r1")
+    assert "which is not there" in podwright("restart", "nightly").stderr
+    assert podwright.out("restart", "nightly", "--again") == "batchjob.podwright.dev/nightly-r1 created\n"
 
 
 def test_a_taken_name_is_passed_over(podwright: Shell, jobs: Jobs, records: Records) -> None:

@@ -21,11 +21,7 @@ def list_(
         options.ListFormat, typer.Option("--output", "-o", help="In which form; wide shows whole messages.")
     ] = options.ListFormat.TABLE,
     no_headers: Annotated[bool, typer.Option("--no-headers", help="Leave out the headings.")] = False,
-    selector: options.SelectorOption = "",
-    everywhere: options.EverywhereOption = False,
-    namespace: options.NamespaceOption = None,
-    context: options.ContextOption = None,
-    kubeconfig: options.KubeconfigOption = None,
+    labels: options.Labels,
 ) -> None:
     """List dead letters, with how often each was redriven before. -o wide shows whole messages."""
     import time
@@ -34,17 +30,17 @@ def list_(
     from podwright.cli.output import print_lines, print_objects, remark
     from podwright.cli.table import layout
 
-    client = options.connect(kubeconfig=kubeconfig, context=context, namespace=namespace, everywhere=everywhere)
-    found = client.all(selector=selector, fields=FIELDS)
+    client = labels.client()
+    found = client.all(selector=labels.selector, fields=FIELDS)
     if output not in (options.ListFormat.TABLE, options.ListFormat.WIDE):
         print_objects(found, output, as_list=True)
         return
     if not found:
         remark(f"No dead letters found in {client.where}.")
         return
-    headings = ("NAMESPACE", *_COLUMNS) if everywhere else _COLUMNS
+    headings = ("NAMESPACE", *_COLUMNS) if labels.everywhere else _COLUMNS
     whole = output is options.ListFormat.WIDE
-    rows = [row_of(job, now=time.time(), everywhere=everywhere, whole=whole) for job in found]
+    rows = [row_of(job, now=time.time(), everywhere=labels.everywhere, whole=whole) for job in found]
     print_lines(layout(headings, rows, no_headers=no_headers))
 
 

@@ -11,7 +11,7 @@ from podwright.cli import options
 
 def purge(
     *,
-    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", show_default=False)] = None,
+    names: options.Names = None,
     every: Annotated[bool, typer.Option("--all", help="All dead letters.")] = False,
     older_than: Annotated[
         str, typer.Option(metavar="DURATION", help="Only those that ended longer ago than this, such as 7d.")
@@ -19,11 +19,7 @@ def purge(
     yes: options.YesOption = False,
     rate: options.RateOption = "50/s",
     dry_run: options.DryRunOption = options.DryRun.NONE,
-    selector: options.SelectorOption = "",
-    everywhere: options.EverywhereOption = False,
-    namespace: options.NamespaceOption = None,
-    context: options.ContextOption = None,
-    kubeconfig: options.KubeconfigOption = None,
+    labels: options.Labels,
 ) -> None:
     """Delete dead letters for good. Asks first on a terminal; elsewhere --yes must be said."""
     from podwright.cli.arguments import seconds_option
@@ -31,8 +27,8 @@ def purge(
     from podwright.cli.jobs.deletion import delete_jobs, finished_before
 
     age = seconds_option(older_than, option="--older-than")
-    client = options.connect(kubeconfig=kubeconfig, context=context, namespace=namespace, everywhere=everywhere)
-    found = dead_letters(client, names or (), selector=selector, every=every or (age is not None and not names))
+    client = labels.client()
+    found = dead_letters(client, names or (), selector=labels.selector, every=every or (age is not None and not names))
     if age is not None:
         found = finished_before(found, age=age)
     delete_jobs(client, found, named=False, unchanged=False, yes=yes, rate=rate, dry_run=dry_run, what="dead letter")

@@ -11,7 +11,7 @@ from podwright.cli import options
 
 def redrive(
     *,
-    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", show_default=False)] = None,
+    names: options.Names = None,
     every: Annotated[bool, typer.Option("--all", help="All dead letters.")] = False,
     rate: options.RateOption = "10/s",
     patch: Annotated[
@@ -21,13 +21,9 @@ def redrive(
         bool, typer.Option("--all-tasks", help="Of an array run all tasks again, not only those that did not succeed.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Also what was redriven 5 times already.")] = False,
-    dry_run: options.DryRunOption = options.DryRun.NONE,
-    output: options.OutputOption = None,
-    selector: options.SelectorOption = "",
-    everywhere: options.EverywhereOption = False,
-    namespace: options.NamespaceOption = None,
-    context: options.ContextOption = None,
-    kubeconfig: options.KubeconfigOption = None,
+    again: options.AgainOption = False,
+    manner: options.Manner,
+    labels: options.Labels,
 ) -> None:
     """Run dead letters again: each becomes a new job, NAME-r1 and so on, and is deleted once that exists.
 
@@ -38,7 +34,7 @@ def redrive(
     from podwright.cli.dead_letters.selection import dead_letters
 
     gap = parse_rate(rate)
-    plan = Redrive(patch=read_patch(patch), all_tasks=all_tasks, force=force, gap=gap)
-    client = options.connect(kubeconfig=kubeconfig, context=context, namespace=namespace, everywhere=everywhere)
-    found = dead_letters(client, names or (), selector=selector, every=every)
-    redrive_all(client, found, plan, dry_run=dry_run, output=output)
+    plan = Redrive(patch=read_patch(patch), all_tasks=all_tasks, force=force, again=again, gap=gap)
+    client = labels.client()
+    found = dead_letters(client, names or (), selector=labels.selector, every=every)
+    redrive_all(client, found, plan, manner=manner)

@@ -1,8 +1,6 @@
 """Redriving dead letters: create the new job, then delete the old one, in this order and each exactly once.
 
-If we die between the two, the next call finds the new job by its origin's uid and only deletes. One gap is left: a new job
-that ran, finished and was deleted by its TTL before the dead letter was deleted isn't found any more. So a dead letter is
-first marked with the name of its new job; a mark without that job asks the user.
+If we die between the two, the next call finds the new job and only deletes; `create_copy` tells how.
 """
 
 from __future__ import annotations
@@ -17,18 +15,16 @@ from podwright.cli.bulk import paced
 from podwright.cli.connection import Object
 from podwright.cli.errors import CommandError
 from podwright.cli.job_client import JobClient
-from podwright.cli.jobs.copies import Origin, copied, copy_name, copy_number, redrive_count, undone
-from podwright.cli.jobs.create_copy import create_copy, find_copy
-from podwright.cli.jobs.state import annotation, array_of, name_of
-from podwright.cli.options import DryRun, Format
+from podwright.cli.jobs.copies import Origin, redrive_count, undone
+from podwright.cli.jobs.create_copy import Wish, create_copy, find_copy, judge_copy
+from podwright.cli.jobs.state import array_of, name_of
+from podwright.cli.options import DryRun, Manner
 from podwright.cli.output import Report, full_name, remark
 from podwright.cli.refusals import explain
-from podwright.core import names
 from podwright.core.index_set import IndexSet
 from podwright.kube.errors import StatusError
 
 MOST_REDRIVES: Final = 5
-_MARK: Final = "redriven-as"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +34,13 @@ class Redrive:
     patch: Mapping[str, Any] | None
     all_tasks: bool
     force: bool
+    again: bool
     gap: float
+
+    @property
+    def wish(self) -> Wish:
+        """Which copy a dead letter gets."""
+        return Wish(origin=Origin.REDRIVE, verb="dlq redrive", change=self._changed, again=self.again)
 
     def tasks(self, job: Object) -> IndexSet | None:
         """Give the tasks of an array that run again; None for all."""
@@ -46,7 +48,7 @@ class Redrive:
             return None
         return undone(job) or None
 
-    def changed(self, copy: Object) -> Object:
+    def _changed(self, copy: Object) -> Object:
         """Apply the user's patch to the spec."""
         return copy if self.patch is None else {**copy, "spec": merged(copy["spec"], self.patch)}
 
@@ -84,9 +86,7 @@ def merged(value: Any, patch: Any) -> Any:
     return result
 
 
-def redrive_all(
-    client: JobClient, jobs: Sequence[Object], plan: Redrive, *, dry_run: DryRun, output: Format | None
-) -> None:
+def redrive_all(client: JobClient, jobs: Sequence[Object], plan: Redrive, *, manner: Manner) -> None:
     """Redrive dead letters; what can't be redriven is told at the end, and does not hold up the others.
 
     Raises:
@@ -95,19 +95,17 @@ def redrive_all(
     if not jobs:
         remark(f"No dead letters found in {client.where}.")
         return
-    failures = [problem for job in jobs if (problem := loop_guard(job, force=plan.force))]
+    held = [problem for job in jobs if (problem := loop_guard(job, force=plan.force))]
     allowed = [job for job in jobs if not loop_guard(job, force=plan.force)]
     if plan.patch is not None:
         _try_patch(client, allowed, plan)
-    report = Report(form=output, dry_run=dry_run)
-    for job in paced(allowed, gap=plan.gap):
-        try:
-            report.tell(_redrive(client, job, plan, dry_run=dry_run), f"created, in place of {name_of(job)}")
-        except CommandError as error:
-            failures.append(str(error))
-    report.finish()
-    if failures:
-        raise CommandError("\n".join(failures))
+    with Report(manner) as report:
+        for problem in held:
+            report.fail(problem)
+        for job in paced(allowed, gap=plan.gap):
+            with report.bearing_failures():
+                copy = _redrive(client, job, plan, dry_run=manner.dry_run)
+                report.tell(copy, f"created, in place of {name_of(job)}")
 
 
 def loop_guard(job: Object, *, force: bool) -> str:
@@ -122,50 +120,23 @@ def _try_patch(client: JobClient, jobs: Sequence[Object], plan: Redrive) -> None
     """Let the API server judge all new jobs before the first one is created."""
     problems = []
     for job in jobs:
-        if find_copy(client, job, Origin.REDRIVE) is None:
-            try:
-                _create(client, job, plan, dry_run=True)
-            except CommandError as error:
-                problems.append(error.problem)
+        try:
+            judge_copy(client, job, plan.wish, tasks=plan.tasks(job))
+        except CommandError as error:
+            problems.append(error.problem)
     if problems:
         raise CommandError("\n".join(["Nothing was redriven, since --patch does not fit:", *problems]))
 
 
 def _redrive(client: JobClient, job: Object, plan: Redrive, *, dry_run: DryRun) -> Object:
-    existing = find_copy(client, job, Origin.REDRIVE)
+    tasks = plan.tasks(job)
     if dry_run is DryRun.CLIENT:
-        name = copy_name(job, copy_number(job, origin=Origin.REDRIVE))
-        return existing or plan.changed(copied(job, name=name, origin=Origin.REDRIVE, tasks=plan.tasks(job)))
+        return find_copy(client, job, plan.wish) or plan.wish.build(job, tasks=tasks)
     if dry_run is DryRun.SERVER:
-        return existing or _create(client, job, plan, dry_run=True)
-    if existing is None:
-        marked = annotation(job, _MARK)
-        if marked and not plan.force:
-            raise CommandError(
-                f"{full_name(job)} was to be redriven as {marked} before, which is not there: it was never created, or ran and "
-                "was cleaned up.",
-                remedy=f"Run it (again): podwright dlq redrive {name_of(job)} --force. Drop it: podwright dlq purge {name_of(job)}",
-            )
-        _mark(client, job, copy_name(job, copy_number(job, origin=Origin.REDRIVE)))
-        try:
-            existing = _create(client, job, plan, dry_run=False)
-        except CommandError as error:
-            if isinstance(error.__cause__, StatusError):
-                _mark(client, job, None)  # surely not created
-            raise
-    _remove(client, job, existing)
-    return existing
-
-
-def _create(client: JobClient, job: Object, plan: Redrive, *, dry_run: bool) -> Object:
-    return create_copy(client, job, origin=Origin.REDRIVE, tasks=plan.tasks(job), change=plan.changed, dry_run=dry_run)
-
-
-def _mark(client: JobClient, job: Object, name: str | None) -> None:
-    try:
-        client.patch(job, {"metadata": {"annotations": {f"{names.GROUP}/{_MARK}": name}}})
-    except StatusError as error:
-        raise explain(error, doing=f"mark {full_name(job)}", namespace=job["metadata"]["namespace"]) from error
+        return find_copy(client, job, plan.wish) or judge_copy(client, job, plan.wish, tasks=tasks)
+    copy, _ = create_copy(client, job, plan.wish, tasks=tasks)
+    _remove(client, job, copy)
+    return copy
 
 
 def _remove(client: JobClient, job: Object, copy: Object) -> None:

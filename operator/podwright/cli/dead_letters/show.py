@@ -13,9 +13,7 @@ def show(
     *,
     name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)],
     output: options.OutputOption = None,
-    namespace: options.NamespaceOption = None,
-    context: options.ContextOption = None,
-    kubeconfig: options.KubeconfigOption = None,
+    place: options.Place,
 ) -> None:
     """Show a dead letter: its attempts with reasons, nodes and last words, and its spec."""
     import time
@@ -27,7 +25,7 @@ def show(
     from podwright.cli.jobs.state import spec_of
     from podwright.cli.output import print_lines, print_object
 
-    client = options.connect(kubeconfig=kubeconfig, context=context, namespace=namespace)
+    client = place.client()
     job = read_dead_letter(client, name)
     if output is not None:
         print_object(job, output)

@@ -163,7 +163,7 @@ def _follow(cluster: DevCluster, *, examples: list[Path]) -> dict[str, Job]:
 
 
 def _logs(cluster: DevCluster) -> str:
-    from podwright.cli.demo.show import printable
+    from podwright.cli.printable import several_lines
     from podwright.devcluster import KubectlError, NodeKind
 
     if cluster.nodes is NodeKind.FAKE:
@@ -174,7 +174,7 @@ def _logs(cluster: DevCluster) -> str:
     except KubectlError as error:
         # Told, but no reason to keep back what else there is to tell.
         written = str(error)
-    shown = "\n".join(f"  {printable(line)}" for line in sorted(written.splitlines()))
+    shown = "\n".join(f"  {several_lines(line)}" for line in sorted(written.splitlines()))
     return f"What the pods of retried wrote:\n\n  $ kubectl logs {' '.join(arguments)}\n{shown}\n"
 
 

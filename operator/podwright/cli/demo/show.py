@@ -10,6 +10,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final, Protocol
 
+from podwright.cli.printable import one_line
+from podwright.cli.table import layout
 from podwright.core.job.phase import Phase
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ class LineView:
         if self._shown.get(changed.name) == facts:
             return
         self._shown[changed.name] = facts
-        told = f"{changed.name} is {changed.phase}: {printable(changed.message)}"
+        told = f"{changed.name} is {changed.phase}: {one_line(changed.message)}"
         print(f"{time.monotonic() - self._began:6.1f} s  {told}", flush=True)
 
 
@@ -99,17 +101,13 @@ def _rich_table(jobs: Sequence[Job]) -> Table:
     for job, row in zip(jobs, rows, strict=True):
         cells = [Text(cell) for cell in row]
         cells[1].stylize(_STYLES.get(job.phase, ""))
-        table.add_row(*cells, Text(printable(job.message), style="dim"))
+        table.add_row(*cells, Text(one_line(job.message), style="dim"))
     return table
 
 
 def plain_table(jobs: Sequence[Job], *, now: float) -> str:
     """The table as aligned text, in the manner of kubectl."""
-    rows = [_HEADINGS, *(_cells(job, now=now) for job in jobs)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
-    return "\n".join(
-        "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    return "\n".join(layout(_HEADINGS, [_cells(job, now=now) for job in jobs]))
 
 
 def _cells(job: Job, *, now: float) -> tuple[str, ...]:
@@ -121,10 +119,5 @@ def _cells(job: Job, *, now: float) -> tuple[str, ...]:
         str(len(job.outcomes)),
         codes or "-",
         f"{job.seconds(now=now):.0f}s",
-        printable(job.reason) or "-",
+        one_line(job.reason) or "-",
     )
-
-
-def printable(text: str) -> str:
-    """The text without what could steer a terminal: a job's words come from whoever wrote its program."""
-    return "".join(character if character.isprintable() else " " for character in text)

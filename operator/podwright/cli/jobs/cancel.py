@@ -11,21 +11,15 @@ from podwright.cli import options
 
 def cancel(
     *,
-    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", show_default=False)] = None,
+    names: options.Names = None,
     immediate: Annotated[
         bool, typer.Option("--immediate", help="Give the pod 1 second instead of its termination grace period.")
     ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Return once they have ended.")] = False,
     timeout: Annotated[str, typer.Option(metavar="DURATION", help="Longest wait; then exit with 124.")] = "",
     rate: options.RateOption = "50/s",
-    dry_run: options.DryRunOption = options.DryRun.NONE,
-    output: options.OutputOption = None,
-    selector: options.SelectorOption = "",
-    fields: options.FieldSelectorOption = "",
-    everywhere: options.EverywhereOption = False,
-    namespace: options.NamespaceOption = None,
-    context: options.ContextOption = None,
-    kubeconfig: options.KubeconfigOption = None,
+    manner: options.Manner,
+    selection: options.Selection,
 ) -> None:
     """Cancel jobs. That can't be taken back.
 
@@ -34,15 +28,14 @@ def cancel(
     from podwright.cli.arguments import seconds_option
     from podwright.cli.jobs.edits import Edit, apply_to
     from podwright.cli.jobs.waiting import TIMEOUT, wait_for
+    from podwright.cli.output import news
 
     seconds = seconds_option(timeout, option="--timeout")
-    client = options.connect(kubeconfig=kubeconfig, context=context, namespace=namespace, everywhere=everywhere)
+    client = selection.client()
     edit = Edit(verb="cancel", spec={"cancel": "Immediate" if immediate else "Graceful"}, done="cancelled")
-    edited = apply_to(
-        client, names or (), edit, selector=selector, fields=fields, rate=rate, dry_run=dry_run, output=output
-    )
-    if not wait or dry_run is not options.DryRun.NONE:
+    edited = apply_to(client, names or (), edit, selection, rate=rate, manner=manner)
+    if not wait or manner.dry_run is not options.DryRun.NONE:
         return
     # That they did not succeed is what was wanted here.
-    if wait_for(client, edited, seconds=seconds, tell=print) == TIMEOUT:
+    if wait_for(client, edited, seconds=seconds, tell=news(manner.output)) == TIMEOUT:
         raise typer.Exit(TIMEOUT)

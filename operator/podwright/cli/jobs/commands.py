@@ -5,15 +5,15 @@ from __future__ import annotations
 import typer
 
 from podwright.cli.jobs import cancel, delete, get, listing, logs, restart, submit, suspend, wait, why
-from podwright.cli.options import ArgumentsAfterDashes
+from podwright.cli.options import ArgumentsAfterDashes, Command, as_command
 
 app = typer.Typer(rich_markup_mode=None)
 
-app.command(cls=ArgumentsAfterDashes)(submit.submit)
-app.command()(get.get)
-app.command("list")(listing.list_)
-app.command()(logs.logs)
-app.command()(wait.wait)
-app.command()(why.why)
+app.command(cls=ArgumentsAfterDashes)(as_command(submit.submit))
+app.command()(as_command(get.get))
+app.command("list")(as_command(listing.list_))
+app.command()(as_command(logs.logs))
+app.command()(as_command(wait.wait))
+app.command()(as_command(why.why))
 for verb in (cancel.cancel, suspend.suspend, suspend.resume, restart.retry, restart.restart, delete.delete):
-    app.command(cls=ArgumentsAfterDashes)(verb)
+    app.command(cls=Command)(as_command(verb))

@@ -25,10 +25,20 @@ REDRIVE_COUNT: Final = f"{names.GROUP}/redrive-count"
 
 
 class Origin(enum.StrEnum):
-    """The mark that a copy carries, with the uid of the job that it is a copy of."""
+    """What a copy carries, with the uid of the job that it is a copy of."""
 
     RESTART = f"{names.GROUP}/restart-of"
     REDRIVE = f"{names.GROUP}/redrive-of"
+
+    @property
+    def mark(self) -> str:
+        """The annotation of the job itself, with the name of its copy. It is written before the copy is created."""
+        return f"{names.GROUP}/{'restarted-as' if self is Origin.RESTART else 'redriven-as'}"
+
+
+def announced(job: Mapping[str, Any], origin: Origin) -> str:
+    """Give the name of the copy that there is, was, or was to be; empty if the job was never copied."""
+    return annotation(job, origin.mark.partition("/")[2])
 
 
 def selector(job: Mapping[str, Any], origin: Origin) -> str:

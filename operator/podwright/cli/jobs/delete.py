@@ -12,7 +12,7 @@ from podwright.cli.errors import CommandError
 
 def delete(
     *,
-    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", show_default=False)] = None,
+    names: options.Names = None,
     phase: Annotated[str, typer.Option(metavar="PHASE", help="Only jobs in this phase, such as Succeeded.")] = "",
     older_than: Annotated[
         str, typer.Option(metavar="DURATION", help="Only jobs that finished longer ago than this, such as 7d.")
@@ -21,12 +21,7 @@ def delete(
     yes: options.YesOption = False,
     rate: options.RateOption = "50/s",
     dry_run: options.DryRunOption = options.DryRun.NONE,
-    selector: options.SelectorOption = "",
-    fields: options.FieldSelectorOption = "",
-    everywhere: options.EverywhereOption = False,
-    namespace: options.NamespaceOption = None,
-    context: options.ContextOption = None,
-    kubeconfig: options.KubeconfigOption = None,
+    selection: options.Selection,
 ) -> None:
     """Delete jobs with their pods. A job that runs is stopped by that.
 
@@ -37,17 +32,17 @@ def delete(
     from podwright.cli.jobs.listing import with_phase
 
     age = seconds_option(older_than, option="--older-than")
-    client = options.connect(kubeconfig=kubeconfig, context=context, namespace=namespace, everywhere=everywhere)
-    selection = with_phase(fields, phase)
-    if names and (selector or selection or age is not None or every or everywhere):
+    client = selection.client()
+    fields = with_phase(selection.fields, phase)
+    if names and (selection.selector or fields or age is not None or every or selection.everywhere):
         raise CommandError("Give either names or what to select jobs by, not both.")
     if names:
         jobs = [client.read(name) for name in dict.fromkeys(names)]
-    elif selector or selection or age is not None or every:
-        jobs = client.all(selector=selector, fields=selection)
+    elif selection.selector or fields or age is not None or every:
+        jobs = client.all(selector=selection.selector, fields=fields)
     else:
         raise CommandError("Which jobs? Give names, or --selector, --phase, --older-than or --all.")
     if age is not None:
         jobs = finished_before(jobs, age=age)
     # What was chosen for its state must still be in it; a finished job stays finished.
-    delete_jobs(client, jobs, named=bool(names), unchanged=bool(selection), yes=yes, rate=rate, dry_run=dry_run)
+    delete_jobs(client, jobs, named=bool(names), unchanged=bool(fields), yes=yes, rate=rate, dry_run=dry_run)

@@ -8,10 +8,9 @@ from typing import Any
 
 from podwright.cli.bulk import confirm, paced, parse_rate
 from podwright.cli.connection import Object
-from podwright.cli.errors import CommandError
 from podwright.cli.job_client import JobClient
 from podwright.cli.jobs.state import finished, status_of
-from podwright.cli.options import DryRun
+from podwright.cli.options import DryRun, Manner
 from podwright.cli.output import Report, full_name, remark
 from podwright.cli.refusals import explain
 from podwright.cli.times import seconds_of
@@ -61,20 +60,16 @@ def delete_jobs(
         return
     if not named and dry_run is DryRun.NONE:
         confirm(f"Delete {len(jobs)} {what}{'s' * (len(jobs) != 1)} in {client.where}?", yes=yes)
-    report = Report(form=None, dry_run=dry_run)
-    failures: list[str] = []
-    for job in paced(jobs, gap=gap):
-        try:
-            there = dry_run is DryRun.CLIENT or client.delete(
-                job, unchanged=unchanged and not finished(job), dry_run=dry_run is DryRun.SERVER
-            )
-        except StatusError as error:
-            if error.code == 409:
-                failures.append(f"{full_name(job)} has changed meanwhile and was left alone.")
-            else:
-                failures.append(explain(error, doing=f"delete {full_name(job)}").problem)
-            continue
-        report.tell(job, "deleted" if there else "was gone already")
-    report.finish()
-    if failures:
-        raise CommandError("\n".join(failures))
+    with Report(Manner(dry_run=dry_run)) as report:
+        for job in paced(jobs, gap=gap):
+            try:
+                there = dry_run is DryRun.CLIENT or client.delete(
+                    job, unchanged=unchanged and not finished(job), dry_run=dry_run is DryRun.SERVER
+                )
+            except StatusError as error:
+                if error.code == 409:
+                    report.fail(f"{full_name(job)} has changed meanwhile and was left alone.")
+                else:
+                    report.fail(explain(error, doing=f"delete {full_name(job)}").problem)
+                continue
+            report.tell(job, "deleted" if there else "was gone already")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from podwright.cli.jobs.copies import Origin, redrive_count
+from podwright.cli.jobs.copies import Origin, announced, redrive_count
 from podwright.cli.jobs.state import (
     annotation,
     array_of,
@@ -71,6 +71,7 @@ def _facts(job: Mapping[str, Any], *, now: float) -> Iterator[tuple[str, str]]:
     yield "Duplicate of", one_line(status.get("duplicateOf") or "")
     yield "Restart of", one_line(annotation(job, Origin.RESTART.partition("/")[2]))
     yield "Redrive of", one_line(annotation(job, Origin.REDRIVE.partition("/")[2]))
+    yield "Run again as", one_line(" and ".join(filter(None, (announced(job, origin) for origin in Origin))))
     yield "Redrives", str(redrive_count(job) or "")
 
 

@@ -8,10 +8,9 @@ from typing import Any
 
 from podwright.cli.bulk import chosen, paced, parse_rate
 from podwright.cli.connection import Object
-from podwright.cli.errors import CommandError
-from podwright.cli.job_client import JobClient
+from podwright.cli.job_client import JobClient, is_another
 from podwright.cli.jobs.state import finished, name_of, phase_of, spec_of
-from podwright.cli.options import DryRun, Format
+from podwright.cli.options import DryRun, Manner, Selection
 from podwright.cli.output import Report, full_name, remark
 from podwright.cli.printable import one_line
 from podwright.cli.refusals import explain
@@ -45,12 +44,10 @@ def apply_to(
     client: JobClient,
     names: Sequence[str],
     edit: Edit,
+    selection: Selection,
     *,
-    selector: str,
-    fields: str,
     rate: str,
-    dry_run: DryRun,
-    output: Format | None,
+    manner: Manner,
 ) -> list[Object]:
     """Change the jobs that are named or selected; give those that are changed or needed no change and still run.
 
@@ -58,37 +55,38 @@ def apply_to(
         CommandError: one of them can't be changed. The others are.
     """
     gap = parse_rate(rate)
-    jobs = chosen(client, names, selector=selector, fields=fields)
+    jobs = chosen(client, names, selector=selection.selector, fields=selection.fields)
     if not names:
         jobs = [job for job in jobs if not finished(job)]  # the selector means those to which it can be done
         if not jobs:
             remark(f"No unfinished jobs found in {client.where}.")
-    report = Report(form=output, dry_run=dry_run)
-    failures: list[str] = []
     edited: list[Object] = []
-    for job in paced(jobs, gap=gap):
-        if reason := nothing_to_do(job, edit):
-            (failures.append if finished(job) and edit.needs_unfinished else remark)(f"{full_name(job)} {reason}")
-            edited += [] if finished(job) else [job]
-            continue
-        try:
-            changed = (
-                job
-                if dry_run is DryRun.CLIENT
-                else client.patch(job, {"spec": dict(edit.spec)}, dry_run=dry_run is DryRun.SERVER)
-            )
-        except StatusError as error:
-            failures.append(_refusal(job, error, edit))
-            continue
-        edited.append(changed)
-        report.tell(changed, edit.done)
-    report.finish()
-    if failures:
-        raise CommandError("\n".join(failures))
+    with Report(manner) as report:
+        for job in paced(jobs, gap=gap):
+            if reason := nothing_to_do(job, edit):
+                (report.fail if finished(job) and edit.needs_unfinished else remark)(f"{full_name(job)} {reason}")
+                edited += [] if finished(job) else [job]
+                continue
+            try:
+                changed = _changed(client, job, edit, dry_run=manner.dry_run)
+            except StatusError as error:
+                report.fail(_refusal(job, error, edit))
+                continue
+            if finished(changed) and edit.needs_unfinished:
+                report.fail(f"{full_name(job)} {nothing_to_do(changed, edit)}")
+                continue
+            edited.append(changed)
+            report.tell(changed, edit.done)
     return edited
 
 
+def _changed(client: JobClient, job: Object, edit: Edit, *, dry_run: DryRun) -> Object:
+    if dry_run is DryRun.CLIENT:
+        return {**job, "spec": {**spec_of(job), **edit.spec}}
+    return client.patch(job, {"spec": dict(edit.spec)}, dry_run=dry_run is DryRun.SERVER)
+
+
 def _refusal(job: Object, error: StatusError, edit: Edit) -> str:
-    if error.code in (404, 409):
+    if is_another(error):
         return f"{full_name(job)} is not there any more."
     return explain(error, doing=f"{edit.verb} {one_line(name_of(job))}", namespace=job["metadata"]["namespace"]).problem

@@ -12,15 +12,13 @@ from podwright.cli.errors import CommandError
 
 def get(
     *,
-    names: Annotated[list[str], typer.Argument(metavar="NAME", show_default=False)],
+    names: options.NeededNames,
     output: Annotated[
         options.ListFormat | None, typer.Option("--output", "-o", help="Default: a description for people.")
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Print a line for every change.")] = False,
     no_headers: Annotated[bool, typer.Option("--no-headers", help="Leave out the headings of a table.")] = False,
-    namespace: options.NamespaceOption = None,
-    context: options.ContextOption = None,
-    kubeconfig: options.KubeconfigOption = None,
+    place: options.Place,
 ) -> None:
     """Show jobs: phase, reason, tasks, attempts, outputs."""
     import time
@@ -29,7 +27,7 @@ def get(
     from podwright.cli.jobs.listing import show
     from podwright.cli.output import print_lines, print_objects
 
-    client = options.connect(kubeconfig=kubeconfig, context=context, namespace=namespace)
+    client = place.client()
     found = [client.read(name) for name in dict.fromkeys(names)]
     if watch or output in (options.ListFormat.TABLE, options.ListFormat.WIDE):
         if len(found) > 1:

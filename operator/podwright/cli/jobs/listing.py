@@ -23,19 +23,13 @@ def list_(
         options.ListFormat, typer.Option("--output", "-o", help="In which form.")
     ] = options.ListFormat.TABLE,
     no_headers: Annotated[bool, typer.Option("--no-headers", help="Leave out the headings.")] = False,
-    selector: options.SelectorOption = "",
-    fields: options.FieldSelectorOption = "",
-    everywhere: options.EverywhereOption = False,
-    namespace: options.NamespaceOption = None,
-    context: options.ContextOption = None,
-    kubeconfig: options.KubeconfigOption = None,
+    selection: options.Selection,
 ) -> None:
     """List jobs."""
-    client = options.connect(kubeconfig=kubeconfig, context=context, namespace=namespace, everywhere=everywhere)
     show(
-        client,
-        selector=selector,
-        fields=with_phase(fields, phase),
+        selection.client(),
+        selector=selection.selector,
+        fields=with_phase(selection.fields, phase),
         output=output,
         no_headers=no_headers,
         watch=watch,
@@ -121,11 +115,14 @@ def _watch_table(
         meta = change.job["metadata"]
         wanted = columns(follower.headings, wide=wide, everywhere=client.everywhere)
         row = row_of(metadata=meta, cells=change.job["cells"] or (), offered=follower.headings, wanted=wanted)
-        if not shown and not no_headers:
+        if not no_headers:
             print_lines([line(wanted, widths)])
+            no_headers = True
         if shown.get(meta["uid"]) != row:
             print_lines([line(row, widths)])
         shown[meta["uid"]] = row
+        if change.gone:
+            del shown[meta["uid"]]
 
 
 def _watch_objects(client: JobClient, *, selector: str, fields: str, output: str) -> None:
@@ -135,7 +132,10 @@ def _watch_objects(client: JobClient, *, selector: str, fields: str, output: str
     from podwright.cli.output import print_object
     from podwright.core import names
 
+    between = ""
     for change in Follower(client, selector=selector, fields=fields).changes():
         if not change.gone:
+            print(between, end="")
+            between = "---\n" if output == options.ListFormat.YAML else ""
             print_object({"apiVersion": names.API_VERSION, "kind": names.JOB_KIND, **change.job}, output)
             sys.stdout.flush()

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from podwright.cli.connection import Object
 from podwright.cli.errors import CommandError
-from podwright.cli.follow import Deadline
 from podwright.cli.job_client import JobClient
-from podwright.cli.jobs.log_stream import GoneError, NotStartedError, follow_log, print_line
+from podwright.cli.jobs.log_stream import GoneError, NotStartedError, follow_log, print_log_line
 from podwright.cli.jobs.pod_choice import JobPod, candidates, container_of, unit_of
 from podwright.cli.jobs.sections import Section
 from podwright.cli.jobs.state import array_of, finished, name_of, pack_of, recorded_set
 from podwright.cli.output import remark
+from podwright.cli.patience import Deadline, Patience, passes
 from podwright.cli.printable import one_line
 
 _POLL_SECONDS: Final = 0.5
+_GIVE_UP_SECONDS: Final = 120.0
 
 
 def follow_job(
@@ -27,8 +29,11 @@ def follow_job(
     attempt: int | None = None,
     container: str = "",
     tail: int | None = None,
-) -> None:
-    """Print what the job writes, one attempt after the other; with `attempt` only that one.
+    from_first: bool = False,
+) -> Object:
+    """Print what the job writes, one attempt after the other; with `attempt` only that one. Give the job as last seen.
+
+    It begins with the newest attempt, or if `from_first` with the first one whose pod is there.
 
     Raises:
         CommandError: it is an array and no task is named, or its log can't be read.
@@ -39,38 +44,66 @@ def follow_job(
             f"{name_of(job)} is an array: its output can be followed for one task.", remedy="Add --task INDEX."
         )
     unit = unit_of(job, task) or 0
-    meta = job["metadata"]
-    seen: set[str] = set()
+    done = -1 if from_first else None  # the last attempt that we need not look at any more
     said = ""
+    patience = Patience(deadline, seconds=_GIVE_UP_SECONDS)
     while True:
-        # Read before the pods: a job that is over gets no further pod.
-        current = client.find(meta["name"], namespace=meta["namespace"])
-        if current is None or current["metadata"]["uid"] != meta["uid"]:
-            return
-        pods = [JobPod.from_object(pod) for pod in client.pods(current)]
-        newest = next(iter(candidates(pods, unit=unit, attempt=attempt).get(unit, ())), None)
-        if newest is not None and newest.name not in seen:
-            try:
-                if seen:
-                    remark(f"--- attempt {newest.attempt} ---")
-                _print_pod(client, newest, deadline=deadline, task=_packed(job, task), container=container, tail=tail)
-                seen.add(newest.name)
-            except GoneError:
-                seen.add(newest.name)
-            except NotStartedError as error:
-                if (reason := one_line(error)) != said:
-                    said = reason
-                    remark(reason)
-            if newest.name in seen and attempt is not None:
-                return
-        if _over(current, task) and (newest is None or newest.name in seen):
-            return
+        try:
+            # Read before the pods: a job that is over gets no further pod.
+            current = _current(client, job)
+            pods = [JobPod.from_object(pod) for pod in client.pods(job)]
+        except CommandError as error:
+            if not passes(error):
+                raise
+            patience.lost(error)
+            continue
+        patience.found()
+        if current is None:
+            return job
+        job = current
+        pod = _next_pod(candidates(pods, unit=unit, attempt=attempt).get(unit, ()), after=done)
+        if pod is None and _over(job, task):
+            return job
+        if pod is not None:
+            heading = f"--- attempt {pod.attempt} ---" if done is not None and done >= 0 else ""
+            problem, over = _print_pod(
+                client, pod, deadline, task=_packed(job, task), container=container, tail=tail, heading=heading
+            )
+            if problem and problem != said:
+                remark(problem)
+            said = problem
+            if over:
+                done = pod.attempt
+                if attempt is not None:
+                    return job
+                continue
         deadline.sleep(_POLL_SECONDS)
 
 
+def _current(client: JobClient, job: Object) -> Object | None:
+    meta = job["metadata"]
+    found = client.find(meta["name"], namespace=meta["namespace"])
+    return found if found is not None and found["metadata"]["uid"] == meta["uid"] else None
+
+
+def _next_pod(pods: Sequence[JobPod], *, after: int | None) -> JobPod | None:
+    """Choose among the pods of the attempts, the newest first: that one, or else the first after an attempt."""
+    if after is None:
+        return next(iter(pods), None)
+    return next((pod for pod in reversed(pods) if pod.attempt > after), None)
+
+
 def _print_pod(
-    client: JobClient, pod: JobPod, *, deadline: Deadline, task: int | None, container: str, tail: int | None
-) -> None:
+    client: JobClient,
+    pod: JobPod,
+    deadline: Deadline,
+    *,
+    task: int | None,
+    container: str,
+    tail: int | None,
+    heading: str,
+) -> tuple[str, bool]:
+    """Print what a pod writes, with the heading before the first line. Give what is wrong, and whether that is all."""
     lines = follow_log(
         client.connection,
         pod,
@@ -79,11 +112,20 @@ def _print_pod(
         tail=tail if task is None else None,
     )
     section = None if task is None else Section(task)
-    for line in lines:
-        if section is None or section.keeps(line):
-            print_line(line)
-        if section is not None and section.over:
-            return
+    try:
+        for line in lines:
+            if section is None or section.keeps(line):
+                if heading:
+                    remark(heading)
+                    heading = ""
+                print_log_line(line)
+            if section is not None and section.over:
+                break
+    except GoneError:
+        return f"The pod {pod.name} has gone; what else it wrote can't be read any more.", True
+    except NotStartedError as error:
+        return one_line(error), pod.over
+    return "", True
 
 
 def _packed(job: Object, task: int | None) -> int | None:

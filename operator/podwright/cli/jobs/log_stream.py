@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
 from typing import Final
 from urllib.parse import quote
 
-from podwright.cli.connection import BrokenStreamError, Connection, Unreachable, lines_of
+from podwright.cli.connection import Connection, lines_of
 from podwright.cli.errors import CommandError
-from podwright.cli.follow import Deadline
+from podwright.cli.failures import BrokenStreamError, Unreachable
 from podwright.cli.jobs.pod_choice import JobPod
-from podwright.cli.printable import several_lines
+from podwright.cli.patience import Deadline, Patience, passes
+from podwright.cli.printable import one_line, several_lines
 from podwright.cli.refusals import explain
 from podwright.kube.errors import StatusError
 
 _PAUSE_SECONDS: Final = 0.5
 _GIVE_UP_SECONDS: Final = 60.0
+_SILENCE_SECONDS: Final = 60.0
 
 
 class NotStartedError(Exception):
@@ -56,19 +57,20 @@ def follow_log(
         DeadlineError: the time is over.
     """
     last = ""  # the time of the last line
-    lost_since: float | None = None
+    patience = Patience(deadline, seconds=_GIVE_UP_SECONDS)
     while True:
         query = {"container": container, "follow": "true", "timestamps": "true"}
         if last:
             query["sinceTime"] = last
         elif tail is not None:
             query["tailLines"] = str(tail)
-        left = deadline.left()
         try:
             skipping = last
-            with connection.stream(_path(pod), query, silence=None if left == float("inf") else left) as pieces:
+            # Opened anew after some silence: a kubelet may have gone without a word, and its pod with it.
+            silence = min(_SILENCE_SECONDS, deadline.left())
+            with connection.stream(_path(pod), query, silence=silence) as pieces:
+                patience.found()
                 for line in lines_of(pieces):
-                    lost_since = None
                     stamp, _, text = line.partition(b" ")
                     moment = stamp.decode(errors="replace")
                     # `sinceTime` has whole seconds: what was printed already comes again.
@@ -77,18 +79,19 @@ def follow_log(
                     last, skipping = moment, ""
                     yield text
                     deadline.left()
-        except StatusError as error:
-            raise _no_log(error, pod) from error
-        except (BrokenStreamError, Unreachable) as error:
-            deadline.left()
-            now = time.monotonic()
-            lost_since = now if lost_since is None else lost_since
-            if now - lost_since > _GIVE_UP_SECONDS:
-                raise CommandError(f"The log of the pod {pod.name} broke off: {error}.") from error
+        except (StatusError, BrokenStreamError, Unreachable) as error:
+            if not passes(error):
+                raise _no_log(error, pod) from error
+            try:
+                patience.lost(CommandError(f"The log of the pod {pod.name} broke off: {one_line(error)}."))
+            except CommandError:
+                if _ended(connection, pod, container=container):
+                    raise GoneError(pod.name) from error
+                raise
         else:
             if _ended(connection, pod, container=container):
                 return
-        deadline.sleep(_PAUSE_SECONDS)
+            deadline.sleep(_PAUSE_SECONDS)
 
 
 def _order(moment: str) -> tuple[str, str]:
@@ -103,6 +106,8 @@ def _ended(connection: Connection, pod: JobPod, *, container: str) -> bool:
         found = connection.get(f"/api/v1/namespaces/{quote(pod.namespace, safe='')}/pods/{quote(pod.name, safe='')}")
     except StatusError as error:
         return error.code == 404
+    except Unreachable:
+        return False
     status = found.get("status") or {}
     if status.get("phase") in ("Succeeded", "Failed"):
         return True
@@ -115,7 +120,9 @@ def _path(pod: JobPod) -> str:
     return f"/api/v1/namespaces/{quote(pod.namespace, safe='')}/pods/{quote(pod.name, safe='')}/log"
 
 
-def _no_log(error: StatusError, pod: JobPod) -> Exception:
+def _no_log(error: Exception, pod: JobPod) -> Exception:
+    if not isinstance(error, StatusError):
+        return error
     if error.code == 404:
         return GoneError(pod.name)
     if error.code == 400:
@@ -123,7 +130,7 @@ def _no_log(error: StatusError, pod: JobPod) -> Exception:
     return explain(error, doing=f"read the log of the pod {pod.name}", namespace=pod.namespace)
 
 
-def print_line(line: bytes, *, prefix: str = "") -> None:
+def print_log_line(line: bytes, *, prefix: str = "") -> None:
     """Print a line of a log: as it is to a file or pipe, without what could steer it to a terminal."""
     if sys.stdout.isatty():
         print(prefix + several_lines(line.decode(errors="replace")))

@@ -32,21 +32,19 @@ def logs(
     ] = False,
     container: Annotated[str, typer.Option("--container", "-c", metavar="NAME", help="Default: the first one.")] = "",
     tail: Annotated[int, typer.Option(metavar="N", help="Only the last N lines; -1 for all.")] = -1,
-    namespace: options.NamespaceOption = None,
-    context: options.ContextOption = None,
-    kubeconfig: options.KubeconfigOption = None,
+    place: options.Place,
 ) -> None:
     """Print what a job wrote: its last attempt, or each task's of a small array.
 
     When the pod is gone, what its attempt left in the job's status is printed instead.
     """
-    from podwright.cli.follow import Deadline
     from podwright.cli.jobs.log_follow import follow_job
     from podwright.cli.jobs.pod_choice import JobPod, candidates, unit_of
+    from podwright.cli.patience import Deadline
 
     if previous and (follow or attempt is not None):
         raise CommandError("--previous is for looking back; leave --follow and --attempt away.")
-    client = options.connect(kubeconfig=kubeconfig, context=context, namespace=namespace)
+    client = place.client()
     job = client.read(name)
     last_lines = None if tail < 0 else tail
     if follow:
@@ -77,7 +75,7 @@ def _print_units(
     container: str,
     tail: int | None,
 ) -> None:
-    from podwright.cli.jobs.log_stream import GoneError, NotStartedError, print_line, read_log
+    from podwright.cli.jobs.log_stream import GoneError, NotStartedError, print_log_line, read_log
     from podwright.cli.jobs.pod_choice import container_of
     from podwright.cli.jobs.state import name_of, pack_of
     from podwright.cli.printable import one_line
@@ -90,7 +88,7 @@ def _print_units(
                 _print_section(client, pods, task=task, container=container, tail=tail)
                 continue
             for line in read_log(client.connection, pods[0], container=container_of(pods[0], container), tail=tail):
-                print_line(line, prefix=prefix)
+                print_log_line(line, prefix=prefix)
         except NotStartedError as error:
             raise CommandError(
                 f"There is no log yet: {one_line(error)}.", remedy=f"podwright why {name_of(job)}"
@@ -103,7 +101,7 @@ def _print_section(client: JobClient, pods: Sequence[JobPod], *, task: int, cont
     """Print what a task wrote in the newest pod that ran it: later attempts of its pack leave out what is done."""
     from collections import deque
 
-    from podwright.cli.jobs.log_stream import print_line, read_log
+    from podwright.cli.jobs.log_stream import print_log_line, read_log
     from podwright.cli.jobs.pod_choice import container_of
     from podwright.cli.jobs.sections import Section
     from podwright.cli.output import remark
@@ -120,7 +118,7 @@ def _print_section(client: JobClient, pods: Sequence[JobPod], *, task: int, cont
         )
         if section.found:
             for line in lines:
-                print_line(line)
+                print_log_line(line)
             if section.mixed:
                 remark("Other tasks ran beside it in the same pod; lines of theirs may be among these.")
             return

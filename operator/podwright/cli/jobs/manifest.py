@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from podwright.cli.errors import CommandError
 from podwright.core import names
 
 _CONTAINER: Final = "main"
+_WHOLE_NUMBER: Final = re.compile(r"[-+]?(?:0b[01_]+|0[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)\Z")
 DEFAULT_PREFIX: Final = "job-"
 
 
@@ -111,7 +113,7 @@ def _documents(text: str, *, where: str) -> Iterator[Any]:
     import yaml
 
     try:
-        found = [each for each in yaml.safe_load_all(text) if each is not None]
+        found = [each for each in yaml.load_all(text, Loader=_loader()) if each is not None]
     except yaml.YAMLError as error:
         raise CommandError(f"{where} is not valid YAML: {error}") from error
     for each in found:
@@ -119,6 +121,21 @@ def _documents(text: str, *, where: str) -> Iterator[Any]:
             yield from each["items"]
         else:
             yield each
+
+
+def _loader() -> Any:
+    """Give a reader that takes times and `12:30` for text, as kubectl does and the fields of a job want them."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    Loader.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in known if tag.rpartition(":")[2] not in ("timestamp", "int")]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    Loader.add_implicit_resolver("tag:yaml.org,2002:int", _WHOLE_NUMBER, list("-+0123456789"))
+    return Loader
 
 
 def _placed(item: Any, namespace: str, explicit: bool, where: str) -> Object:
@@ -132,6 +149,8 @@ def _placed(item: Any, namespace: str, explicit: bool, where: str) -> Object:
     if not isinstance(meta, dict) or not (meta.get("name") or meta.get("generateName")):
         raise CommandError(f"A job in {where} has no name.", remedy="Give it a metadata.name or metadata.generateName.")
     own = meta.get("namespace") or namespace
+    if not isinstance(own, str):
+        raise CommandError(f"The namespace {own} in {where} is no text.", remedy=f'Put it in quotes: "{own}"')
     if explicit and own != namespace:
         raise CommandError(
             f"The job {meta.get('name') or meta['generateName']} in {where} names the namespace {own}, not {namespace}.",

@@ -24,6 +24,12 @@ class JobPod:
     attempt: int
     phase: str
     containers: tuple[str, ...]
+    """Their names, the job's first and those of init containers and sidecars last."""
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended; a container of it that has not started by then never will."""
+        return self.phase in ("Succeeded", "Failed")
 
     @classmethod
     def from_object(cls, pod: Mapping[str, Any]) -> JobPod:
@@ -37,7 +43,10 @@ class JobPod:
             unit=_number(labels.get(names.LABEL_TASK_INDEX)),
             attempt=_number(labels.get(names.LABEL_ATTEMPT)),
             phase=str((pod.get("status") or {}).get("phase", "")),
-            containers=tuple(str(each.get("name", "")) for each in spec.get("containers") or ()),
+            containers=tuple(
+                str(each.get("name", ""))
+                for each in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ()))
+            ),
         )
 
 

@@ -12,9 +12,9 @@ from podwright.cli.errors import CommandError
 if TYPE_CHECKING:
     from podwright.cli.connection import Object
     from podwright.cli.job_client import JobClient
+    from podwright.cli.jobs.create_copy import Wish
     from podwright.core.index_set import IndexSet
 
-_Names = Annotated[list[str], typer.Argument(metavar="NAME", show_default=False)]
 _NewName = Annotated[
     str, typer.Option("--name", metavar="NAME", help="Name of the new job. Default: NAME-r1 and so on.")
 ]
@@ -22,74 +22,82 @@ _NewName = Annotated[
 
 def restart(
     *,
-    names: _Names,
+    names: options.NeededNames,
     name: _NewName = "",
     force: Annotated[
         bool, typer.Option("--force", help="Also if the job has not finished: then two run at once.")
     ] = False,
-    dry_run: options.DryRunOption = options.DryRun.NONE,
-    output: options.OutputOption = None,
-    namespace: options.NamespaceOption = None,
-    context: options.ContextOption = None,
-    kubeconfig: options.KubeconfigOption = None,
+    again: options.AgainOption = False,
+    manner: options.Manner,
+    place: options.Place,
 ) -> None:
     """Run jobs again from the beginning, as new jobs with the same spec. The old ones stay.
 
     A job has one restart: asked for again, it is found. Restart the restart for one more.
     """
-    client = options.connect(kubeconfig=kubeconfig, context=context, namespace=namespace)
-    _again(client, names, name=name, dry_run=dry_run, output=output, only_undone=False, force=force)
+    from podwright.cli.jobs.copies import Origin
+    from podwright.cli.jobs.create_copy import Wish
+
+    wish = Wish(origin=Origin.RESTART, verb="restart", name=name, again=again)
+    _run_again(place.client(), names, wish, manner=manner, force=force)
 
 
 def retry(
     *,
-    names: _Names,
+    names: options.NeededNames,
     name: _NewName = "",
-    dry_run: options.DryRunOption = options.DryRun.NONE,
-    output: options.OutputOption = None,
-    namespace: options.NamespaceOption = None,
-    context: options.ContextOption = None,
-    kubeconfig: options.KubeconfigOption = None,
+    again: options.AgainOption = False,
+    manner: options.Manner,
+    place: options.Place,
 ) -> None:
     """Run again what did not succeed, as new jobs: of an array the tasks that failed or never ended, else the job.
 
     The old jobs stay. A job has one retry: asked for again, it is found.
     """
-    client = options.connect(kubeconfig=kubeconfig, context=context, namespace=namespace)
-    _again(client, names, name=name, dry_run=dry_run, output=output, only_undone=True, force=False)
+    from podwright.cli.jobs.copies import Origin
+    from podwright.cli.jobs.create_copy import Wish
+
+    wish = Wish(origin=Origin.RESTART, verb="retry", name=name, again=again)
+    _run_again(place.client(), names, wish, manner=manner, only_undone=True)
 
 
-def _again(
+def _run_again(
     client: JobClient,
     names: list[str],
+    wish: Wish,
     *,
-    name: str,
-    dry_run: options.DryRun,
-    output: options.Format | None,
-    only_undone: bool,
-    force: bool,
+    manner: options.Manner,
+    only_undone: bool = False,
+    force: bool = False,
 ) -> None:
-    from podwright.cli.jobs.copies import Origin, copied, copy_name, copy_number
-    from podwright.cli.jobs.create_copy import create_copy, find_copy
     from podwright.cli.output import Report, remark
 
-    if name and len(names) > 1:
+    if wish.name and len(names) > 1:
         raise CommandError("--name is for a single job.")
-    report = Report(form=output, dry_run=dry_run)
-    for job in [client.read(each) for each in dict.fromkeys(names)]:
-        tasks = _tasks(job, only_undone=only_undone, force=force)
-        existing = find_copy(client, job, Origin.RESTART)
-        if existing is not None:
-            remark(_found(job, existing))
-            report.tell(existing, "unchanged")
-        elif dry_run is options.DryRun.CLIENT:
-            chosen = name or copy_name(job, copy_number(job, origin=Origin.RESTART))
-            report.tell(copied(job, name=chosen, origin=Origin.RESTART, tasks=tasks), "created")
-        else:
-            server = dry_run is options.DryRun.SERVER
-            copy = create_copy(client, job, origin=Origin.RESTART, name=name, tasks=tasks, dry_run=server)
-            report.tell(copy, "created")
-    report.finish()
+    jobs = [client.read(each) for each in dict.fromkeys(names)]
+    with Report(manner) as report:
+        for job in jobs:
+            with report.bearing_failures():
+                tasks = _tasks(job, only_undone=only_undone, force=force)
+                copy, new = _copy(client, job, wish, tasks=tasks, dry_run=manner.dry_run)
+                if not new:
+                    remark(_found(job, copy))
+                report.tell(copy, "created" if new else "unchanged")
+
+
+def _copy(
+    client: JobClient, job: Object, wish: Wish, *, tasks: IndexSet | None, dry_run: options.DryRun
+) -> tuple[Object, bool]:
+    from podwright.cli.jobs.create_copy import create_copy, find_copy, judge_copy
+
+    if dry_run is options.DryRun.NONE:
+        return create_copy(client, job, wish, tasks=tasks)
+    existing = find_copy(client, job, wish)
+    if existing is not None:
+        return existing, False
+    if dry_run is options.DryRun.CLIENT:
+        return wish.build(job, tasks=tasks), True
+    return judge_copy(client, job, wish, tasks=tasks), True
 
 
 def _tasks(job: Object, *, only_undone: bool, force: bool) -> IndexSet | None:

@@ -10,9 +10,10 @@ from podwright.cli import options
 from podwright.cli.errors import CommandError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from podwright.cli.connection import Object
     from podwright.cli.job_client import JobClient
-    from podwright.cli.jobs.manifest import Flags
 
 
 def submit(
@@ -49,149 +50,123 @@ def submit(
     wait: Annotated[bool, typer.Option("--wait", help="Wait for its end; exit with 0 only if it succeeded.")] = False,
     follow: Annotated[bool, typer.Option("--follow", help="The same, and print what it writes.")] = False,
     wait_timeout: Annotated[str, typer.Option(metavar="DURATION", help="Longest wait; then exit with 124.")] = "",
-    dry_run: options.DryRunOption = options.DryRun.NONE,
-    output: options.OutputOption = None,
-    namespace: options.NamespaceOption = None,
-    context: options.ContextOption = None,
-    kubeconfig: options.KubeconfigOption = None,
+    manner: options.Manner,
+    place: options.Place,
 ) -> None:
     """Submit a job: NAME --image IMAGE -- COMMAND ARGUMENT..., or the jobs of a manifest with --filename."""
-    from podwright.cli.arguments import seconds_option
+    import os
+    import time
+
+    from podwright.cli.arguments import field_option, moment_option, seconds_option
+    from podwright.cli.jobs import arguments
     from podwright.cli.jobs.manifest import Flags, from_file, from_flags
+    from podwright.cli.jobs.state import array_of
+    from podwright.cli.output import news, remark
 
     seconds = seconds_option(wait_timeout, option="--wait-timeout")
-    if (wait or follow) and dry_run is not options.DryRun.NONE:
+    if (wait or follow) and manner.dry_run is not options.DryRun.NONE:
         raise CommandError("A dry run creates nothing to wait for.", remedy="Leave --wait and --follow away.")
-    flags = _flags(
-        Flags(
-            name=name,
-            image=image,
-            command=tuple(options.after_dashes(context_of_command)),
-            retry=retry,
-            size=array,
-            parallelism=parallelism,
-            pack=pack,
-            priority=priority,
-            idempotency_key=idempotency_key or None,
-            suspend=suspend,
-        ),
-        texts={
-            "env": env or [],
-            "label": label or [],
-            "depends_on": depends_on or [],
-        },
-        cpu=cpu,
-        memory=memory,
-        items=items,
-        timeout=timeout,
-        total_timeout=total_timeout,
-        start_at=start_at,
+    flags = Flags(
+        name=name,
+        image=image,
+        command=tuple(options.after_dashes(context_of_command)),
+        labels=arguments.pairs(label or (), option="--label"),
+        env=tuple(arguments.variables(env or (), environment=os.environ)),
+        requests={key: value for key, value in (("cpu", cpu), ("memory", memory)) if value},
+        retry=retry,
+        attempt_timeout=field_option(timeout, option="--timeout"),
+        total_timeout=field_option(total_timeout, option="--total-timeout"),
+        size=array,
+        items=tuple(arguments.items(items)) if items else (),
+        parallelism=parallelism,
+        pack=pack,
+        priority=priority,
+        idempotency_key=idempotency_key or None,
+        depends_on=tuple(arguments.dependency(each) for each in depends_on or ()),
+        start_at=moment_option(start_at, option="--start-at", now=time.time()),
+        suspend=suspend,
     )
     if file and flags != Flags(name="", image=""):
         raise CommandError("With --filename the manifest says it all.", remedy="Leave NAME, --image and the like away.")
-    client = options.connect(kubeconfig=kubeconfig, context=context, namespace=namespace)
+    client = place.client()
     if file:
-        jobs = from_file(file, namespace=client.namespace, explicit=namespace is not None)
+        jobs = from_file(file, namespace=client.namespace, explicit=place.namespace is not None)
     elif image:
         jobs = [from_flags(flags, namespace=client.namespace)]
     else:
         raise CommandError(
             "What should run?", remedy="Give --image IMAGE [-- COMMAND...], or a manifest with --filename."
         )
-    created = _create(client, jobs, dry_run=dry_run, output=output, quiet=follow and output is None)
+    if follow and (len(jobs) != 1 or array_of(jobs[0]) is not None):
+        raise CommandError(
+            "--follow is for a single job that is no array.",
+            remedy="Use --wait; `podwright logs` prints what tasks wrote.",
+        )
+    created = _create(client, jobs, manner=manner, quiet=follow and manner.output is None)
     if follow or wait:
-        raise typer.Exit(_wait(client, created, seconds=seconds, follow=follow))
+        raise typer.Exit(
+            _wait(client, created, seconds=seconds, follow=follow, tell=remark if follow else news(manner.output))
+        )
 
 
-def _flags(
-    flags: Flags,
-    *,
-    texts: dict[str, list[str]],
-    cpu: str,
-    memory: str,
-    items: str,
-    timeout: str,
-    total_timeout: str,
-    start_at: str,
-) -> Flags:
-    """Complete the flags by those that have to be read."""
-    import dataclasses
-    import os
-    import time
-
-    from podwright.cli.arguments import field_option, moment_option
-    from podwright.cli.jobs import arguments
-
-    return dataclasses.replace(
-        flags,
-        env=tuple(arguments.variables(texts["env"], environment=os.environ)),
-        labels=arguments.pairs(texts["label"], option="--label"),
-        depends_on=tuple(arguments.dependency(each) for each in texts["depends_on"]),
-        requests={key: value for key, value in (("cpu", cpu), ("memory", memory)) if value},
-        items=tuple(arguments.items(items)) if items else (),
-        attempt_timeout=field_option(timeout, option="--timeout"),
-        total_timeout=field_option(total_timeout, option="--total-timeout"),
-        start_at=moment_option(start_at, option="--start-at", now=time.time()),
-    )
-
-
-def _create(
-    client: JobClient, jobs: list[Object], *, dry_run: options.DryRun, output: options.Format | None, quiet: bool
-) -> list[Object]:
-    from podwright.cli.connection import Unreachable
+def _create(client: JobClient, jobs: list[Object], *, manner: options.Manner, quiet: bool) -> list[Object]:
     from podwright.cli.output import Report, full_name, remark
-    from podwright.cli.refusals import explain
-    from podwright.kube.errors import StatusError
 
-    report = Report(form=output, dry_run=dry_run)
     created: list[Object] = []
-    for job in jobs:
-        name = job["metadata"].get("name") or f"{job['metadata']['generateName']}…"
-        try:
-            done = (
-                job
-                if dry_run is options.DryRun.CLIENT
-                else client.create(job, dry_run=dry_run is options.DryRun.SERVER)
-            )
-        except Unreachable as error:
-            if not error.sent:
-                raise
-            raise CommandError(
-                f"{error.problem} Whether the job {name} was created is not known.",
-                remedy="Look before you submit it again: podwright list",
-            ) from error
-        except StatusError as error:
-            if error.reason == "AlreadyExists":
-                raise CommandError(
-                    f"There is a job {name} in namespace {job['metadata']['namespace']} already.",
-                    remedy=f"Choose another name, or run that one again: podwright restart {name}",
-                ) from error
-            raise explain(error, doing=f"create the job {name}", namespace=job["metadata"]["namespace"]) from error
-        created.append(done)
-        if quiet:
-            remark(f"{full_name(done)} created")
-        else:
-            report.tell(done, "created")
-    report.finish()
+    with Report(manner) as report:
+        for job in jobs:
+            with report.bearing_failures():
+                done = job if manner.dry_run is options.DryRun.CLIENT else _create_one(client, job, manner.dry_run)
+                created.append(done)
+                if quiet:
+                    remark(f"{full_name(done)} created")
+                else:
+                    report.tell(done, "created")
     return created
 
 
-def _wait(client: JobClient, jobs: list[Object], *, seconds: float | None, follow: bool) -> int:
+def _create_one(client: JobClient, job: Object, dry_run: options.DryRun) -> Object:
+    from podwright.cli.failures import Unreachable
+    from podwright.cli.refusals import explain
+    from podwright.kube.errors import StatusError
+
+    name = job["metadata"].get("name") or f"{job['metadata']['generateName']}…"
+    try:
+        return client.create(job, dry_run=dry_run is options.DryRun.SERVER)
+    except Unreachable as error:
+        if not error.sent:
+            raise
+        raise CommandError(
+            f"{error.problem} Whether the job {name} was created is not known.",
+            remedy="Look before you submit it again: podwright list",
+        ) from error
+    except StatusError as error:
+        if error.reason == "AlreadyExists":
+            raise CommandError(
+                f"There is a job {name} in namespace {job['metadata']['namespace']} already.",
+                remedy=f"Choose another name, or run that one again: podwright restart {name}",
+            ) from error
+        raise explain(error, doing=f"create the job {name}", namespace=job["metadata"]["namespace"]) from error
+
+
+def _wait(
+    client: JobClient, jobs: list[Object], *, seconds: float | None, follow: bool, tell: Callable[[str], None]
+) -> int:
     import time
 
-    from podwright.cli.follow import Deadline, DeadlineError
     from podwright.cli.jobs.log_follow import follow_job
     from podwright.cli.jobs.waiting import TIMEOUT, wait_for
     from podwright.cli.output import remark
+    from podwright.cli.patience import Deadline, DeadlineError
 
     began = time.monotonic()
     if follow:
-        if len(jobs) != 1:
-            raise CommandError("--follow is for a single job.", remedy="Use --wait.")
         try:
-            follow_job(client, jobs[0], deadline=Deadline(seconds))
+            jobs = [follow_job(client, jobs[0], deadline=Deadline(seconds), from_first=True)]
         except DeadlineError:
             remark("Not finished in time.")
             return TIMEOUT
+        except CommandError as error:
+            remark(str(error))  # how the job ends is still to be told
     left = None if seconds is None else max(0.001, seconds - (time.monotonic() - began))
-    return wait_for(client, jobs, seconds=left, tell=remark if follow else print)
+    return wait_for(client, jobs, seconds=left, tell=tell)

@@ -7,37 +7,29 @@ from typing import Annotated
 import typer
 
 from podwright.cli import options
+from podwright.cli.errors import CommandError
 
 
 def wait(
     *,
-    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", show_default=False)] = None,
+    names: options.Names = None,
     timeout: Annotated[str, typer.Option(metavar="DURATION", help="Longest wait, such as 10m. Default: none.")] = "",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing of jobs that end.")] = False,
-    selector: options.SelectorOption = "",
-    fields: options.FieldSelectorOption = "",
-    everywhere: options.EverywhereOption = False,
-    namespace: options.NamespaceOption = None,
-    context: options.ContextOption = None,
-    kubeconfig: options.KubeconfigOption = None,
+    selection: options.Selection,
 ) -> None:
     """Wait until jobs have ended, however that is.
 
-    Exits with 0 if all succeeded, with 1 if one did not, and with 124 if that took longer than --timeout.
+    Exits with 0 if all succeeded, with 1 if one did not or there is none, and with 124 if that took longer than --timeout.
     """
     from podwright.cli.arguments import seconds_option
     from podwright.cli.bulk import chosen
     from podwright.cli.jobs.waiting import wait_for
-    from podwright.cli.output import remark
+    from podwright.cli.output import print_line
 
     seconds = seconds_option(timeout, option="--timeout")
-    client = options.connect(kubeconfig=kubeconfig, context=context, namespace=namespace, everywhere=everywhere)
-    jobs = chosen(client, names or (), selector=selector, fields=fields, every=everywhere)
+    client = selection.client()
+    jobs = chosen(client, names or (), selector=selection.selector, fields=selection.fields, every=selection.everywhere)
     if not jobs:
-        remark(f"No jobs found in {client.where}.")
-
-    def tell(line: str) -> None:
-        if not quiet:
-            print(line, flush=True)
-
+        raise CommandError(f"No jobs found in {client.where}, so there is nothing to wait for.")
+    tell = (lambda line: None) if quiet else print_line
     raise typer.Exit(wait_for(client, jobs, seconds=seconds, tell=tell))

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from podwright.cli.connection import Object
-from podwright.cli.follow import Deadline, DeadlineError, Follower
+from podwright.cli.follow import Follower
 from podwright.cli.job_client import JobClient
 from podwright.cli.jobs.state import finished, name_of, phase_of, status_of, succeeded
 from podwright.cli.output import full_name, remark
+from podwright.cli.patience import Deadline, DeadlineError
 from podwright.cli.printable import one_line
 from podwright.cli.times import span
 from podwright.core.job.phase import Phase
@@ -17,6 +18,7 @@ from podwright.core.job.phase import Phase
 SUCCESS: Final = 0
 FAILURE: Final = 1
 TIMEOUT: Final = 124  # as timeout(1) has it
+_UNFINISHED_TOLD: Final = 10
 _WORDS: Final = {
     Phase.SUCCEEDED: "succeeded",
     Phase.FAILED: "failed",
@@ -37,18 +39,8 @@ def wait_for(client: JobClient, jobs: Sequence[Object], *, seconds: float | None
             open_jobs[job["metadata"]["uid"]] = job
     if not open_jobs:
         return code
-    single = next(iter(open_jobs.values())) if len(open_jobs) == 1 else None
-    there = client
-    if single is not None:
-        there = JobClient(client.connection, namespace=single["metadata"]["namespace"])
-    follower = Follower(
-        there,
-        fields=f"metadata.name={name_of(single)}" if single is not None else "",
-        deadline=Deadline(seconds),
-        known=open_jobs.values(),
-    )
     try:
-        for change in follower.changes():
+        for change in _follower(client, list(open_jobs.values()), Deadline(seconds)).changes():
             uid = change.job["metadata"]["uid"]
             if uid not in open_jobs:
                 continue
@@ -65,6 +57,21 @@ def wait_for(client: JobClient, jobs: Sequence[Object], *, seconds: float | None
     return code
 
 
+def _follower(client: JobClient, jobs: Sequence[Object], deadline: Deadline) -> Follower:
+    if len(jobs) > 1:
+        return Follower(client, deadline=deadline, known=jobs)
+    meta = jobs[0]["metadata"]
+    there = JobClient(client.connection, namespace=meta["namespace"])
+    # From where we saw it last: a job that ended and was deleted since then is told as it ended.
+    return Follower(
+        there,
+        fields=f"metadata.name={meta['name']}",
+        deadline=deadline,
+        known=jobs,
+        version=meta["resourceVersion"],
+    )
+
+
 def _ended(job: Object, tell: Callable[[str], None]) -> int:
     if not finished(job):
         tell(f"{full_name(job)} was deleted before it had finished")
@@ -78,4 +85,6 @@ def _ended(job: Object, tell: Callable[[str], None]) -> int:
 
 
 def _unfinished(jobs: Iterable[Object]) -> str:
-    return ", ".join(f"{one_line(name_of(job))} ({phase_of(job) or 'not looked at yet'})" for job in jobs)
+    found = [f"{one_line(name_of(job))} ({phase_of(job) or 'not looked at yet'})" for job in jobs]
+    others = len(found) - _UNFINISHED_TOLD
+    return ", ".join(found[:_UNFINISHED_TOLD]) + (f" and {others} more" if others > 0 else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
 
 import typer
 
@@ -16,18 +17,16 @@ if TYPE_CHECKING:
 
 def why(
     *,
-    names: Annotated[list[str], typer.Argument(metavar="NAME", show_default=False)],
+    names: options.NeededNames,
     system_namespace: Annotated[
         str, typer.Option(envvar="PODWRIGHT_NAMESPACE", metavar="NAME", help="Where the operator's Leases are.")
     ] = "podwright-system",
-    namespace: options.NamespaceOption = None,
-    context: options.ContextOption = None,
-    kubeconfig: options.KubeconfigOption = None,
+    place: options.Place,
 ) -> None:
     """Say in a sentence what a job waits for, or why it ended."""
     from podwright.cli.jobs.sentence import why as sentence
 
-    client = options.connect(kubeconfig=kubeconfig, context=context, namespace=namespace)
+    client = place.client()
     for job in [client.read(name) for name in dict.fromkeys(names)]:
         print(sentence(_facts(client, job, system_namespace=system_namespace)), flush=True)
 
@@ -80,7 +79,9 @@ def _find_lease(client: JobClient, name: str, *, namespace: str) -> Object | Non
     from podwright.kube.errors import StatusError
 
     try:
-        return client.connection.get(f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}")
+        return client.connection.get(
+            f"/apis/coordination.k8s.io/v1/namespaces/{quote(namespace, safe='')}/leases/{name}"
+        )
     except StatusError as error:
         if error.code == 404:
             return None
