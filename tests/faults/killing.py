@@ -6,6 +6,7 @@ come that far. So a write that is added to the operator is covered without a cha
 
 import asyncio
 import itertools
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -28,11 +29,12 @@ class Killed(msgspec.Struct, frozen=True):
 
 
 class Killing:
-    """Kills the operators of one world while they carry out one scenario."""
+    """Kills the operators of one world, started with `settings`, while they carry out one scenario."""
 
-    def __init__(self, world: World, scenario: Scenario) -> None:
+    def __init__(self, world: World, scenario: Scenario, *, settings: Mapping[str, str] | None = None) -> None:
         self._world = world
         self._scenario = scenario
+        self._settings = settings
         self._operator: OperatorProcess | None = None
 
     async def clean(self) -> tuple[list[Exchange], Document]:
@@ -91,13 +93,13 @@ class Killing:
 
     async def _running(self) -> OperatorProcess:
         if self._operator is None or self._operator.exit_code is not None:
-            self._operator = await self._world.start_operator()
+            self._operator = await self._world.start_operator(settings=self._settings)
         return self._operator
 
     async def _succeed(self, operator: OperatorProcess) -> None:
         """Be the Deployment: start a successor as soon as the operator is dead."""
         await operator.ended.wait()
-        self._operator = await self._world.restart_operator(operator)
+        self._operator = await self._world.restart_operator(operator, settings=self._settings)
 
     async def _tell(self, namespace: str) -> None:
         world, scenario = self._world, self._scenario

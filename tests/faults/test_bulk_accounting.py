@@ -2,11 +2,19 @@
 
 import pytest
 
-from tests.faults.scenarios import until_pod_runs
+from tests.faults.killing import Killing
+from tests.faults.scenarios import SCENARIOS, until_pod_runs
 from tests.faults.world import World
 from tests.simulator.manifests import job, script
 
 BULK = {"ACCOUNTING": "Bulk"}
+
+
+@pytest.mark.parametrize("name", ["fails twice", "packed array"])
+async def test_operator_killed_around_every_write_ends_as_if_it_was_not(world: World, name: str) -> None:
+    """F1: as long as nobody deletes pods, nothing is missed for want of a finalizer."""
+    (scenario,) = (scenario for scenario in SCENARIOS if scenario.name == name)
+    assert await Killing(world, scenario, settings=BULK).every_write() > 0
 
 
 @pytest.mark.parametrize(
