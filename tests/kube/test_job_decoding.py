@@ -111,3 +111,20 @@ def test_a_rule_that_nobody_could_apply_is_a_problem(rule: dict[str, Any], probl
     assert problem in found
     assert bool(found) is bool(problem)
     assert decode(job_json(spec=spec, status={"phase": "Failed"})).problem == ""
+
+
+@pytest.mark.parametrize(
+    ("array", "problem"),
+    [
+        ({"size": 4, "indexes": "3-1"}, "spec.array.indexes is no set of indexes: range '3-1' ends before it begins"),
+        ({"size": 4, "successPolicy": {"indexes": "3-1"}}, "spec.array.successPolicy.indexes is no set of indexes"),
+        ({"size": 4, "successPolicy": {"count": 5}}, "spec.array.successPolicy.count is 5, but only 4 tasks can count"),
+        ({"size": 4, "indexes": "1-2", "successPolicy": {"count": 3}}, "only 2 tasks can count"),
+        ({"size": 4, "successPolicy": {"count": 2, "indexes": "1"}}, "only 1 tasks can count"),
+        ({"size": 4, "successPolicy": {"count": 2, "indexes": "1-2"}}, ""),
+    ],
+)
+def test_an_array_that_nobody_could_carry_out_is_a_problem(array: dict[str, Any], problem: str) -> None:
+    found = decode(job_json(spec={"array": array})).problem
+    assert problem in found
+    assert bool(found) is bool(problem)

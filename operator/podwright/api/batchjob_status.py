@@ -106,7 +106,8 @@ class ArrayStatus(ApiModel):
     failed_indexes: _Set | None = Field(None, description="Which failed for good.")
     running_indexes: _Set | None = Field(None, description="Which had an unfinished pod.")
     started_indexes: _Set | None = Field(
-        None, description="Which may have been started, under AtMostOnce; none of them is started again."
+        None,
+        description="Which (of packs, the packs' own) may have been started, under AtMostOnce; none is started again.",
     )
     retries: Annotated[list[TaskRetries], Field(max_length=2000), ATOMIC] | None = Field(
         None, description="Tasks with attempts that ended and that aren't done."

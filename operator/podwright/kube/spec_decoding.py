@@ -141,16 +141,18 @@ def array_spec(array: Array) -> tuple[ArraySpec, str]:
     """Give the view of `spec.array`, and what is wrong with it ("" if nothing is).
 
     Raises:
-        ValueError: neither size nor items is there, or an index set or share is malformed.
+        ValueError: neither size nor items is there, or a share is malformed.
     """
     items = tuple(array.items or ())
     size = array.size or len(items)
     if not size:
         raise ValueError("spec.array has neither size nor items")
-    chosen = None if array.indexes is None else IndexSet.parse(array.indexes)
     policy = array.success_policy
-    needed = None if policy is None or policy.indexes is None else IndexSet.parse(policy.indexes)
-    problem = array_problem(size=size, items=items, tasks=chosen, success=needed)
+    chosen, malformed = _index_set(array.indexes, field="indexes")
+    needed, malformed_too = _index_set(None if policy is None else policy.indexes, field="successPolicy.indexes")
+    count = None if policy is None else policy.count
+    problem = malformed or malformed_too
+    problem = problem or array_problem(size=size, items=items, tasks=chosen, success=needed, success_count=count)
     tasks = IndexSet.up_to(size) if chosen is None else chosen
     view = ArraySpec(
         size=size,
@@ -158,13 +160,23 @@ def array_spec(array: Array) -> tuple[ArraySpec, str]:
         items=items,
         parallelism=array.parallelism,
         most_failed=_tasks_of(array.max_failed_tasks, size=len(tasks)),
-        success_count=None if policy is None else policy.count,
+        success_count=count,
         success_indexes=needed,
         sequential=array.sequential,
         pack=array.pack,
         pack_parallelism=array.pack_parallelism,
     )
     return view, problem
+
+
+def _index_set(text: str | None, *, field: str) -> tuple[IndexSet | None, str]:
+    """Read an index set, and say what is wrong with it: the schema's pattern lets a range end before it begins."""
+    if text is None:
+        return None, ""
+    try:
+        return IndexSet.parse(text), ""
+    except ValueError as error:
+        return None, f"spec.array.{field} is no set of indexes: {error}"
 
 
 def failure_policy(failures: Failures | None) -> FailurePolicy:

@@ -55,6 +55,12 @@ def end(**status: Any) -> dict[str, Any]:
             " Run it again: podwright dlq redrive report",
         ),
         (
+            make_job(phase="DeadLettered", array={"size": 9}, status=end(reason="TasksFailed", message="2 failed", array={"failedIndexes": "3,7"})),
+            {},
+            "report is a dead letter: its retries were used up 30s ago (TasksFailed): 2 failed. Failed tasks: 3,7."
+            " Run what is not done: podwright dlq redrive report",
+        ),
+        (
             make_job(phase="Skipped", status=end(reason="Duplicate", message="not run", duplicateOf="first")),
             {},
             "report was skipped 30s ago (Duplicate): not run. The job first runs under the same idempotency key.",
@@ -87,9 +93,15 @@ def end(**status: Any) -> dict[str, Any]:
         (make_job(phase="Pending"), {"pods": [make_pod("p-0", phase="Pending", node="n-1", **CREATING)]}, "report waits for its pod p-0 to start on node n-1."),
         (make_job(phase="Running"), {"pods": [make_pod("p-0", node="n-1", **STARTED)]}, "report runs since 60s in pod p-0 on node n-1."),
         (
+            make_job(phase="Running"),
+            {"pods": [make_pod("p-0", node="n-1", deleted="2026-11-21T10:04:00Z", **STARTED)]},
+            "report waits for its pod p-0: it should have ended 60s ago, but the node n-1 does not say that it did.",
+        ),
+        (make_job(phase="Running"), {"pods": [make_pod("p-0", node="n-1", deleted="2026-11-21T10:04:55Z", **STARTED)]}, "report runs since 60s in pod p-0 on node n-1."),
+        (
             make_job(phase="Running", array={"size": 9}, status={"progress": "3/9", "array": {"failedIndexes": "5"}}),
             {"pods": [make_pod("p-3", index=3), make_pod("p-4", index=4, phase="Pending", **PULLING), make_pod("p-5", phase="Failed")]},
-            "report runs 2 pods; 3/9 tasks have succeeded, 1 failed (5). 1 of the pods cannot start yet, such as p-4 (index 4): "
+            "report runs 2 pods; 3/9 tasks have succeeded, 1 failed (5). 1 of the pods cannot go on, such as p-4 (index 4): "
             "container main cannot start (ImagePullBackOff): no such image.",
         ),
         (

@@ -7,6 +7,7 @@ import pytest
 
 from podwright.core.array.ends import UnitEnd
 from podwright.core.array.record import recorded
+from podwright.core.array.size import MOST_RETRY_GROUPS
 from podwright.core.array.units import units_of
 from podwright.core.index_set import IndexSet
 from podwright.core.job.verdict import Verdict
@@ -95,6 +96,25 @@ def test_delays_that_are_over_are_forgotten() -> None:
     assert count(before=record_of(retries=groups)).retries == (
         RetryGroup(indexes=IndexSet.parse("1-2"), attempts=1, failed=1),
     )
+
+
+def test_delays_are_brought_together_before_there_are_more_than_a_status_holds() -> None:
+    """Each task asks for a delay of its own; none waits for less than that, nor for much longer."""
+    array = make_array(3000)
+    record, asked = ArrayRecord(), {}
+    for batch in range(0, 3000, 1000):
+        told = []
+        for unit in range(batch, batch + 1000):
+            asked[unit] = 60 + unit
+            failed = end(unit, FAILED, Budget.USER)
+            told.append(
+                msgspec.structs.replace(failed, verdict=msgspec.structs.replace(failed.verdict, delay=asked[unit]))
+            )
+        record = count(*told, before=record, array=array)
+    assert len(record.retries) <= MOST_RETRY_GROUPS
+    waits = {unit: group.due - NOW for group in record.retries if group.due for unit in group.indexes}
+    assert len(waits) == 3000
+    assert all(asked[unit] <= wait <= asked[unit] + 16 for unit, wait in waits.items())
 
 
 def test_running_out_of_memory_is_counted() -> None:

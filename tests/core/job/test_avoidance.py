@@ -14,8 +14,8 @@ PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
 def against(*nodes: str) -> dict[str, Any]:
     """Build the preference."""
-    expression = {"key": "kubernetes.io/hostname", "operator": "NotIn", "values": list(nodes)}
-    return {"weight": 100, "preference": {"matchExpressions": [expression]}}
+    names = [{"key": "metadata.name", "operator": "NotIn", "values": [node]} for node in nodes]
+    return {"weight": 100, "preference": {"matchFields": names}}
 
 
 def test_the_nodes_are_those_of_the_last_failures_each_once() -> None:

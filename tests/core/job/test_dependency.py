@@ -63,8 +63,15 @@ def test_conditions_by_phase(
 def test_a_pod_that_was_seen_to_start_counts_before_status_says_so() -> None:
     wanted = Dependency(name="a", condition=STARTED)
     assert judge(wanted=wanted, other=other(None), started=True) is MET
-    array = with_status(other(Phase.PENDING), array=ArrayRecord(running=IndexSet.of([1])))
-    assert judge(wanted=wanted, other=array, started=False) is MET
+
+
+def test_an_array_whose_pods_wait_for_a_node_has_not_started() -> None:
+    wanted, one = Dependency(name="a", condition=STARTED), IndexSet.of([1])
+    pending = with_status(other(Phase.PENDING), array=ArrayRecord(running=one, started=one))
+    assert judge(wanted=wanted, other=pending, started=False) is OPEN_STILL
+    assert judge(wanted=wanted, other=pending, started=True) is MET
+    ended = with_status(other(Phase.STOPPING), array=ArrayRecord(failed=one))
+    assert judge(wanted=wanted, other=ended, started=False) is MET
 
 
 @pytest.mark.parametrize(

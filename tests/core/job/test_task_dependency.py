@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,6 +61,16 @@ def by_task(condition: str = "Succeeded", otherwise: str = "Fail", name: str = "
 def test_by_condition(condition: str, running: tuple[str, str], over: tuple[str, str]) -> None:
     assert ask(by_task(condition), on=(other(Phase.RUNNING),)) == (*running, "")
     assert ask(by_task(condition), on=(other(Phase.FAILED),)) == (*over, "")
+
+
+def test_packs_that_were_tried_are_told_from_tasks() -> None:
+    """The record names packs where it tells what was tried: pack 2 holds the tasks 4 and 5."""
+    retries = (RetryGroup(indexes=sets("2"), attempts=1),)
+    packed = make_job(uid="a", name="a", array=msgspec.structs.replace(array(), pack=2))
+    tried = with_status(packed, phase=Phase.RUNNING, array=ArrayRecord(retries=retries))
+    meant = with_status(packed, phase=Phase.RUNNING, array=ArrayRecord(started=sets("0")))
+    assert ask(by_task("Started"), on=(tried,)) == ("4-5", "", "")
+    assert ask(by_task("Started"), on=(meant,)) == ("0-1", "", "")
 
 
 def test_what_never_can_is_failed_skipped_or_run() -> None:

@@ -96,7 +96,7 @@ class Container(OpenModel):
     termination_message_policy: Literal["File", "FallbackToLogsOnError"] | None = Field(
         None,
         description="FallbackToLogsOnError takes the end of the log if the file is empty and the container failed. "
-        "Default: File.",
+        "Unlike in a bare pod that is the default.",
     )
 
 

@@ -22,6 +22,8 @@ _ENDED: Final = {
 }
 _OVER: Final = ("Succeeded", "Failed")
 _NAMED_SETS: Final = 60
+_LATE: Final = 15.0
+"""Seconds beyond its grace period after which a pod that is being deleted is said to hang."""
 _GATES: Final = ("", "Delayed", "DependencyWaiting", "DependencyMissing")
 """Reasons of waiting that are told better from the spec than by the status; others (a circle, a key) only the status tells."""
 
@@ -72,10 +74,13 @@ def _why_ended(facts: Facts, name: str) -> str:
     if phase is not Phase.SUCCEEDED and last and last not in told:
         told += f' The last failed attempt said: "{last}".'
     failed = recorded_set(job, "failedIndexes")
-    if failed and phase is not Phase.SUCCEEDED:
-        told += f" Failed tasks: {_some(failed)}. Run what is not done: podwright retry {name}"
+    array_failed = bool(failed) and phase is not Phase.SUCCEEDED
+    if array_failed:
+        told += f" Failed tasks: {_some(failed)}."
     if phase is Phase.DEAD_LETTERED:
-        told += f" Run it again: podwright dlq redrive {name}"
+        told += f" Run {'what is not done' if array_failed else 'it again'}: podwright dlq redrive {name}"
+    elif array_failed:
+        told += f" Run what is not done: podwright retry {name}"
     return told
 
 
@@ -163,7 +168,7 @@ def _in_pods(facts: Facts, name: str) -> str:
     live = [pod for pod in facts.pods if _phase(pod) not in _OVER]
     if not live:
         return ""
-    stuck = [(pod, problem) for pod in live if (problem := _problem(pod))]
+    stuck = [(pod, problem) for pod in live if (problem := _overdue(pod, facts.now) or _problem(pod))]
     if array_of(facts.job) is None:
         pod = live[-1]
         if stuck:
@@ -176,7 +181,7 @@ def _in_pods(facts: Facts, name: str) -> str:
     if stuck:
         pod, problem = stuck[0]
         index = one_line(((pod.get("metadata") or {}).get("labels") or {}).get(names.LABEL_TASK_INDEX, "?"))
-        told += f" {len(stuck)} of the pods cannot start yet, such as {_name(pod)} (index {index}): {_stopped(problem)}"
+        told += f" {len(stuck)} of the pods cannot go on, such as {_name(pod)} (index {index}): {_stopped(problem)}"
     return told
 
 
@@ -191,6 +196,15 @@ def _running(pod: Mapping[str, Any], now: float) -> str:
         + f" in pod {_name(pod)}"
         + (f" on node {node}" if node else "")
     )
+
+
+def _overdue(pod: Mapping[str, Any], now: float) -> str:
+    """Say that a pod should be gone, as one on a silent node: its job waits, however long that takes."""
+    due = seconds_of((pod.get("metadata") or {}).get("deletionTimestamp"))
+    node = one_line((pod.get("spec") or {}).get("nodeName") or "")
+    if due is None or not node or now - due < _LATE:
+        return ""
+    return f"it should have ended {span(now - due)} ago, but the node {node} does not say that it did"
 
 
 def _problem(pod: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ An attempt is counted when its pod has ended and the record says that this attem
 records any number of them. Counting twice is impossible: the count raises the unit's number of attempts or ends its tasks.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -11,6 +12,7 @@ import msgspec
 
 from podwright.core.array.counts import counts_of, history_of
 from podwright.core.array.ends import UnitEnd
+from podwright.core.array.size import MOST_RETRY_GROUPS
 from podwright.core.array.units import Units, tasks_of
 from podwright.core.index_set import EMPTY, IndexSet
 from podwright.core.job.at_most_once import may_start_again
@@ -118,8 +120,26 @@ def _grouped(states: dict[int, RetryGroup], *, now: float) -> tuple[RetryGroup, 
     for state, units in alike.items():
         over = state.due is not None and state.due <= now
         members[msgspec.structs.replace(state, due=None) if over else state].extend(units)
-    groups = [msgspec.structs.replace(state, indexes=IndexSet.of(units)) for state, units in members.items()]
+    groups = [
+        msgspec.structs.replace(state, indexes=IndexSet.of(units)) for state, units in _few(members, now=now).items()
+    ]
     return tuple(sorted(groups, key=lambda group: group.indexes.ranges))
+
+
+def _few(members: dict[RetryGroup, list[int]], *, now: float) -> dict[RetryGroup, list[int]]:
+    """Bring delays together, never forward, until there are no more groups than a status should hold.
+
+    Times are put off to multiples of a power of two, so what was put off once stays where it is at the next write.
+    """
+    longest = max((state.due - now for state in members if state.due is not None), default=0.0)
+    step = 1
+    while len(members) > MOST_RETRY_GROUPS and step <= longest:
+        fewer: defaultdict[RetryGroup, list[int]] = defaultdict(list)
+        for state, units in members.items():
+            due = None if state.due is None else math.ceil(state.due / step) * float(step)
+            fewer[msgspec.structs.replace(state, due=due)].extend(units)
+        members, step = fewer, step * 2
+    return members
 
 
 def _task_groups(failures: dict[int, int], *, done: IndexSet) -> tuple[RetryGroup, ...]:

@@ -15,6 +15,8 @@ _SMALL: Final = 10_000
 _BYTES_OF_RANGES: Final = 64_000
 MOST_RUNNING_RANGES: Final = 2_000
 """Ranges of running tasks beyond which only their number is told."""
+MOST_RETRY_GROUPS: Final = 500
+"""Groups of tasks that wait for a retry; a group takes up to 150 bytes beside its indexes. Delays are brought together beyond."""
 
 
 def is_full(*, array: ArraySpec, record: ArrayRecord) -> bool:

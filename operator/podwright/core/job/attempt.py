@@ -6,12 +6,14 @@ import msgspec
 
 from podwright.core.job.budget import DELETED_WHILE_RUNNING
 from podwright.core.job.deadline import failed_to_start, ran_out_of_time
+from podwright.core.job.phase import Phase
 from podwright.core.job.pod.heartbeat import ended_for_lack_of_progress
 from podwright.core.job.redaction import redacted
 from podwright.core.job.stop import Stop
 from podwright.core.view import Attempt, JobStatus, JobView, Outcome, PodPhase, PodView
 
 MESSAGE_LIMIT: Final = 1024
+_START_TIMEOUT: Final = "StartTimeout"
 # What a container that is told to go is said to have ended with. Another reason, such as OOMKilled, tells more than this.
 _ENDS_OF_DELETED: Final = frozenset({"", "Error", "ContainerStatusUnknown"})
 
@@ -42,6 +44,8 @@ def verdict(*, job: JobView, pod: PodView, stop: Stop | None, now: float, ending
     outcome, reason = _judge(job=job, pod=pod, stop=stop, ending=ending)
     ended_by_us = ending is not None and outcome is Outcome.FAILED and reason == ending.reason
     message = ending.message if ending is not None and ended_by_us else pod.message
+    if reason == _START_TIMEOUT:
+        message = _why_it_waited(job=job, pod=pod) or message
     return Attempt(
         number=pod.attempt,
         pod_name=pod.name,
@@ -84,6 +88,12 @@ def recorded_end(*, status: JobStatus, pod: PodView) -> bool:
     return any(a.number == pod.attempt and a.pod_uid == pod.uid and a.outcome is not None for a in status.attempts)
 
 
+def _why_it_waited(*, job: JobView, pod: PodView) -> str:
+    """Give what status says of a pod that waits, if it does: a pod that was deleted for waiting no longer tells."""
+    waited = job.array is None and job.status.phase is Phase.PENDING and bool(job.status.attempts)
+    return job.status.message if waited and job.status.attempts[-1].pod_uid == pod.uid else ""
+
+
 def _judge(*, job: JobView, pod: PodView, stop: Stop | None, ending: Ending | None) -> tuple[Outcome, str]:
     if pod.phase is PodPhase.SUCCEEDED:
         # An application that exits 0 on SIGTERM has not done its work.
@@ -97,7 +107,7 @@ def _judge(*, job: JobView, pod: PodView, stop: Stop | None, ending: Ending | No
         return _ended_by_us(stop=stop, ending=ending)
     if pod.gone and pod.node:
         return Outcome.LOST, "PodLost"
-    return Outcome.FAILED, "StartTimeout" if failed_to_start(job=job, pod=pod) else "DeletedBeforeStart"
+    return Outcome.FAILED, _START_TIMEOUT if failed_to_start(job=job, pod=pod) else "DeletedBeforeStart"
 
 
 def _judge_failed(*, job: JobView, pod: PodView, stop: Stop | None, ending: Ending | None) -> tuple[Outcome, str]:
@@ -107,7 +117,7 @@ def _judge_failed(*, job: JobView, pod: PodView, stop: Stop | None, ending: Endi
     if deleted and (stop is not None or ending is not None):
         return _ended_by_us(stop=stop, ending=ending)
     if failed_to_start(job=job, pod=pod):
-        return Outcome.FAILED, "StartTimeout"
+        return Outcome.FAILED, _START_TIMEOUT
     if job.progress_timeout is not None and ended_for_lack_of_progress(pod.message):
         return Outcome.FAILED, "ProgressTimeout"
     if _ended_after_deletion(pod) and not pod.disruption and pod.reason in _ENDS_OF_DELETED:

@@ -11,7 +11,6 @@ from podwright.core.view import Attempt, Outcome
 
 NODES_LIMIT: Final = 10
 _WEIGHT: Final = 100  # the greatest there is
-_HOSTNAME: Final = "kubernetes.io/hostname"
 
 
 def nodes_to_avoid(*, policy: FailurePolicy, attempts: Iterable[Attempt]) -> tuple[str, ...]:
@@ -31,8 +30,11 @@ def avoiding(affinity: dict[str, Any] | None, nodes: Sequence[str]) -> dict[str,
         return affinity
     preference = {
         "weight": _WEIGHT,
+        # By name: the label kubernetes.io/hostname is another one where nodes are named by their cloud. One value for each is the rule.
         "preference": {
-            "matchExpressions": [{"key": _HOSTNAME, "operator": "NotIn", "values": list(nodes[:NODES_LIMIT])}]
+            "matchFields": [
+                {"key": "metadata.name", "operator": "NotIn", "values": [node]} for node in nodes[:NODES_LIMIT]
+            ]
         },
     }
     whole = affinity or {}

@@ -135,7 +135,8 @@ def _end(*, wanted: Dependency, other: JobView) -> End:
 
 
 def _touched(record: ArrayRecord) -> bool:
-    return bool(record.succeeded or record.failed or record.running or record.started or record.retries)
+    # What it calls running or started are pods that were asked for: they may still wait for a node.
+    return bool(record.succeeded or record.failed or record.retries)
 
 
 def _path(names: tuple[str, ...], shown: int = 10) -> str:

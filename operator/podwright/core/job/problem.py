@@ -8,8 +8,15 @@ from collections.abc import Sequence
 from podwright.core.index_set import IndexSet
 
 
-def array_problem(*, size: int, items: Sequence[str], tasks: IndexSet | None, success: IndexSet | None) -> str:
-    """Give what is wrong with an array, "" if nothing is. The sets are None where none is given."""
+def array_problem(
+    *,
+    size: int,
+    items: Sequence[str],
+    tasks: IndexSet | None,
+    success: IndexSet | None,
+    success_count: int | None = None,
+) -> str:
+    """Give what is wrong with an array, "" if nothing is. The sets and the count are None where none is given."""
     twice = _first_repeated(items)
     if twice is not None:
         first, again = twice
@@ -25,6 +32,10 @@ def array_problem(*, size: int, items: Sequence[str], tasks: IndexSet | None, su
     if tasks is not None and success is not None and success - tasks:
         missing = next(iter(success - tasks))
         return f"spec.array.successPolicy.indexes names index {missing}, which spec.array.indexes leaves out"
+    wanted = tasks if success is None else success
+    among = size if wanted is None else len(wanted)
+    if success_count is not None and success_count > among:
+        return f"spec.array.successPolicy.count is {success_count}, but only {among} tasks can count: it must be at most that"
     return ""
 
 

@@ -7,7 +7,7 @@ import msgspec
 
 from podwright.core.index_set import EMPTY, IndexSet
 from podwright.core.job.dependency import Dependencies, task_mismatch
-from podwright.core.spec import Dependency, DependencyCondition, Otherwise
+from podwright.core.spec import ArraySpec, Dependency, DependencyCondition, Otherwise
 from podwright.core.view import ArrayRecord, JobView
 
 
@@ -61,14 +61,14 @@ def outlook(*, wanted: Dependency, other: JobView) -> tuple[IndexSet, IndexSet]:
         return EMPTY, EMPTY
     every = IndexSet.up_to(other.array.size)
     over = other.status.is_over
-    met, contrary = _met(wanted.condition, record=record, tasks=other.array.tasks, over=over)
+    met, contrary = _met(wanted.condition, record=record, array=other.array, over=over)
     if over:
         return met, every - met
     return met, contrary | (every - other.array.tasks)
 
 
 def _met(
-    condition: DependencyCondition, *, record: ArrayRecord, tasks: IndexSet, over: bool
+    condition: DependencyCondition, *, record: ArrayRecord, array: ArraySpec, over: bool
 ) -> tuple[IndexSet, IndexSet]:
     """Give the tasks for which the condition is met, and those whose own end rules it out."""
     if condition is DependencyCondition.SUCCEEDED:
@@ -76,8 +76,9 @@ def _met(
     if condition is DependencyCondition.FAILED:
         return record.failed, record.succeeded
     if condition is DependencyCondition.FINISHED:
-        return (tasks if over else record.succeeded | record.failed), EMPTY
-    started = record.succeeded | record.failed | record.running | record.started
+        return (array.tasks if over else record.succeeded | record.failed), EMPTY
+    units = record.started  # of a packed array, packs
     for group in record.retries:
-        started = started | (group.indexes & tasks)
-    return started, EMPTY
+        units = units | group.indexes
+    spans = [(low * array.pack, (high + 1) * array.pack - 1) for low, high in units.ranges]
+    return record.succeeded | record.failed | record.running | (IndexSet.of_ranges(spans) & array.tasks), EMPTY
