@@ -144,3 +144,12 @@ class TestPacks:
         assert (str(record.failed), [str(group.indexes) for group in record.retries]) == ("1-2", ["0"])
         none = end(0, FAILED, Budget.USER, unstarted=IndexSet.parse("0-4"))
         assert str(count(none, array=self.array, retry=RetryPolicy(limit=0)).failed) == "0-4"
+
+    def test_at_most_once_a_pack_that_never_starts_anything_is_not_tried_for_ever(self) -> None:
+        none = end(0, FAILED, Budget.USER, unstarted=IndexSet.parse("0-4"))
+        once = count(none, array=self.array, retry=RetryPolicy(limit=1), delivery=DeliveryMode.AT_MOST_ONCE)
+        assert (str(once.failed), [str(group.indexes) for group in once.retries]) == ("", ["0"])
+        twice = count(
+            none, before=once, array=self.array, retry=RetryPolicy(limit=1), delivery=DeliveryMode.AT_MOST_ONCE
+        )
+        assert (str(twice.failed), twice.retries) == ("0-4", ())

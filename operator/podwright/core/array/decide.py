@@ -47,7 +47,7 @@ def _on_unfinished(look: Look, pods: SortedPods) -> Decision:
     job = look.job
     ends = _ends(look, pods)
     record = recorded(job=job, array=look.array, units=look.units, ends=ends, now=look.now)
-    after = After(ends=ends, record=record)
+    after = After(ends=ends, record=record, urgent=any(pod.gone for pod in pods.ended))
     end = end_of(job=job, array=look.array, record=record) or _decided(look, ends)
     stop = wanted_stop(job=job, now=look.now)
     if stop is Stop.OUTCOME_DECIDED:

@@ -60,13 +60,15 @@ class _Tally:
         left = left - end.succeeded
         over = (end.given_up & left) | IndexSet.of(task for task in end.failed & left if self._is_over(task))
         counts = self._counts_after(end)
-        if self._job.delivery is DeliveryMode.AT_MOST_ONCE:
-            over = EMPTY if may_start_again(verdict.attempt) else left - end.unstarted
-        elif verdict.failed and self._gives_up(end, counts):
-            over = (left - end.unstarted) or left  # a task that never started has not failed, unless none did
+        given_up = verdict.failed and self._gives_up(end, counts)
+        once = self._job.delivery is DeliveryMode.AT_MOST_ONCE
+        if given_up or (once and not may_start_again(verdict.attempt)):
+            over = left - end.unstarted
+            if given_up and not over:
+                over = left  # a task that never started has not failed, unless none did
         self.failed.extend(over.ranges)
         left = left - over
-        if left and self._job.delivery is DeliveryMode.AT_MOST_ONCE:
+        if left and once:
             self.unstarted.append(end.unit)  # what is left of it surely never ran
         if left:
             self.states[end.unit] = history_of(counts, due=self._due(end, counts))

@@ -27,10 +27,19 @@ TELL_EVERY: Final = 10.0
 
 
 class After(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What the next write records: the attempts that ended, and the record with them counted in."""
+    """What the next write records: the attempts that ended, and the record with them counted in.
+
+    `urgent` tells that some of their pods are gone, so that only this process knows of their ends.
+    """
 
     ends: Sequence[UnitEnd]
     record: ArrayRecord
+    urgent: bool = False
+
+
+def record_due(look: Look, after: After) -> float:
+    """Give when what has ended is to be recorded."""
+    return look.now if after.urgent else look.recorded_at + RECORD_EVERY
 
 
 def running_tasks(look: Look, pods: Sequence[PodView]) -> IndexSet:
@@ -89,7 +98,7 @@ def record_or_tell(
     """Write what has ended, or tell what has changed, if it is time for it; else say when it will be."""
     phase, reason = phase_and_reason(look, pods, after, starting=starting)
     if after.ends:
-        due = look.recorded_at + RECORD_EVERY
+        due = record_due(look, after)
         if look.now < due:
             return (), due
         status = progress_status(look, pods, after, phase=phase, reason=reason)
