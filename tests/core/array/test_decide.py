@@ -10,8 +10,8 @@ from podwright.core.index_set import IndexSet
 from podwright.core.job.phase import Phase
 from podwright.core.spec import DeliveryMode
 from podwright.core.view import ArrayRecord, JobStatus, JobView, PodView, Refusal, RefusalKind
-from tests.builders import CREATED, finished, with_status
-from tests.core.array.builders import array_job, look_at, make_array, unit_pod
+from tests.builders import CREATED, finished, running, with_status
+from tests.core.array.builders import array_job, look_at, make_array, record_of, unit_pod
 
 NOW = CREATED + 100
 JOB = array_job(make_array(6, parallelism=3))
@@ -31,6 +31,30 @@ def written(decision: Decision) -> JobStatus:
 def created(decision: Decision) -> list[int]:
     """Give the units whose pods a decision asks for."""
     return [command.task_index for command in decision.commands if isinstance(command, CreatePod)]
+
+
+# A spec that can't be carried out.
+
+
+def test_an_array_with_a_problem_fails_and_tells_how_far_it_came() -> None:
+    job = msgspec.structs.replace(JOB, problem="p")
+    status = written(decide(job))
+    assert (status.phase, status.reason, status.progress) == (Phase.FAILED, "InvalidSpec", "0/6")
+    record = ArrayRecord(succeeded=IndexSet.parse("0-1"), running=IndexSet.parse("2"))
+    status = written(decide(with_status(job, phase=Phase.RUNNING, array=record)))
+    assert (status.progress, status.array) == ("2/6", record_of(succeeded="0-1"))
+
+
+def test_indexes_beyond_the_size_of_an_array_are_no_tasks() -> None:
+    array = make_array(6, tasks=IndexSet.parse("4-9999"))
+    assert written(decide(array_job(array, problem="p"))).progress == "0/2"
+
+
+def test_nothing_more_of_an_array_with_a_problem_is_started() -> None:
+    job = msgspec.structs.replace(JOB, problem="p")
+    pod = running(unit_pod(job, 0), at=NOW)
+    assert created(decide(job, pod)) == []
+    assert created(decide(JOB, pod)) == [1, 2]
 
 
 # AtMostOnce.

@@ -118,6 +118,8 @@ def _record_intent(look: Look, pods: SortedPods, after: After, added: IndexSet) 
 
 
 def _starts(look: Look, pods: SortedPods, after: After) -> tuple[Starts, float | None]:
+    if look.job.problem:
+        return Starts(), None  # it fails once nothing of it runs any more
     places = look.array.parallelism - len(pods.live) - len(look.creating)
     again = _refused_until(look)
     if again is not None and look.now < again:

@@ -9,7 +9,7 @@ from podwright.core.array.ends import UnitEnd
 from podwright.core.index_set import IndexSet
 from podwright.core.job.phase import Phase
 from podwright.core.job.retry import counts_of
-from podwright.core.job.status import next_status
+from podwright.core.job.status import next_status, progress
 from podwright.core.spec import ArraySpec
 from podwright.core.view import ArrayRecord, Attempt, JobStatus, JobView
 
@@ -61,7 +61,7 @@ def array_status(
         timeout_count=counts.timeouts,
         out_of_memory_count=counts.out_of_memory,
         lost_node_count=counts.lost_nodes,
-        progress=f"{len(record.succeeded)}/{len(array.tasks)}",
+        progress=progress(array=array, record=record, phase=phase),
     )
 
 
