@@ -101,9 +101,11 @@ class ArrayStatus(ApiModel):
 
     succeeded: Count = Field(description="How many tasks succeeded.")
     failed: Count = Field(description="How many failed for good.")
+    skipped: Count | None = Field(None, description="How many are not to run; see dependsOn[].otherwise.")
     running: Count | None = Field(None, description="How many had an unfinished pod at the last write.")
     succeeded_indexes: _Set | None = Field(None, description="Which succeeded.")
     failed_indexes: _Set | None = Field(None, description="Which failed for good.")
+    skipped_indexes: _Set | None = Field(None, description="Which are not to run.")
     running_indexes: _Set | None = Field(None, description="Which had an unfinished pod.")
     started_indexes: _Set | None = Field(
         None, description="Which may have been started, under AtMostOnce; none of them is started again."

@@ -11,7 +11,7 @@ import msgspec
 
 from podwright.core.array.counts import counts_of, history_of
 from podwright.core.array.ends import UnitEnd
-from podwright.core.array.units import Units, tasks_of
+from podwright.core.array.units import Units, open_tasks_of
 from podwright.core.index_set import EMPTY, IndexSet
 from podwright.core.job.at_most_once import may_start_again
 from podwright.core.job.retry import Counts, next_delay, used_up
@@ -55,7 +55,7 @@ class _Tally:
     def count(self, end: UnitEnd) -> None:
         """Take in the end of one attempt."""
         record, verdict = self._units.record, end.verdict
-        left = tasks_of(array=self._array, unit=end.unit) - record.succeeded - record.failed
+        left = open_tasks_of(array=self._array, unit=end.unit, record=record)
         self.succeeded.extend((end.succeeded & left).ranges)
         left = left - end.succeeded
         over = (end.given_up & left) | IndexSet.of(task for task in end.failed & left if self._is_over(task))

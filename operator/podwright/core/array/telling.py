@@ -12,7 +12,7 @@ from podwright.core.array.ends import UnitEnd
 from podwright.core.array.look import Look, SortedPods
 from podwright.core.array.start import tasks_to_run
 from podwright.core.array.status import array_status
-from podwright.core.array.units import units_of
+from podwright.core.array.units import open_tasks, units_of
 from podwright.core.commands import WriteStatus
 from podwright.core.index_set import IndexSet
 from podwright.core.job.phase import Phase
@@ -82,9 +82,11 @@ def progress_status(
 ) -> JobStatus:
     """Give a status that says how many tasks have come how far."""
     running = running_tasks(look, pods.live)
-    waiting = len(look.array.tasks) - len(after.record.succeeded) - len(after.record.failed) - len(running)
+    record = after.record
+    waiting = len(open_tasks(array=look.array, record=record)) - len(running)
+    skipped = f"{len(record.skipped)} skipped, " if record.skipped else ""
     message = (
-        f"{len(after.record.succeeded)} tasks succeeded, {len(after.record.failed)} failed, "
+        f"{len(record.succeeded)} tasks succeeded, {len(record.failed)} failed, {skipped}"
         f"{len(running)} in pods, {waiting} waiting"
     )
     if look.refusal is not None and reason == look.refusal.reason:

@@ -135,7 +135,7 @@ def _end(*, wanted: Dependency, other: JobView) -> End:
 
 
 def _touched(record: ArrayRecord) -> bool:
-    return bool(record.succeeded or record.failed or record.running or record.started or record.retries)
+    return bool(record.succeeded or record.failed or record.running or record.retries)
 
 
 def _path(names: tuple[str, ...], shown: int = 10) -> str:

@@ -20,13 +20,12 @@ from podwright.core.job.start_time import start_time
 from podwright.core.job.status import next_status
 from podwright.core.job.stop import wanted_stop
 from podwright.core.job.write import write_status
-from podwright.core.view import ArrayRecord, JobView, KeyClaim, PodView
+from podwright.core.view import JobView, KeyClaim, PodView
 
 QUIET_WAIT: Final = 2.0
 """Seconds since the job's creation before status says what it waits for: a job that is submitted before what it depends on, or
 just after, mostly waits no longer.
 """
-_UNTOUCHED: Final = ArrayRecord()
 
 
 def gate(*, job: JobView, dependencies: Dependencies, claim: KeyClaim | None, now: float) -> Gate:
@@ -53,13 +52,7 @@ def gate(*, job: JobView, dependencies: Dependencies, claim: KeyClaim | None, no
 
 def may_be_gated(job: JobView) -> bool:
     """Tell whether, by its status, the job may never have had a pod and is neither suspended nor over."""
-    status = job.status
-    return (
-        status.phase in (None, Phase.PENDING)
-        and not status.attempts
-        and not status.attempt_count
-        and (status.array is None or status.array == _UNTOUCHED)
-    )
+    return job.status.phase in (None, Phase.PENDING) and not job.status.has_begun
 
 
 def before_first_pod(

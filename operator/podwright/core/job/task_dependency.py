@@ -5,9 +5,10 @@ Called by the array's own policies; the gate of the whole job (`dependency`) has
 
 import msgspec
 
+from podwright.core.array.units import tasks_of_all
 from podwright.core.index_set import EMPTY, IndexSet
 from podwright.core.job.dependency import Dependencies, task_mismatch
-from podwright.core.spec import Dependency, DependencyCondition, Otherwise
+from podwright.core.spec import ArraySpec, Dependency, DependencyCondition, Otherwise
 from podwright.core.view import ArrayRecord, JobView
 
 
@@ -61,23 +62,22 @@ def outlook(*, wanted: Dependency, other: JobView) -> tuple[IndexSet, IndexSet]:
         return EMPTY, EMPTY
     every = IndexSet.up_to(other.array.size)
     over = other.status.is_over
-    met, contrary = _met(wanted.condition, record=record, tasks=other.array.tasks, over=over)
+    met, contrary = _met(wanted.condition, record=record, array=other.array, over=over)
     if over:
         return met, every - met
     return met, contrary | (every - other.array.tasks)
 
 
 def _met(
-    condition: DependencyCondition, *, record: ArrayRecord, tasks: IndexSet, over: bool
+    condition: DependencyCondition, *, record: ArrayRecord, array: ArraySpec, over: bool
 ) -> tuple[IndexSet, IndexSet]:
     """Give the tasks for which the condition is met, and those whose own end rules it out."""
     if condition is DependencyCondition.SUCCEEDED:
-        return record.succeeded, record.failed
+        return record.succeeded, record.failed | record.skipped
     if condition is DependencyCondition.FAILED:
-        return record.failed, record.succeeded
+        return record.failed, record.succeeded | record.skipped
     if condition is DependencyCondition.FINISHED:
-        return (tasks if over else record.succeeded | record.failed), EMPTY
-    started = record.succeeded | record.failed | record.running | record.started
-    for group in record.retries:
-        started = started | (group.indexes & tasks)
-    return started, EMPTY
+        return (array.tasks if over else record.succeeded | record.failed | record.skipped), EMPTY
+    # What is only meant to be started (`record.started`) may yet be refused.
+    started = record.succeeded | record.failed | record.running | tasks_of_all(array=array, units=record.tried)
+    return started, record.skipped
