@@ -108,7 +108,7 @@ class ArrayStatus(ApiModel):
     skipped_indexes: _Set | None = Field(None, description="Which are not to run.")
     running_indexes: _Set | None = Field(None, description="Which had an unfinished pod.")
     started_indexes: _Set | None = Field(
-        None, description="Which may have been started, under AtMostOnce; none of them is started again."
+        None, description="Which may have been started and aren't done, under AtMostOnce; none is started again."
     )
     retries: Annotated[list[TaskRetries], Field(max_length=2000), ATOMIC] | None = Field(
         None, description="Tasks with attempts that ended and that aren't done."

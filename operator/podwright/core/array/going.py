@@ -6,6 +6,7 @@ import msgspec
 
 from podwright.core.array import at_most_once
 from podwright.core.array.look import Look, SortedPods
+from podwright.core.array.size import room_for_units
 from podwright.core.array.start import Starts, startable, tasks_to_run
 from podwright.core.array.status import FAILURES_KEPT
 from podwright.core.array.telling import After, phase_and_reason, progress_status, record_or_tell
@@ -126,6 +127,8 @@ def _starts(look: Look, pods: SortedPods, after: After) -> tuple[Starts, float |
         return Starts(), again
     if again is not None:
         places = min(places, 0 if look.creating else 1)  # one is enough to learn whether the refusal still stands
+    if at_most_once.is_wanted(look):
+        places = min(places, room_for_units(array=look.array, record=after.record))
     starts = startable(
         array=look.array,
         units=look.units,

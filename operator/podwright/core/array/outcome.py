@@ -2,7 +2,7 @@
 
 import msgspec
 
-from podwright.core.array.size import most_scattered_failures
+from podwright.core.array.size import is_too_scattered
 from podwright.core.array.units import open_tasks
 from podwright.core.index_set import IndexSet
 from podwright.core.job.phase import TRANSITIONS, Phase
@@ -34,13 +34,17 @@ def end_of(*, job: JobView, array: ArraySpec, record: ArrayRecord) -> End | None
         return _failure(job=job, record=record, reason="SuccessPolicyUnreachable", detail="")
     if failed and array.sequential:
         return _failure(job=job, record=record, reason="SequenceBroken", detail="; the tasks after it are not started")
-    if len(record.failed.ranges) > most_scattered_failures(array):
-        return _failure(
-            job=job, record=record, reason="FailuresTooScattered", detail="; a record of more would become too large"
-        )
+    if is_too_scattered(array=array, record=record):
+        return too_scattered(job=job, record=record)
     if open_tasks(array=array, record=record):
         return None
     return _failure(job=job, record=record, reason="TasksFailed", detail="")
+
+
+def too_scattered(*, job: JobView, record: ArrayRecord) -> End:
+    """Give the end of an array of which no more can be recorded."""
+    detail = "; a record of more would become too large"
+    return _failure(job=job, record=record, reason="FailuresTooScattered", detail=detail)
 
 
 def _has_succeeded(*, array: ArraySpec, record: ArrayRecord) -> bool:

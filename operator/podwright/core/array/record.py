@@ -4,19 +4,25 @@ An attempt is counted when its pod has ended and the record says that this attem
 records any number of them. Counting twice is impossible: the count raises the unit's number of attempts or ends its tasks.
 """
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 import msgspec
 
 from podwright.core.array.counts import counts_of, history_of
 from podwright.core.array.ends import UnitEnd
+from podwright.core.array.size import fits
 from podwright.core.array.units import Units, open_tasks_of
 from podwright.core.index_set import EMPTY, IndexSet
 from podwright.core.job.at_most_once import may_start_again
 from podwright.core.job.retry import Counts, next_delay, used_up
 from podwright.core.spec import ArraySpec, DeliveryMode
 from podwright.core.view import ArrayRecord, Budget, JobView, RetryGroup
+
+_MANY_GROUPS: Final = 200
+_LONGEST_STEP: Final = 4096  # seconds
 
 
 def recorded(*, job: JobView, array: ArraySpec, units: Units, ends: Iterable[UnitEnd], now: float) -> ArrayRecord:
@@ -28,7 +34,8 @@ def recorded(*, job: JobView, array: ArraySpec, units: Units, ends: Iterable[Uni
     succeeded = before.succeeded | IndexSet.of_ranges(tally.succeeded)
     failed = (before.failed | IndexSet.of_ranges(tally.failed)) - succeeded
     done = succeeded | failed
-    started = before.started - IndexSet.of(tally.unstarted)
+    # What ended is done, or may be started again: that it was started no longer matters.
+    started = before.started - IndexSet.of(tally.ended)
     return msgspec.structs.replace(
         before,
         succeeded=succeeded,
@@ -39,6 +46,30 @@ def recorded(*, job: JobView, array: ArraySpec, units: Units, ends: Iterable[Uni
     )
 
 
+def recorded_as_fits(
+    *, job: JobView, array: ArraySpec, units: Units, ends: Sequence[UnitEnd], now: float
+) -> tuple[Sequence[UnitEnd], ArrayRecord]:
+    """Count in as many ends as the record has room for, of the first units first; give those ends and the record."""
+
+    def with_first(count: int) -> ArrayRecord:
+        return recorded(job=job, array=array, units=units, ends=ordered[:count], now=now)
+
+    ordered = ends
+    record = with_first(len(ends))
+    if not ends or fits(array=array, record=record):
+        return ends, record
+    ordered = sorted(ends, key=lambda end: end.unit)
+    fitting, too_many, record = 0, len(ends), with_first(0)
+    while too_many - fitting > 1:
+        middle = (fitting + too_many) // 2
+        tried = with_first(middle)
+        if fits(array=array, record=tried):
+            fitting, record = middle, tried
+        else:
+            too_many = middle
+    return ordered[:fitting], record
+
+
 class _Tally:
     """The counts while they are taken; lives for one call."""
 
@@ -46,7 +77,7 @@ class _Tally:
         self._job, self._array, self._units, self._now = job, array, units, now
         self.succeeded: list[tuple[int, int]] = []
         self.failed: list[tuple[int, int]] = []
-        self.unstarted: list[int] = []
+        self.ended: list[int] = []
         self.states: dict[int, RetryGroup] = dict(units.groups)
         self.task_failures: dict[int, int] = {
             task: group.failed for group in units.record.task_failures for task in group.indexes
@@ -68,8 +99,7 @@ class _Tally:
                 over = left  # a task that never started has not failed, unless none did
         self.failed.extend(over.ranges)
         left = left - over
-        if left and once:
-            self.unstarted.append(end.unit)  # what is left of it surely never ran
+        self.ended.append(end.unit)
         if left:
             self.states[end.unit] = history_of(counts, due=self._due(end, counts))
         else:
@@ -120,8 +150,22 @@ def _grouped(states: dict[int, RetryGroup], *, now: float) -> tuple[RetryGroup, 
     for state, units in alike.items():
         over = state.due is not None and state.due <= now
         members[msgspec.structs.replace(state, due=None) if over else state].extend(units)
+    members = _fewer(members)
     groups = [msgspec.structs.replace(state, indexes=IndexSet.of(units)) for state, units in members.items()]
     return tuple(sorted(groups, key=lambda group: group.indexes.ranges))
+
+
+def _fewer(members: defaultdict[RetryGroup, list[int]]) -> defaultdict[RetryGroup, list[int]]:
+    """Let tasks wait somewhat longer, together, where too many different times would have to be kept."""
+    step = 1
+    while len(members) > _MANY_GROUPS and step < _LONGEST_STEP:
+        step *= 2
+        merged: defaultdict[RetryGroup, list[int]] = defaultdict(list)
+        for state, units in members.items():
+            due = None if state.due is None else float(math.ceil(state.due / step) * step)
+            merged[msgspec.structs.replace(state, due=due)].extend(units)
+        members = merged
+    return members
 
 
 def _task_groups(failures: dict[int, int], *, done: IndexSet) -> tuple[RetryGroup, ...]:
