@@ -3,7 +3,7 @@
 import msgspec
 
 from podwright.core.array.status import array_status
-from podwright.core.array.units import Units, open_tasks, tasks_of, tasks_of_all, units_with
+from podwright.core.array.units import Units, open_tasks, tasks_of_all, units_with
 from podwright.core.commands import WriteStatus
 from podwright.core.index_set import EMPTY, IndexSet
 from podwright.core.job.dependency import Dependencies
@@ -28,9 +28,7 @@ def permitted(*, job: JobView, array: ArraySpec, units: Units, dependencies: Dep
     if array.pack == 1:
         return ready
     held = units_with(array=array, tasks=open_tasks(array=array, record=units.record) - ready)
-    for unit in held:
-        ready = ready - tasks_of(array=array, unit=unit)
-    return ready
+    return ready - tasks_of_all(array=array, units=held)
 
 
 def give_up(

@@ -8,7 +8,7 @@ from podwright.core.array import at_most_once
 from podwright.core.array.look import Look, SortedPods
 from podwright.core.array.size import room_for_units
 from podwright.core.array.start import Starts, startable, tasks_to_run
-from podwright.core.array.status import FAILURES_KEPT
+from podwright.core.array.status import FAILURES_KEPT, kept_attempts
 from podwright.core.array.telling import After, phase_and_reason, progress_status, record_or_tell
 from podwright.core.commands import Command, CreatePod, Decision
 from podwright.core.index_set import IndexSet
@@ -32,8 +32,9 @@ def decide(look: Look, pods: SortedPods, *, after: After) -> Decision:
         return Decision(commands=(write_status(job=look.job, status=status),))
     overdue, deadline = _overdue(look, pods.live)
     stuck = tuple(pod for pod in pods.live if must_not_wait(job=look.job, pod=pod) and not _is_ending(look, pod))
-    if stuck:
-        return _record_endings(look, pods, after, stuck=stuck)
+    places = FAILURES_KEPT - sum(attempt.outcome is None for attempt in look.job.status.attempts)
+    if stuck and places > 0:
+        return _record_endings(look, pods, after, stuck=stuck[:places])
     if at_most_once.is_wanted(look):
         unknown = at_most_once.uncertain(look, pods)
         if unknown:
@@ -78,20 +79,16 @@ def _is_ending(look: Look, pod: PodView) -> bool:
 
 def _record_endings(look: Look, pods: SortedPods, after: After, *, stuck: Sequence[PodView]) -> Decision:
     """Record why attempts are ended that can't start, some at a time: a deleted pod no longer says why it waited."""
-    ongoing_before = [attempt for attempt in look.job.status.attempts if attempt.outcome is None]
-    places = FAILURES_KEPT - len(ongoing_before)
-    if places <= 0:
-        return Decision()
     phase, reason = phase_and_reason(look, pods, After(ends=(), record=after.record), starting=False)
     status = progress_status(look, pods, After(ends=(), record=look.units.record), phase=phase, reason=reason)
     endings = tuple(
         msgspec.structs.replace(
             ongoing(pod), index=pod.task_index, reason=pod.waiting_reason, message=waiting_message(pod)
         )
-        for pod in stuck[:places]
+        for pod in stuck
     )
-    attempts = (*status.attempts, *endings)[-FAILURES_KEPT:]
-    return Decision(commands=(write_status(job=look.job, status=msgspec.structs.replace(status, attempts=attempts)),))
+    status = msgspec.structs.replace(status, attempts=kept_attempts((*status.attempts, *endings)))
+    return Decision(commands=(write_status(job=look.job, status=status),))
 
 
 def _must_withdraw(look: Look) -> bool:

@@ -46,10 +46,8 @@ def running_tasks(look: Look, pods: Sequence[PodView]) -> IndexSet:
     """Give the tasks of pods that have not ended."""
     if look.array.pack == 1:
         return IndexSet.of(pod.task_index for pod in pods)
-    running = IndexSet()
-    for pod in pods:
-        running = running | tasks_to_run(array=look.array, units=look.units, unit=pod.task_index)
-    return running
+    packs = (tasks_to_run(array=look.array, units=look.units, unit=pod.task_index) for pod in pods)
+    return IndexSet.of_ranges(span for tasks in packs for span in tasks.ranges)
 
 
 def status_after(
