@@ -69,6 +69,7 @@ RECORDS = st.builds(
     ArrayRecord,
     succeeded=INDEXES,
     failed=INDEXES,
+    skipped=INDEXES,
     running=INDEXES,
     started=INDEXES,
     retries=GROUPS,

@@ -5,11 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from podwright.core.index_set import IndexSet
+from podwright.core.job.dependency import has_started
 from podwright.core.job.phase import Phase
-from podwright.core.spec import Retention
-from podwright.core.view import JobView, PodPhase, PodView
+from podwright.core.job.task_dependency import outlook
+from podwright.core.spec import ArraySpec, Dependency, DependencyCondition, Retention
+from podwright.core.view import ArrayRecord, JobView, PodPhase, PodView, RetryGroup
 from podwright.store.jobs import JobStore
-from tests.builders import finished, kept_for, make_attempt, make_job, make_pod, running, with_status
+from tests.builders import CREATED, finished, kept_for, make_attempt, make_job, make_pod, running, with_status
 
 JOB = make_job()
 
@@ -198,3 +201,17 @@ def test_pods_that_were_forgotten_are_asked_for_when_they_are_wanted(store: JobS
     assert store.lacks_pods(JOB.uid)
     store.put_all_pods(JOB.uid, [pod_at(4, held=False, phase=PodPhase.SUCCEEDED)])
     assert ([pod.uid for pod in store.pods(JOB.uid)], store.lacks_pods(JOB.uid)) == ([pod_at(4).uid], False)
+
+
+def test_of_an_array_that_is_over_is_known_which_tasks_were_tried(store: JobStore) -> None:
+    """Tasks of another array may wait for them to have started."""
+    group = RetryGroup(indexes=IndexSet.parse("3"), attempts=2, failed=2)
+    record = ArrayRecord(succeeded=IndexSet.parse("0"), skipped=IndexSet.parse("1"), retries=(group,))
+    array = ArraySpec(size=5, tasks=IndexSet.up_to(5))
+    job = with_status(make_job(array=array), phase=Phase.CANCELLED, finished=CREATED, array=record)
+    store.put_job(job)
+    kept = store.job(job.uid)
+    assert kept is not None
+    assert has_started(kept)
+    wanted = Dependency(name=job.name, condition=DependencyCondition.STARTED, task_by_task=True)
+    assert str(outlook(wanted=wanted, other=kept)[0]) == "0,3"

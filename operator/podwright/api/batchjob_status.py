@@ -101,13 +101,15 @@ class ArrayStatus(ApiModel):
 
     succeeded: Count = Field(description="How many tasks succeeded.")
     failed: Count = Field(description="How many failed for good.")
+    skipped: Count | None = Field(None, description="How many are not to run; see dependsOn[].otherwise.")
     running: Count | None = Field(None, description="How many had an unfinished pod at the last write.")
     succeeded_indexes: _Set | None = Field(None, description="Which succeeded.")
     failed_indexes: _Set | None = Field(None, description="Which failed for good.")
+    skipped_indexes: _Set | None = Field(None, description="Which are not to run.")
     running_indexes: _Set | None = Field(None, description="Which had an unfinished pod.")
     started_indexes: _Set | None = Field(
         None,
-        description="Which (of packs, the packs' own) may have been started, under AtMostOnce; none is started again.",
+        description="Which (of packs, the packs' own) may have been started and aren't done, under AtMostOnce; none is started again.",
     )
     retries: Annotated[list[TaskRetries], Field(max_length=2000), ATOMIC] | None = Field(
         None, description="Tasks with attempts that ended and that aren't done."

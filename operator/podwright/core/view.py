@@ -148,14 +148,24 @@ class RetryGroup(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ArrayRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """`status.array`. What is in none of its sets has not ended an attempt."""
+    """`status.array`. What is in none of its sets has not ended an attempt.
+
+    `skipped` are tasks that are not to run, since what they wait for ended otherwise. The units in `started` matter under
+    AtMostOnce only.
+    """
 
     succeeded: IndexSet = EMPTY
     failed: IndexSet = EMPTY
+    skipped: IndexSet = EMPTY
     running: IndexSet = EMPTY
     started: IndexSet = EMPTY
     retries: tuple[RetryGroup, ...] = ()
     task_failures: tuple[RetryGroup, ...] = ()
+
+    @property
+    def tried(self) -> IndexSet:
+        """Give the units that have ended an attempt and aren't done."""
+        return IndexSet.of_ranges(span for group in self.retries for span in group.indexes.ranges)
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -200,6 +210,13 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def is_over(self) -> bool:
         """Tell whether the job has ended for good: no later write may change how."""
         return self.phase is not None and self.phase.terminal
+
+    @property
+    def has_begun(self) -> bool:
+        """Tell whether a pod of the job is, or may be, on record. Tasks that are given up before they run need none."""
+        if self.attempts or self.attempt_count:
+            return True
+        return self.array is not None and bool(self.array.running or self.array.started)
 
 
 class JobView(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -64,6 +64,7 @@ class ArrayStatus(msgspec.Struct, gc=False, rename="camel"):
 
     succeeded_indexes: str = ""
     failed_indexes: str = ""
+    skipped_indexes: str = ""
     running_indexes: str = ""
     started_indexes: str = ""
     retries: list[TaskRetries] | None = None
@@ -133,6 +134,7 @@ def _array(array: ArrayStatus) -> ArrayRecord:
     return ArrayRecord(
         succeeded=IndexSet.parse(array.succeeded_indexes),
         failed=IndexSet.parse(array.failed_indexes),
+        skipped=IndexSet.parse(array.skipped_indexes),
         running=IndexSet.parse(array.running_indexes),
         started=IndexSet.parse(array.started_indexes),
         retries=tuple([_retries(group) for group in array.retries or ()]),

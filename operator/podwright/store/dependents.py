@@ -7,7 +7,7 @@ both depends on jobs and is depended on, since no other event can close one: who
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from podwright.core.job.dependency import NO_DEPENDENCIES, Dependencies
-from podwright.core.view import ArrayRecord, JobView, PodView
+from podwright.core.view import JobView, PodView
 from podwright.store.circles import Circles, Name
 
 
@@ -143,7 +143,7 @@ class Dependents:
 
     def _blocked(self, job: JobView) -> bool:
         """Tell whether the job has not started, and won't before those that it depends on."""
-        return _waits(job) and not _has_begun(job) and not self._pods.get(job.uid)
+        return _waits(job) and not job.status.has_begun and not self._pods.get(job.uid)
 
     def _named(self, namespace: str, name: str) -> JobView | None:
         return self._jobs.get(self._uid(namespace, name))
@@ -156,7 +156,6 @@ class Dependents:
 
 
 _NOBODY: set[str] = set()
-_UNTOUCHED = ArrayRecord()
 
 
 def _waits(job: JobView) -> bool:
@@ -164,12 +163,7 @@ def _waits(job: JobView) -> bool:
     if not job.dependencies or job.deleting or job.status.is_over:
         return False
     # Tasks that wait for single tasks do so until the end.
-    return not _has_begun(job) or any(wanted.task_by_task for wanted in job.dependencies)
-
-
-def _has_begun(job: JobView) -> bool:
-    status = job.status
-    return bool(status.attempts or status.attempt_count) or status.array not in (None, _UNTOUCHED)
+    return not job.status.has_begun or any(wanted.task_by_task for wanted in job.dependencies)
 
 
 def _standing(job: JobView) -> tuple[object, ...]:

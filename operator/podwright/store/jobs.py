@@ -146,7 +146,7 @@ class JobStore:
         """Take note that a pod is gone. If its end is not on record yet, keep it as gone until it is."""
         pod = self._identified(pod)
         self._deleted.add(pod.uid)
-        pods = dict(self._pods.get(pod.job_uid, {}))
+        pods = self._pods.get(pod.job_uid, {})
         last = pods.pop(pod.uid, None)
         if last is not None and pod.resource_version < last.resource_version:
             pod = last

@@ -6,7 +6,7 @@ a job that depends on it.
 
 import msgspec
 
-from podwright.core.view import ArrayRecord, Attempt, JobStatus, JobView, PodView
+from podwright.core.view import ArrayRecord, Attempt, JobStatus, JobView, PodView, RetryGroup
 
 
 def keeps_pods(job: JobView) -> bool:
@@ -45,10 +45,11 @@ def keepsake(job: JobView) -> JobView:
 
 
 def _sets_alone(record: ArrayRecord | None) -> ArrayRecord | None:
-    """Keep how far the tasks of an array came; other arrays may wait for them, task by task."""
+    """Keep how the tasks of an array ended, and which were tried; other arrays may wait for them, task by task."""
     if record is None:
         return None
-    return ArrayRecord(succeeded=record.succeeded, failed=record.failed, started=record.started)
+    retries = (RetryGroup(indexes=record.tried, attempts=0),) if record.retries else ()
+    return ArrayRecord(succeeded=record.succeeded, failed=record.failed, skipped=record.skipped, retries=retries)
 
 
 def is_closed(job: JobView) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from podwright.core.array.size import MOST_RETRY_GROUPS
+from podwright.core.array.size import MOST_GROUPS
 from podwright.core.array.status import array_status
 from podwright.core.index_set import IndexSet
 from podwright.core.job.phase import Phase
@@ -193,7 +193,7 @@ def test_the_largest_record_is_accepted_and_fits(api: Api, jobs: Jobs) -> None:
         failed=IndexSet.of(range(62_000, 67_000, 2)),
         retries=tuple(
             RetryGroup(indexes=IndexSet.of([70_000 + 2 * n]), attempts=n + 1, failed=n + 1, due=1e9 + n)
-            for n in range(MOST_RETRY_GROUPS)
+            for n in range(MOST_GROUPS)
         ),
     )
     running = IndexSet.of(range(80_000, 84_000, 2))

@@ -16,9 +16,16 @@ def make_array(size: int = 10, **changes: Any) -> ArraySpec:
     return ArraySpec(**{"size": size, "tasks": IndexSet.up_to(size), **changes})
 
 
-def record_of(*, succeeded: str = "", failed: str = "", retries: tuple[RetryGroup, ...] = ()) -> ArrayRecord:
+def record_of(
+    *, succeeded: str = "", failed: str = "", skipped: str = "", retries: tuple[RetryGroup, ...] = ()
+) -> ArrayRecord:
     """Build a record; sets are given as text."""
-    return ArrayRecord(succeeded=IndexSet.parse(succeeded), failed=IndexSet.parse(failed), retries=retries)
+    return ArrayRecord(
+        succeeded=IndexSet.parse(succeeded),
+        failed=IndexSet.parse(failed),
+        skipped=IndexSet.parse(skipped),
+        retries=retries,
+    )
 
 
 def array_job(array: ArraySpec, **changes: Any) -> JobView:

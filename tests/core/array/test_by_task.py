@@ -45,12 +45,14 @@ def allowed(job: JobView, on: Dependencies) -> str:
     return str(permitted(job=job, array=job.array, units=units_of(job.status.array), dependencies=on))
 
 
-def given_up(job: JobView, on: Dependencies, busy: str = "") -> str | None:
-    """Give which tasks the record calls failed after a look, None if nothing is written."""
+def given_up(job: JobView, on: Dependencies, busy: str = "") -> tuple[str, str] | None:
+    """Give which tasks the record calls failed and skipped after a look, None if nothing is written."""
     assert job.array is not None
     units = units_of(job.status.array)
     write = give_up(job=job, array=job.array, units=units, busy=sets(busy), dependencies=on, now=CREATED + 9)
-    return None if write is None or write.status.array is None else str(write.status.array.failed)
+    if write is None or write.status.array is None:
+        return None
+    return str(write.status.array.failed), str(write.status.array.skipped)
 
 
 def test_a_task_may_run_once_its_counterpart_has_succeeded() -> None:
@@ -71,13 +73,16 @@ def test_a_pack_may_run_once_all_its_open_tasks_may() -> None:
     assert sets(allowed(done, first("0-2"))) & sets("2-3") == sets("2")
 
 
-@pytest.mark.parametrize("otherwise", [Otherwise.FAIL, Otherwise.SKIP])
-def test_tasks_that_never_can_are_recorded_once(otherwise: Otherwise) -> None:
+@pytest.mark.parametrize(("otherwise", "place"), [(Otherwise.FAIL, 0), (Otherwise.SKIP, 1)])
+def test_tasks_that_never_can_are_recorded_once(otherwise: Otherwise, place: int) -> None:
+    def recorded(tasks: str) -> tuple[str, ...]:
+        return (tasks, "") if place == 0 else ("", tasks)
+
     job = second(otherwise=otherwise)
-    assert given_up(job, first("0", "1")) == "1"
-    assert given_up(job, first("0", phase=Phase.CANCELLED)) == "1-5"
-    known = second(otherwise=otherwise, phase=Phase.RUNNING, array=ArrayRecord(failed=sets("1")))
-    assert given_up(known, first("0", "1")) is None
+    assert given_up(job, first("0", "1")) == recorded("1")
+    assert given_up(job, first("0", phase=Phase.CANCELLED)) == recorded("1-5")
+    for known in (ArrayRecord(failed=sets("1")), ArrayRecord(skipped=sets("1"))):
+        assert given_up(second(otherwise=otherwise, phase=Phase.RUNNING, array=known), first("0", "1")) is None
 
 
 def test_nothing_is_given_up_that_has_a_pod_or_that_runs_anyway_or_while_the_job_stops() -> None:

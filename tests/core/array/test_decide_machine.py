@@ -1,45 +1,38 @@
-"""One array under everything that can happen to it in any order, on a virtual clock.
+"""One array under everything that can happen to it in any order, on a virtual clock: `tests.core.faulty_world` has the world.
 
-The world is that of the machine for single jobs, with many tasks: a tiny API server for one job and its pods, an operator that
-sees pods late, dies between or after writes and forgets what it held in memory. Tasks may be packed: then pods end with reports that
-are whole, cut short, missing or lies.
+Tasks may be packed: then pods end with reports that are whole, cut short, missing or lies.
 """
 
-import itertools
 from collections import Counter
+from typing import Any
 
 import msgspec
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from podwright.core.array.decide import decide_array
-from podwright.core.array.units import open_tasks
-from podwright.core.commands import Command, ConfirmPod, CreatePod, Decision, DeletePod, ReleasePod, WriteStatus
+from podwright.core.array.units import open_tasks, tasks_of
+from podwright.core.commands import CreatePod, Decision
 from podwright.core.index_set import EMPTY, IndexSet
-from podwright.core.job.phase import require_transition
-from podwright.core.names import parse_pod_name
-from podwright.core.spec import CancelMode, DeliveryMode, RetryPolicy
-from podwright.core.view import ArrayRecord, JobView, PodPhase, PodView
-from tests.builders import CREATED, finished, running
+from podwright.core.job.phase import Phase
+from podwright.core.spec import DeliveryMode, RetryPolicy
+from podwright.core.view import ArrayRecord, JobStatus, PodPhase, PodView
+from tests.builders import finished
 from tests.core.array.builders import array_job, look_at, make_array, unit_pod
 from tests.core.array.pack_ends import PackEnd, any_end
+from tests.core.faulty_world import FaultyWorld
 
-CODES = st.sampled_from([0, 0, 1, 137])
 
+class OneArray(FaultyWorld):
+    """An array. Of its tasks is known which a pod was `given`, which ran, were said to have succeeded or failed, and truly are done.
 
-class OneArray(RuleBasedStateMachine):
-    """The job, its pods, the clock, and an operator that may die at any write."""
+    `intended` and `written_at` are what the operator's memory holds.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.now = CREATED
-        self.versions = itertools.count(10)
-        self.uids = itertools.count()
-        self.job: JobView = array_job(make_array(1))
-        self.pods: dict[str, PodView] = {}
-        self.cache: dict[str, PodView] = {}
-        self.starts: dict[tuple[int, int], int] = {}
+        self.job = array_job(make_array(1))
         self.written_at = 0.0
         self.intended: set[int] = set()
         self.succeeded: set[int] = set()
@@ -88,36 +81,18 @@ class OneArray(RuleBasedStateMachine):
 
     # The cluster.
 
-    @rule(code=CODES, data=st.data())
-    @precondition(lambda self: any(not pod.finished for pod in self.pods.values()))
-    def kubelet(self, code: int, data: st.DataObject) -> None:
-        """A kubelet takes some pod one step further: to a start, or to an end."""
-        pod = data.draw(st.sampled_from([pod for pod in self.pods.values() if not pod.finished]))
-        if pod.phase is PodPhase.PENDING and pod.deletion_requested is None:
-            self._start(pod)
-        elif self._packed and pod.phase is PodPhase.RUNNING:
-            self._end_pack(pod, any_end(self.given[pod.name], data.draw))
-        else:
-            self._store(finished(pod, at=self.now, exit_code=143 if pod.deletion_requested is not None else code))
-
-    @rule(data=st.data())
-    @precondition(lambda self: bool(self.pods))
-    def somebody_deletes_a_pod(self, data: st.DataObject) -> None:
-        """A user, an eviction or a drain deletes a pod; its finalizer holds it."""
-        self._delete(data.draw(st.sampled_from(list(self.pods.values()))), grace=30)
-
     @rule(data=st.data())
     @precondition(lambda self: any(pod.phase is PodPhase.RUNNING for pod in self.pods.values()))
     def a_running_pod_is_evicted(self, data: st.DataObject) -> None:
         """The platform takes a node's place for others; a pack may have done a part of its work."""
         pod = data.draw(st.sampled_from([pod for pod in self.pods.values() if pod.phase is PodPhase.RUNNING]))
-        self._delete(pod, grace=30)
+        self.delete(pod, grace=30)
         evicted = msgspec.structs.replace(self.pods[pod.name], disruption="EvictionByEvictionAPI")
         if self._packed:
             end = any_end(self.given[pod.name], data.draw)
             self._end_pack(evicted, msgspec.structs.replace(end, exit_code=end.exit_code or 143))
         else:
-            self._store(finished(evicted, at=self.now, exit_code=143))
+            self.store(finished(evicted, at=self.now, exit_code=143))
 
     @rule(data=st.data())
     @precondition(lambda self: any(not pod.finished for pod in self.pods.values()))
@@ -131,58 +106,10 @@ class OneArray(RuleBasedStateMachine):
         del self.pods[pod.name]
         if self.job.delivery is DeliveryMode.AT_LEAST_ONCE:
             self.watch_delivers()
-            for command in self._decide().commands:
-                self._carry_out(command)
-
-    @rule(seconds=st.sampled_from([0.5, 3.0, 40.0, 400.0]))
-    def time_passes(self, seconds: float) -> None:
-        """The clock goes on."""
-        self.now += seconds
-
-    @rule()
-    def watch_delivers(self) -> None:
-        """The operator's cache catches up with the cluster."""
-        for name, pod in list(self.cache.items()):
-            if name not in self.pods and not pod.gone:
-                self.cache[name] = msgspec.structs.replace(pod, gone=True)
-        self.cache.update(self.pods)
-
-    # The user.
-
-    @rule(suspend=st.booleans())
-    def user_suspends_or_resumes(self, suspend: bool) -> None:
-        """The user sets spec.suspend."""
-        self._edit(suspend=suspend)
-
-    @rule(mode=st.sampled_from(CancelMode), often=st.integers(0, 9))
-    def user_cancels(self, mode: CancelMode, often: int) -> None:
-        """The user sets spec.cancel, now and then; it cannot be unset."""
-        if often == 0:
-            self._edit(cancel=mode)
-
-    # The operator.
-
-    @rule(survives=st.integers(0, 6))
-    def operator_looks(self, survives: int) -> None:
-        """The operator decides, and carries out as many of the commands as it lives for."""
-        decision = self._decide()
-        assert decision.requeue_at is None or decision.requeue_at > self.now, "I12: a hot loop"
-        for command in decision.commands[:survives]:
-            self._carry_out(command)
-
-    @rule()
-    def operator_is_killed(self) -> None:
-        """A new process lists everything anew; what the former one held in memory is lost."""
-        self.cache = dict(self.pods)
-        self.written_at = 0.0
-        self.intended = set()
+            for command in self.decide().commands:
+                self.carry_out(command)
 
     # What must hold.
-
-    @invariant()
-    def every_attempt_starts_at_most_once(self) -> None:
-        """I1, for each task."""
-        assert all(count == 1 for count in self.starts.values()), self.starts
 
     @invariant()
     def at_most_once_is_at_most_once(self) -> None:
@@ -194,12 +121,24 @@ class OneArray(RuleBasedStateMachine):
                 assert all(count == 1 for count in started.values()), self.starts
 
     @invariant()
+    def no_intent_of_its_own_waits_while_the_job_is_suspended(self) -> None:
+        """A crash meanwhile would lose the task."""
+        if self.job.status.phase is Phase.SUSPENDED and self.job.status.array is not None:
+            assert not self.job.status.array.started & IndexSet.of(self.intended)
+
+    @invariant()
     def failures_are_bounded(self) -> None:
         """I5: no task is tried again that was told to have failed more often than the limit says."""
         limit = self.job.retry.limit
         assert all(count <= limit + 1 for count in self.failures.values()), self.failures
         record = self.job.status.array or ArrayRecord()
-        assert all(group.failed <= limit for group in (*record.retries, *record.task_failures)), record
+        assert all(group.failed <= limit for group in record.task_failures), record
+        assert self.job.array is not None
+        for group in record.retries:
+            for unit in group.indexes:
+                # A pack may be tried again for tasks that it never started, each time that others failed for good.
+                failed = len(tasks_of(array=self.job.array, unit=unit) & record.failed)
+                assert group.failed <= limit + failed, record
 
     @invariant()
     def at_most_one_pod_of_a_task_may_run(self) -> None:
@@ -219,31 +158,8 @@ class OneArray(RuleBasedStateMachine):
         assert not (record.succeeded | record.failed) - self.job.array.tasks
 
     def teardown(self) -> None:
-        """Let the faults stop: the job must end, let go of its pods, and then be left alone (I3, I7, I12)."""
-        self._edit(suspend=False)
-        for round_number in range(400):
-            assert round_number < 399, "the operator never comes to rest"
-            self.watch_delivers()
-            decision = self._decide()
-            for command in decision.commands:
-                self._carry_out(command)
-            idle = not decision.commands and all(pod.finished for pod in self.pods.values())
-            for pod in list(self.pods.values()):
-                if not pod.finished:
-                    if pod.phase is PodPhase.PENDING:
-                        self._start(pod)
-                    self._end_in_the_end(self.pods[pod.name])
-            if idle and decision.requeue_at is None:
-                break
-            if idle and decision.requeue_at is not None:
-                self.now = max(self.now, decision.requeue_at)
-        phase = self.job.status.phase
-        assert phase is not None, "the job never got a status"
-        assert phase.terminal, f"the job hangs in {phase}"
-        assert not any(pod.held for pod in self.pods.values())
-        self.watch_delivers()
-        assert self._decide().commands == ()
-        self.every_attempt_starts_at_most_once()
+        """Let the faults stop."""
+        super().teardown()
         self.the_record_is_true()
 
     # Packs.
@@ -258,20 +174,7 @@ class OneArray(RuleBasedStateMachine):
         self.runs.update(end.ran)
         if end.true:
             self.done |= end.succeeded
-        self._store(finished(pod, at=self.now, exit_code=end.exit_code, message=end.message))
-
-    def _end_in_the_end(self, pod: PodView) -> None:
-        """After the faults: all goes well, or the image is such that the pods always end well and never say so."""
-        tasks = self.given[pod.name]
-        words = {
-            "done": PackEnd(exit_code=0, message=f"podwright pack: succeeded {tasks}.", ran=tasks, succeeded=tasks),
-            "silence": PackEnd(exit_code=0, message="", ran=tasks),
-            "a lie": PackEnd(exit_code=0, message="podwright pack: succeeded 98-99.", ran=tasks),
-        }
-        if self._packed:
-            self._end_pack(pod, words[self.last_words])
-        else:
-            self._store(finished(pod, at=self.now, exit_code=0))
+        self.store(finished(pod, at=self.now, exit_code=end.exit_code, message=end.message))
 
     def _give(self, command: CreatePod) -> None:
         assert self.job.array is not None
@@ -282,81 +185,59 @@ class OneArray(RuleBasedStateMachine):
         # A creation of unknown outcome is repeated: its pod must be told the same, whoever made it.
         assert self.given.setdefault(command.pod_name, tasks) == tasks
 
-    # The tiny API server.
+    # Its part in the world.
 
-    def _decide(self) -> Decision:
+    def decide(self) -> Decision:
         # The store keeps no released pods whose ends are on record; that they do no harm is tested by keeping them.
-        look = look_at(self.job, *self.cache.values(), now=self.now, recorded_at=self.written_at)
-        look = msgspec.structs.replace(look, intended=frozenset(self.intended))
-        return decide_array(look)
+        look = look_at(self.job, *self.cache.values(), now=self.now, recorded_at=self.written_at, refusal=self.refusal)
+        return decide_array(msgspec.structs.replace(look, intended=frozenset(self.intended)))
 
-    def _carry_out(self, command: Command) -> None:
-        match command:
-            case CreatePod():
-                self.intended.discard(command.task_index)
-                self._give(command)
-                if command.pod_name not in self.pods:
-                    pod = unit_pod(self.job, command.task_index, attempt=command.attempt, uid=f"pod-{next(self.uids)}")
-                    self._store(msgspec.structs.replace(pod, created=self.now))
-                self.cache[command.pod_name] = self.pods[command.pod_name]  # created, or adopted after a 409
-            case WriteStatus():
-                if command.resource_version == self.job.resource_version:
-                    self._write(command)
-            case DeletePod():
-                for pod in self._very_pod(command.pod_name, command.pod_uid):
-                    self._delete(pod, grace=command.grace or 30)
-            case ReleasePod():
-                for pod in self._very_pod(command.pod_name, command.pod_uid):
-                    self._release(pod)
-            case ConfirmPod():
-                self._confirm(command)
-            case _:
-                raise AssertionError(f"{command} is not expected")
+    def pod_of(self, unit: int, attempt: int, *, uid: str, **changes: Any) -> PodView:
+        return unit_pod(self.job, unit, attempt=attempt, uid=uid or f"{self.job.uid}/unseen", **changes)
 
-    def _confirm(self, command: ConfirmPod) -> None:
-        unit, attempt = parse_pod_name(command.pod_name) or (-1, -1)
-        gone = unit_pod(self.job, unit, attempt=attempt, uid=command.pod_name, gone=True, held=False, node="unknown")
-        self.cache[command.pod_name] = self.pods.get(command.pod_name, gone)
+    def end(self, pod: PodView, *, code: int, draw: Any) -> None:
+        if self._packed and pod.phase is PodPhase.RUNNING:
+            self._end_pack(pod, any_end(self.given[pod.name], draw))
+        else:
+            self.store(finished(pod, at=self.now, exit_code=code))
 
-    def _very_pod(self, name: str, uid: str) -> list[PodView]:
-        return [pod for pod in self.pods.values() if pod.name == name and pod.uid == uid]
+    def end_in_the_end(self, pod: PodView, *, code: int) -> None:
+        """All goes well, or the image is such that the pods always end well and never say so."""
+        tasks = self.given[pod.name]
+        words = {
+            "done": PackEnd(exit_code=0, message=f"podwright pack: succeeded {tasks}.", ran=tasks, succeeded=tasks),
+            "silence": PackEnd(exit_code=0, message="", ran=tasks),
+            "a lie": PackEnd(exit_code=0, message="podwright pack: succeeded 98-99.", ran=tasks),
+        }
+        if self._packed and pod.phase is PodPhase.RUNNING:
+            self._end_pack(pod, words[self.last_words])
+        else:
+            self.store(finished(pod, at=self.now, exit_code=code))
 
-    def _write(self, command: WriteStatus) -> None:
-        before = self.job.status
-        require_transition(current=before.phase, target=command.status.phase)  # type: ignore[arg-type]  # never None here
-        assert before.phase is None or not before.phase.terminal, "I4: a terminal status was written again"
-        assert command.status.attempt_count >= before.attempt_count
+    def asked_for(self, command: CreatePod) -> None:
+        self.intended.discard(command.task_index)
+        self._give(command)
+
+    def was_refused(self, command: CreatePod) -> None:
+        self.intended.add(command.task_index)
+
+    def forget(self) -> None:
+        self.written_at = 0.0
+        self.intended = set()
+
+    def was_written(self, before: JobStatus, after: JobStatus) -> None:
         if before.array is not None:
-            assert command.status.array is not None
-            assert not before.array.succeeded - command.status.array.succeeded, "a success was taken back"
+            assert after.array is not None
+            assert not before.array.succeeded - after.array.succeeded, "a success was taken back"
         was = set() if before.array is None else set(before.array.started)
-        now = set() if command.status.array is None else set(command.status.array.started)
+        now = set() if after.array is None else set(after.array.started)
         self.intended = (self.intended - (was - now)) | (now - was)
-        self.job = msgspec.structs.replace(self.job, status=command.status, resource_version=next(self.versions))
         self.written_at = self.now
 
-    def _start(self, pod: PodView) -> None:
-        key = (pod.task_index, pod.attempt)
-        self.starts[key] = self.starts.get(key, 0) + 1
-        self._store(running(pod, at=self.now))
-
-    def _store(self, pod: PodView) -> None:
+    def store(self, pod: PodView) -> None:
         if pod.phase is PodPhase.SUCCEEDED and not self._packed:
             self.succeeded.add(pod.task_index)
-        self.pods[pod.name] = msgspec.structs.replace(pod, resource_version=next(self.versions))
-
-    def _delete(self, pod: PodView, *, grace: float) -> None:
-        if pod.deletion_requested is None:
-            self._store(msgspec.structs.replace(pod, deletion_requested=self.now, deletion_grace=grace))
-
-    def _release(self, pod: PodView) -> None:
-        self._store(msgspec.structs.replace(pod, held=False))
-        self.cache[pod.name] = self.pods[pod.name]
-
-    def _edit(self, **changes: object) -> None:
-        if self.job.status.phase is not None and self.job.status.phase.terminal:
-            return
-        self.job = msgspec.structs.replace(self.job, resource_version=next(self.versions), **changes)
+        super().store(pod)
 
 
 OneArray.TestCase.settings = settings(

@@ -9,6 +9,7 @@ from podwright.core.index_set import IndexSet
 from podwright.core.job.phase import Phase
 from podwright.core.spec import ArraySpec, RetryPolicy
 from podwright.core.view import ArrayRecord
+from tests.builders import with_status
 from tests.core.array.builders import array_job, make_array, record_of
 
 
@@ -35,12 +36,31 @@ from tests.core.array.builders import array_job, make_array, record_of
         ),
         ({"sequential": True}, record_of(succeeded="0", failed="1"), "DeadLettered SequenceBroken"),
         ({"tasks": IndexSet.parse("3,5")}, record_of(succeeded="3,5"), "Succeeded Completed"),
+        # Skipped tasks are no failures, and nothing waits for them.
+        ({}, record_of(succeeded="0-7", skipped="8-9"), "Succeeded Completed"),
+        ({}, record_of(succeeded="0-7", skipped="8"), None),
+        ({}, record_of(succeeded="0-7", failed="8", skipped="9"), "DeadLettered TasksFailed"),
+        ({}, record_of(skipped="0-9"), "Skipped DependencyFailed"),
+        ({"most_failed": 0}, record_of(skipped="0-8"), None),
+        ({"sequential": True}, record_of(succeeded="0", skipped="1"), None),
+        ({"success_count": 3}, record_of(succeeded="0-1", skipped="2-9"), "DeadLettered SuccessPolicyUnreachable"),
+        ({"success_indexes": IndexSet.parse("0-1")}, record_of(succeeded="0", skipped="1"), "Succeeded Completed"),
+        ({"success_indexes": IndexSet.parse("0-1")}, record_of(skipped="0-1"), None),
+        ({"success_indexes": IndexSet.parse("0-1")}, record_of(skipped="0-1", failed="2-9"), "Succeeded Completed"),
     ],
 )
 def test_ends(array: dict[str, Any], record: ArrayRecord, want: str | None) -> None:
     spec = make_array(10, **array)
     end = end_of(job=array_job(spec), array=spec, record=record)
     assert (None if end is None else f"{end.phase} {end.reason}") == want
+
+
+def test_a_job_that_ran_once_is_not_called_skipped() -> None:
+    array = make_array(3)
+    job = with_status(array_job(array), phase=Phase.RUNNING)
+    end = end_of(job=job, array=array, record=record_of(skipped="0-2"))
+    assert end is not None
+    assert (end.phase, end.message) == (Phase.SUCCEEDED, "0 of 3 tasks succeeded, 3 skipped")
 
 
 @pytest.mark.parametrize(

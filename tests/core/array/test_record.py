@@ -7,7 +7,7 @@ import pytest
 
 from podwright.core.array.ends import UnitEnd
 from podwright.core.array.record import recorded
-from podwright.core.array.size import MOST_RETRY_GROUPS
+from podwright.core.array.size import MOST_GROUPS
 from podwright.core.array.units import units_of
 from podwright.core.index_set import IndexSet
 from podwright.core.job.verdict import Verdict
@@ -111,7 +111,7 @@ def test_delays_are_brought_together_before_there_are_more_than_a_status_holds()
                 msgspec.structs.replace(failed, verdict=msgspec.structs.replace(failed.verdict, delay=asked[unit]))
             )
         record = count(*told, before=record, array=array)
-    assert len(record.retries) <= MOST_RETRY_GROUPS
+    assert len(record.retries) <= MOST_GROUPS
     waits = {unit: group.due - NOW for group in record.retries if group.due for unit in group.indexes}
     assert len(waits) == 3000
     assert all(asked[unit] <= wait <= asked[unit] + 16 for unit, wait in waits.items())
@@ -164,3 +164,12 @@ class TestPacks:
         assert (str(record.failed), [str(group.indexes) for group in record.retries]) == ("1-2", ["0"])
         none = end(0, FAILED, Budget.USER, unstarted=IndexSet.parse("0-4"))
         assert str(count(none, array=self.array, retry=RetryPolicy(limit=0)).failed) == "0-4"
+
+    def test_at_most_once_a_pack_that_never_starts_anything_is_not_tried_for_ever(self) -> None:
+        none = end(0, FAILED, Budget.USER, unstarted=IndexSet.parse("0-4"))
+        once = count(none, array=self.array, retry=RetryPolicy(limit=1), delivery=DeliveryMode.AT_MOST_ONCE)
+        assert (str(once.failed), [str(group.indexes) for group in once.retries]) == ("", ["0"])
+        twice = count(
+            none, before=once, array=self.array, retry=RetryPolicy(limit=1), delivery=DeliveryMode.AT_MOST_ONCE
+        )
+        assert (str(twice.failed), twice.retries) == ("0-4", ())

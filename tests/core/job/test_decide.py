@@ -289,6 +289,17 @@ def test_a_stray_pod_of_a_finished_job_is_ended_and_let_go() -> None:
     assert [type(command) for command in decide(job, dying).commands] == [ReleasePod]
 
 
+def test_a_refusal_that_lasts_ends_no_job_whose_pod_may_be_on_its_way() -> None:
+    """An earlier creation, whose answer was lost, may still be carried out."""
+    job, lasting = make_job(), refused(RefusalKind.PERMANENT)
+    waiting = decide_job(job=job, pods=(), refusal=lasting, now=NOW, keep_until=NOW + 30)
+    assert waiting == Decision(requeue_at=NOW + 30)
+    settled = decide_job(job=job, pods=(), refusal=lasting, now=NOW + 30, keep_until=NOW + 30)
+    assert only_status(settled).status.phase is Phase.FAILED
+    suspended = decide_job(job=make_job(suspend=True), pods=(), refusal=lasting, now=NOW, keep_until=NOW + 30)
+    assert only_status(suspended).status.phase is Phase.SUSPENDED
+
+
 @pytest.mark.parametrize(
     ("now", "keep_until", "want"),
     [(NOW + 59, 0.0, NOW + 60), (NOW + 60, 0.0, None), (NOW + 60, NOW + 80, NOW + 80)],

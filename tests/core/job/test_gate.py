@@ -123,12 +123,19 @@ def test_a_resumed_job_is_gated_once_its_new_start_is_on_record() -> None:
     [
         {"phase": Phase.RETRYING, "attempts": (make_attempt(make_job()),), "attempt_count": 1},
         {"phase": Phase.PENDING, "attempts": (make_attempt(make_job()),), "attempt_count": 1},
-        {"phase": Phase.PENDING, "array": ArrayRecord(failed=IndexSet.of([0]))},
+        {"phase": Phase.PENDING, "array": ArrayRecord(running=IndexSet.of([0]))},
+        {"phase": Phase.PENDING, "array": ArrayRecord(started=IndexSet.of([0]))},
     ],
 )
 def test_a_job_that_has_begun_is_never_gated_again(begun: dict[str, Any]) -> None:
     job = with_status(make_job(dependencies=ON_A, idempotency_key="k", queue_timeout=1.0), **begun)
     assert creates(decide(job, on=ended(Phase.FAILED)))
+
+
+def test_tasks_that_are_given_up_before_they_run_begin_nothing() -> None:
+    record = ArrayRecord(failed=IndexSet.of([0]), skipped=IndexSet.of([1]))
+    job = with_status(make_job(dependencies=ON_A, queue_timeout=60.0), phase=Phase.PENDING, array=record)
+    assert written(decide(job)).status.reason == "QueueTimeout"
 
 
 def test_a_job_whose_pod_exists_is_never_gated_again() -> None:

@@ -63,14 +63,26 @@ def test_by_condition(condition: str, running: tuple[str, str], over: tuple[str,
     assert ask(by_task(condition), on=(other(Phase.FAILED),)) == (*over, "")
 
 
-def test_packs_that_were_tried_are_told_from_tasks() -> None:
-    """The record names packs where it tells what was tried: pack 2 holds the tasks 4 and 5."""
-    retries = (RetryGroup(indexes=sets("2"), attempts=1),)
-    packed = make_job(uid="a", name="a", array=msgspec.structs.replace(array(), pack=2))
-    tried = with_status(packed, phase=Phase.RUNNING, array=ArrayRecord(retries=retries))
-    meant = with_status(packed, phase=Phase.RUNNING, array=ArrayRecord(started=sets("0")))
-    assert ask(by_task("Started"), on=(tried,)) == ("4-5", "", "")
-    assert ask(by_task("Started"), on=(meant,)) == ("0-1", "", "")
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [("Succeeded", ("0-1", "2,5")), ("Failed", ("2", "0-1,5")), ("Finished", ("0-2,5", "")), ("Started", ("0-4", "5"))],
+)
+def test_a_skipped_task_is_finished_and_nothing_else(condition: str, found: tuple[str, str]) -> None:
+    assert ask(by_task(condition), on=(other(Phase.RUNNING, skipped=sets("5")),)) == (*found, "")
+
+
+def test_what_is_only_meant_to_start_has_not_started() -> None:
+    assert ask(by_task("Started"), on=(other(Phase.RUNNING, started=sets("0-5")),)) == ("0-4", "", "")
+
+
+def test_a_pack_that_was_tried_has_started_with_all_its_tasks() -> None:
+    packed = other(Phase.RUNNING, succeeded=EMPTY, failed=EMPTY, running=EMPTY)
+    retries = (RetryGroup(indexes=sets("1"), attempts=1),)
+    packed = with_status(
+        msgspec.structs.replace(packed, array=msgspec.structs.replace(array(), pack=2)),
+        array=ArrayRecord(retries=retries),
+    )
+    assert ask(by_task("Started"), on=(packed,)) == ("2-3", "", "")
 
 
 def test_what_never_can_is_failed_skipped_or_run() -> None:

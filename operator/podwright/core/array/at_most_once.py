@@ -1,7 +1,8 @@
 """Arrays under `deliveryMode: AtMostOnce`: a unit is on record as started before its pod is asked for, many in one write.
 
 The rule for single jobs (ADR 0011), for sets: what is on record as started and has no pod may have run, unless it is this
-process that recorded it and surely has not asked for the pod. Only `going` asks; `record` takes units off that never ran.
+process that recorded it and surely has not asked for the pod. `going` asks, `closing` takes intents back; `record` takes units off
+that never ran.
 """
 
 import msgspec
@@ -13,6 +14,7 @@ from podwright.core.commands import ConfirmPod
 from podwright.core.index_set import IndexSet
 from podwright.core.names import array_pod_name
 from podwright.core.spec import DeliveryMode
+from podwright.core.view import ArrayRecord
 
 _AT_ONCE = 100
 """Pods that are looked for at once."""
@@ -54,9 +56,11 @@ def sorted_starts(look: Look, starts: Starts) -> Intended:
     return Intended(units=ready, to_record=IndexSet.of(starts.units) - look.units.record.started)
 
 
-def to_withdraw(look: Look) -> IndexSet:
-    """Give the units that are on record as started and surely weren't, while the API server refuses pods.
-
-    They are taken off the record for the time, so that a crash meanwhile loses none of them.
-    """
+def unused(look: Look) -> IndexSet:
+    """Give the units that are on record as started by us, and surely weren't."""
     return look.units.record.started & IndexSet.of(look.intended)
+
+
+def withdrawn(look: Look, record: ArrayRecord) -> ArrayRecord:
+    """Take the unused intents off the record, before a wait: a crash meanwhile would make them tasks that may have run."""
+    return msgspec.structs.replace(record, started=record.started - unused(look))

@@ -3,7 +3,7 @@
 import msgspec
 
 from podwright.core.array.status import array_status
-from podwright.core.array.units import Units, open_tasks, tasks_of, units_with
+from podwright.core.array.units import Units, open_tasks, tasks_of_all, units_with
 from podwright.core.commands import WriteStatus
 from podwright.core.index_set import EMPTY, IndexSet
 from podwright.core.job.dependency import Dependencies
@@ -28,33 +28,34 @@ def permitted(*, job: JobView, array: ArraySpec, units: Units, dependencies: Dep
     if array.pack == 1:
         return ready
     held = units_with(array=array, tasks=open_tasks(array=array, record=units.record) - ready)
-    for unit in held:
-        ready = ready - tasks_of(array=array, unit=unit)
-    return ready
+    return ready - tasks_of_all(array=array, units=held)
 
 
 def give_up(
     *, job: JobView, array: ArraySpec, units: Units, busy: IndexSet, dependencies: Dependencies, now: float
 ) -> WriteStatus | None:
-    """Record tasks as failed whose counterpart will never do what they wait for; None if there are none (left).
+    """Record tasks as failed, or skipped, whose counterpart will never do what they wait for; None if there are none (left).
 
-    Without an own set for them, tasks to be skipped count as failed as well. `busy` are units that have a pod.
+    `busy` are units that have a pod.
     """
     if job.status.phase not in _WHILE:
         return None
     found: TaskDependencies = task_dependencies(job=job, dependencies=dependencies)
-    lost = (found.failed | found.skipped) & open_tasks(array=array, record=units.record)
-    lost = lost - _begun(array, units) - _tasks_of_all(array, busy)
-    if not lost:
+    untried = (
+        open_tasks(array=array, record=units.record) - _begun(array, units) - tasks_of_all(array=array, units=busy)
+    )
+    failed, skipped = found.failed & untried, found.skipped & untried
+    if not failed and not skipped:
         return None
-    known = job.status.array
+    known, record = job.status.array, units.record
+    count = len(failed) + len(skipped)
     status = array_status(
         job=job,
         array=array,
         phase=job.status.phase or Phase.PENDING,
         reason="DependencyFailed",
-        message=f"{len(lost)} tasks can't start any more: the tasks that they wait for ended otherwise",
-        record=msgspec.structs.replace(units.record, failed=units.record.failed | lost),
+        message=f"{count} tasks can't start any more: the tasks that they wait for ended otherwise",
+        record=msgspec.structs.replace(record, failed=record.failed | failed, skipped=record.skipped | skipped),
         ends=(),
         running=EMPTY if known is None else known.running,
         now=now,
@@ -63,9 +64,4 @@ def give_up(
 
 
 def _begun(array: ArraySpec, units: Units) -> IndexSet:
-    return _tasks_of_all(array, IndexSet.of(units.groups))
-
-
-def _tasks_of_all(array: ArraySpec, units: IndexSet) -> IndexSet:
-    spans = [(low * array.pack, (high + 1) * array.pack - 1) for low, high in units.ranges]
-    return IndexSet.of_ranges(spans) & array.tasks
+    return tasks_of_all(array=array, units=units.record.tried)

@@ -5,9 +5,10 @@ The same order as for a single job (see ADR 0004): the intent is on record befor
 
 from typing import Final
 
+from podwright.core.array import at_most_once
 from podwright.core.array.look import Look, SortedPods
 from podwright.core.array.outcome import End
-from podwright.core.array.telling import RECORD_EVERY, After, running_tasks, status_after
+from podwright.core.array.telling import After, record_due, running_tasks, status_after
 from podwright.core.commands import Decision
 from podwright.core.index_set import EMPTY
 from podwright.core.job import pod_end
@@ -50,7 +51,7 @@ def stop(look: Look, pods: SortedPods, *, after: After, stop: Stop | None) -> De
 
 def _wait(look: Look, after: After, *, message: str) -> Decision:
     """Hold the end back, as a job that has ended promises that nothing of it will start; what ended meanwhile is recorded."""
-    due = look.recorded_at + RECORD_EVERY
+    due = record_due(look, after)
     if not after.ends:
         return Decision(requeue_at=look.keep_until)
     if look.now < due:
@@ -62,7 +63,7 @@ def _wait(look: Look, after: After, *, message: str) -> Decision:
 
 def _stop_pods(look: Look, pods: SortedPods, *, after: After, stop: Stop, message: str) -> Decision:
     job = look.job
-    due = look.recorded_at + RECORD_EVERY
+    due = record_due(look, after)
     if recorded_stop(job) is not stop or (after.ends and look.now >= due):
         running = running_tasks(look, pods.live)
         status = status_after(look, after, phase=Phase.STOPPING, reason=str(stop), message=message, running=running)
@@ -77,5 +78,7 @@ def _stop_pods(look: Look, pods: SortedPods, *, after: After, stop: Stop, messag
 def _write(
     look: Look, after: After, *, phase: Phase, reason: str, message: str, started: float | None = None
 ) -> Decision:
-    status = status_after(look, after, phase=phase, reason=reason, message=message, running=EMPTY, started=started)
+    # Nothing is under way here, and a job may be suspended for long.
+    kept = After(ends=after.ends, record=at_most_once.withdrawn(look, after.record))
+    status = status_after(look, kept, phase=phase, reason=reason, message=message, running=EMPTY, started=started)
     return Decision(commands=(write_status(job=look.job, status=status),))

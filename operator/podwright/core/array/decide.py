@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from podwright.core.array import closing, going
 from podwright.core.array.ends import UnitEnd, collided_end, unit_end
 from podwright.core.array.look import Look, SortedPods, sort_pods
-from podwright.core.array.outcome import End, end_of
-from podwright.core.array.record import recorded
+from podwright.core.array.outcome import End, end_of, too_scattered
+from podwright.core.array.record import recorded_as_fits
 from podwright.core.array.start import tasks_to_run
 from podwright.core.array.telling import After
 from podwright.core.commands import Command, Decision
@@ -45,10 +45,12 @@ def decide_array(look: Look) -> Decision:
 
 def _on_unfinished(look: Look, pods: SortedPods) -> Decision:
     job = look.job
-    ends = _ends(look, pods)
-    record = recorded(job=job, array=look.array, units=look.units, ends=ends, now=look.now)
-    after = After(ends=ends, record=record)
+    every = _ends(look, pods)
+    ends, record = recorded_as_fits(job=job, array=look.array, units=look.units, ends=every, now=look.now)
+    after = After(ends=ends, record=record, urgent=any(pod.gone for pod in pods.ended))
     end = end_of(job=job, array=look.array, record=record) or _decided(look, ends)
+    if end is None and every and not ends and not pods.live and not look.creating:
+        end = too_scattered(job=job, record=record)
     stop = wanted_stop(job=job, now=look.now)
     if stop is Stop.OUTCOME_DECIDED:
         stop = None  # what is on record there is this end

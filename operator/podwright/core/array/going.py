@@ -6,8 +6,9 @@ import msgspec
 
 from podwright.core.array import at_most_once
 from podwright.core.array.look import Look, SortedPods
+from podwright.core.array.size import room_for_units
 from podwright.core.array.start import Starts, startable, tasks_to_run
-from podwright.core.array.status import FAILURES_KEPT
+from podwright.core.array.status import FAILURES_KEPT, kept_attempts
 from podwright.core.array.telling import After, phase_and_reason, progress_status, record_or_tell
 from podwright.core.commands import Command, CreatePod, Decision
 from podwright.core.index_set import IndexSet
@@ -31,14 +32,15 @@ def decide(look: Look, pods: SortedPods, *, after: After) -> Decision:
         return Decision(commands=(write_status(job=look.job, status=status),))
     overdue, deadline = _overdue(look, pods.live)
     stuck = tuple(pod for pod in pods.live if must_not_wait(job=look.job, pod=pod) and not _is_ending(look, pod))
-    if stuck:
-        return _record_endings(look, pods, after, stuck=stuck)
+    places = FAILURES_KEPT - sum(attempt.outcome is None for attempt in look.job.status.attempts)
+    if stuck and places > 0:
+        return _record_endings(look, pods, after, stuck=stuck[:places])
     if at_most_once.is_wanted(look):
         unknown = at_most_once.uncertain(look, pods)
         if unknown:
             # A creation without an answer may still arrive: until then an absence tells nothing.
             return Decision(requeue_at=look.keep_until) if look.now < look.keep_until else Decision(commands=unknown)
-    starts, next_start = _starts(look, pods)
+    starts, next_start = _starts(look, pods, after)
     creations = tuple(create_pod(look, unit) for unit in starts.units)
     if at_most_once.is_wanted(look):
         intended = at_most_once.sorted_starts(look, starts)
@@ -77,54 +79,57 @@ def _is_ending(look: Look, pod: PodView) -> bool:
 
 def _record_endings(look: Look, pods: SortedPods, after: After, *, stuck: Sequence[PodView]) -> Decision:
     """Record why attempts are ended that can't start, some at a time: a deleted pod no longer says why it waited."""
-    ongoing_before = [attempt for attempt in look.job.status.attempts if attempt.outcome is None]
-    places = FAILURES_KEPT - len(ongoing_before)
-    if places <= 0:
-        return Decision()
     phase, reason = phase_and_reason(look, pods, After(ends=(), record=after.record), starting=False)
     status = progress_status(look, pods, After(ends=(), record=look.units.record), phase=phase, reason=reason)
     endings = tuple(
         msgspec.structs.replace(
             ongoing(pod), index=pod.task_index, reason=pod.waiting_reason, message=waiting_message(pod)
         )
-        for pod in stuck[:places]
+        for pod in stuck
     )
-    attempts = (*status.attempts, *endings)[-FAILURES_KEPT:]
-    return Decision(commands=(write_status(job=look.job, status=msgspec.structs.replace(status, attempts=attempts)),))
+    status = msgspec.structs.replace(status, attempts=kept_attempts((*status.attempts, *endings)))
+    return Decision(commands=(write_status(job=look.job, status=status),))
 
 
 def _must_withdraw(look: Look) -> bool:
-    return _is_refused(look) and not look.creating and bool(at_most_once.to_withdraw(look))
+    """Tell whether intents must not stay on record: pods are refused, and what waits might be forgotten in a crash."""
+    again = _refused_until(look)
+    return again is not None and look.now < again and not look.creating and bool(at_most_once.unused(look))
 
 
-def _is_refused(look: Look) -> bool:
+def _refused_until(look: Look) -> float | None:
+    """Give when pods may be asked for again that the API server refuses for the time, None if it refuses none."""
     refusal = look.refusal
-    return refusal is not None and refusal.kind is RefusalKind.RETRYABLE
+    if refusal is None or refusal.kind is not RefusalKind.RETRYABLE:
+        return None
+    return ask_again_at(refusal=refusal, job_uid=look.job.uid)
 
 
 def _record_intent(look: Look, pods: SortedPods, after: After, added: IndexSet) -> Decision:
     """Record which units are about to be started, or that some weren't after all; with it what has ended."""
-    kept = after.record.started - (at_most_once.to_withdraw(look) if _must_withdraw(look) else IndexSet())
-    record = msgspec.structs.replace(after.record, started=kept | added)
-    told = After(ends=after.ends, record=record)
+    record = at_most_once.withdrawn(look, after.record) if _must_withdraw(look) else after.record
+    told = After(ends=after.ends, record=msgspec.structs.replace(record, started=record.started | added))
     phase, reason = phase_and_reason(look, pods, told, starting=True)
     return Decision(
         commands=(write_status(job=look.job, status=progress_status(look, pods, told, phase=phase, reason=reason)),)
     )
 
 
-def _starts(look: Look, pods: SortedPods) -> tuple[Starts, float | None]:
-    refusal = look.refusal
+def _starts(look: Look, pods: SortedPods, after: After) -> tuple[Starts, float | None]:
+    if look.job.problem:
+        return Starts(), None  # it fails once nothing of it runs any more
     places = look.array.parallelism - len(pods.live) - len(look.creating)
-    if refusal is not None and _is_refused(look):
-        again = ask_again_at(refusal=refusal, job_uid=look.job.uid)
-        if look.now < again:
-            return Starts(), again
+    again = _refused_until(look)
+    if again is not None and look.now < again:
+        return Starts(), again
+    if again is not None:
         places = min(places, 0 if look.creating else 1)  # one is enough to learn whether the refusal still stands
+    if at_most_once.is_wanted(look):
+        places = min(places, room_for_units(array=look.array, record=after.record))
     starts = startable(
         array=look.array,
         units=look.units,
-        busy=pods.busy,
+        busy=pods.busy | {end.unit for end in after.ends},  # also what never got a pod, as its name was taken
         places=max(0, places),
         now=look.now,
         allowed=look.allowed,

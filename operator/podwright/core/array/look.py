@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from podwright.core.array.units import Units, tasks_of
+from podwright.core.array.units import Units, open_tasks_of
 from podwright.core.index_set import IndexSet
 from podwright.core.spec import ArraySpec
 from podwright.core.view import JobView, PodView, Refusal
@@ -85,5 +85,6 @@ def sort_pods(look: Look) -> SortedPods:
 def _is_done(look: Look, unit: int) -> bool:
     record = look.units.record
     if look.array.pack == 1:
-        return unit in record.succeeded or unit in record.failed or unit not in look.array.tasks
-    return not tasks_of(array=look.array, unit=unit) - record.succeeded - record.failed
+        done = (record.succeeded, record.failed, record.skipped)
+        return any(unit in tasks for tasks in done) or unit not in look.array.tasks
+    return not open_tasks_of(array=look.array, unit=unit, record=record)

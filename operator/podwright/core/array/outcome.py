@@ -2,10 +2,10 @@
 
 import msgspec
 
-from podwright.core.array.size import most_scattered_failures
+from podwright.core.array.size import is_too_scattered
 from podwright.core.array.units import open_tasks
 from podwright.core.index_set import IndexSet
-from podwright.core.job.phase import Phase
+from podwright.core.job.phase import TRANSITIONS, Phase
 from podwright.core.spec import ArraySpec, DeliveryMode
 from podwright.core.view import ArrayRecord, JobView
 
@@ -24,9 +24,7 @@ def end_of(*, job: JobView, array: ArraySpec, record: ArrayRecord) -> End | None
     """Give how the array ends, or None while there is work left."""
     failed = len(record.failed)
     if _has_succeeded(array=array, record=record):
-        part = f", {failed} failed" if failed else ""
-        message = f"{len(record.succeeded)} of {len(array.tasks)} tasks succeeded{part}"
-        return End(phase=Phase.SUCCEEDED, reason="Completed", message=message)
+        return _success(job=job, array=array, record=record)
     if array.most_failed is not None and failed > array.most_failed:
         return _failure(
             job=job, record=record, reason="TooManyFailedTasks", detail=f"; allowed are {array.most_failed}"
@@ -36,27 +34,44 @@ def end_of(*, job: JobView, array: ArraySpec, record: ArrayRecord) -> End | None
         return _failure(job=job, record=record, reason="SuccessPolicyUnreachable", detail="")
     if failed and array.sequential:
         return _failure(job=job, record=record, reason="SequenceBroken", detail="; the tasks after it are not started")
-    if len(record.failed.ranges) > most_scattered_failures(array):
-        return _failure(
-            job=job, record=record, reason="FailuresTooScattered", detail="; a record of more would become too large"
-        )
+    if is_too_scattered(array=array, record=record):
+        return too_scattered(job=job, record=record)
     if open_tasks(array=array, record=record):
         return None
     return _failure(job=job, record=record, reason="TasksFailed", detail="")
 
 
+def too_scattered(*, job: JobView, record: ArrayRecord) -> End:
+    """Give the end of an array of which no more can be recorded."""
+    detail = "; a record of more would become too large"
+    return _failure(job=job, record=record, reason="FailuresTooScattered", detail=detail)
+
+
 def _has_succeeded(*, array: ArraySpec, record: ArrayRecord) -> bool:
-    if array.success_count is None and array.success_indexes is None:
-        return not array.tasks - record.succeeded
     wanted = array.tasks if array.success_indexes is None else array.success_indexes
-    succeeded = wanted & record.succeeded
-    return len(succeeded) >= (len(wanted) if array.success_count is None else array.success_count)
+    if array.success_count is None:
+        # Where none of those that decide is to run, the others do.
+        decided = bool(wanted & record.succeeded) or not open_tasks(array=array, record=record)
+        return decided and not wanted - record.succeeded - record.skipped
+    return len(wanted & record.succeeded) >= array.success_count
 
 
 def _cannot_succeed(*, array: ArraySpec, record: ArrayRecord) -> bool:
     wanted = array.tasks if array.success_indexes is None else array.success_indexes
-    needed = len(wanted) if array.success_count is None else array.success_count
-    return len(wanted - record.failed) < needed
+    if array.success_count is None:
+        return bool(wanted & record.failed)
+    # A number that was asked for is not made less by tasks that are skipped.
+    return len(wanted - record.failed - record.skipped) < array.success_count
+
+
+def _success(*, job: JobView, array: ArraySpec, record: ArrayRecord) -> End:
+    if not array.tasks - record.skipped and Phase.SKIPPED in TRANSITIONS[job.status.phase]:
+        message = "no task is to run: what they wait for ended otherwise"
+        return End(phase=Phase.SKIPPED, reason="DependencyFailed", message=message)
+    others = ((len(record.failed), "failed"), (len(record.skipped), "skipped"))
+    told = "".join(f", {count} {what}" for count, what in others if count)
+    message = f"{len(record.succeeded)} of {len(array.tasks)} tasks succeeded{told}"
+    return End(phase=Phase.SUCCEEDED, reason="Completed", message=message)
 
 
 def _failure(*, job: JobView, record: ArrayRecord, reason: str, detail: str) -> End:

@@ -6,19 +6,24 @@ records any number of them. Counting twice is impossible: the count raises the u
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 import msgspec
 
 from podwright.core.array.counts import counts_of, history_of
 from podwright.core.array.ends import UnitEnd
-from podwright.core.array.size import MOST_RETRY_GROUPS
-from podwright.core.array.units import Units, tasks_of
+from podwright.core.array.size import fits
+from podwright.core.array.units import Units, open_tasks_of
 from podwright.core.index_set import EMPTY, IndexSet
 from podwright.core.job.at_most_once import may_start_again
 from podwright.core.job.retry import Counts, next_delay, used_up
 from podwright.core.spec import ArraySpec, DeliveryMode
 from podwright.core.view import ArrayRecord, Budget, JobView, RetryGroup
+
+_MANY_GROUPS: Final = 200
+_LONGEST_STEP: Final = 4096  # seconds
+_Members = defaultdict[RetryGroup, list[tuple[int, int]]]  # what units have in common, and their ranges
 
 
 def recorded(*, job: JobView, array: ArraySpec, units: Units, ends: Iterable[UnitEnd], now: float) -> ArrayRecord:
@@ -30,50 +35,73 @@ def recorded(*, job: JobView, array: ArraySpec, units: Units, ends: Iterable[Uni
     succeeded = before.succeeded | IndexSet.of_ranges(tally.succeeded)
     failed = (before.failed | IndexSet.of_ranges(tally.failed)) - succeeded
     done = succeeded | failed
-    started = before.started - IndexSet.of(tally.unstarted)
+    # What ended is done, or may be started again: that it was started no longer matters.
+    started = before.started - IndexSet.of(tally.ended)
     return msgspec.structs.replace(
         before,
         succeeded=succeeded,
         failed=failed,
         started=started,
-        retries=_grouped(tally.states, now=now),
-        task_failures=_task_groups(tally.task_failures, done=done),
+        retries=_grouped(tally, now=now),
+        task_failures=_task_groups(tally, done=done),
     )
 
 
+def recorded_as_fits(
+    *, job: JobView, array: ArraySpec, units: Units, ends: Sequence[UnitEnd], now: float
+) -> tuple[Sequence[UnitEnd], ArrayRecord]:
+    """Count in as many ends as the record has room for, of the first units first; give those ends and the record."""
+
+    def with_first(count: int) -> ArrayRecord:
+        return recorded(job=job, array=array, units=units, ends=ordered[:count], now=now)
+
+    ordered = ends
+    record = with_first(len(ends))
+    if not ends or fits(array=array, record=record):
+        return ends, record
+    ordered = sorted(ends, key=lambda end: end.unit)
+    fitting, too_many, record = 0, len(ends), with_first(0)
+    while too_many - fitting > 1:
+        middle = (fitting + too_many) // 2
+        tried = with_first(middle)
+        if fits(array=array, record=tried):
+            fitting, record = middle, tried
+        else:
+            too_many = middle
+    return ordered[:fitting], record
+
+
 class _Tally:
-    """The counts while they are taken; lives for one call."""
+    """What a number of ends changes; lives for one call. Tasks that nothing happened to are not looked at: they may be a million."""
 
     def __init__(self, *, job: JobView, array: ArraySpec, units: Units, now: float) -> None:
         self._job, self._array, self._units, self._now = job, array, units, now
+        self.before = units.record
         self.succeeded: list[tuple[int, int]] = []
         self.failed: list[tuple[int, int]] = []
-        self.unstarted: list[int] = []
-        self.states: dict[int, RetryGroup] = dict(units.groups)
-        self.task_failures: dict[int, int] = {
-            task: group.failed for group in units.record.task_failures for task in group.indexes
-        }
+        self.ended: list[int] = []
+        self.states: dict[int, RetryGroup] = {}
+        self.task_failures: dict[int, int] = {}
 
     def count(self, end: UnitEnd) -> None:
         """Take in the end of one attempt."""
         record, verdict = self._units.record, end.verdict
-        left = tasks_of(array=self._array, unit=end.unit) - record.succeeded - record.failed
+        left = open_tasks_of(array=self._array, unit=end.unit, record=record)
         self.succeeded.extend((end.succeeded & left).ranges)
         left = left - end.succeeded
         over = (end.given_up & left) | IndexSet.of(task for task in end.failed & left if self._is_over(task))
         counts = self._counts_after(end)
-        if self._job.delivery is DeliveryMode.AT_MOST_ONCE:
-            over = EMPTY if may_start_again(verdict.attempt) else left - end.unstarted
-        elif verdict.failed and self._gives_up(end, counts):
-            over = (left - end.unstarted) or left  # a task that never started has not failed, unless none did
+        given_up = verdict.failed and self._gives_up(end, counts)
+        once = self._job.delivery is DeliveryMode.AT_MOST_ONCE
+        if given_up or (once and not may_start_again(verdict.attempt)):
+            over = left - end.unstarted
+            if given_up and not over:
+                over = left  # a task that never started has not failed, unless none did
         self.failed.extend(over.ranges)
         left = left - over
-        if left and self._job.delivery is DeliveryMode.AT_MOST_ONCE:
-            self.unstarted.append(end.unit)  # what is left of it surely never ran
+        self.ended.append(end.unit)
         if left:
             self.states[end.unit] = history_of(counts, due=self._due(end, counts))
-        else:
-            self.states.pop(end.unit, None)
 
     def _counts_after(self, end: UnitEnd) -> Counts:
         counts = counts_of(self._units.history(end.unit))
@@ -81,9 +109,13 @@ class _Tally:
         return counts.after(budget=None) if end.reported else end.verdict.counted(counts)
 
     def _is_over(self, task: int) -> bool:
-        failures = self.task_failures.get(task, 0) + 1
+        failures = self._failures_of(task) + 1
         self.task_failures[task] = failures
         return failures > self._job.retry.limit
+
+    def _failures_of(self, task: int) -> int:
+        groups = self.before.task_failures
+        return self.task_failures.get(task) or next((group.failed for group in groups if task in group.indexes), 0)
 
     def _gives_up(self, end: UnitEnd, counts: Counts) -> bool:
         if end.reported:
@@ -98,7 +130,7 @@ class _Tally:
             return None
         budget = end.verdict.attempt.budget
         if end.reported:
-            most = max((self.task_failures.get(task, 0) for task in end.failed), default=0)
+            most = max((self._failures_of(task) for task in end.failed), default=0)
             counts = Counts(attempts=counts.attempts, failed=most)
             budget = Budget.USER if most else None
         delay = next_delay(
@@ -111,42 +143,47 @@ class _Tally:
         return self._now + delay
 
 
-def _grouped(states: dict[int, RetryGroup], *, now: float) -> tuple[RetryGroup, ...]:
+def _grouped(tally: "_Tally", *, now: float) -> tuple[RetryGroup, ...]:
     """Put units with equal counts together. A delay that is over is forgotten, so that groups become one again."""
-    alike: defaultdict[RetryGroup, list[int]] = defaultdict(list)
-    for unit, state in states.items():
-        alike[msgspec.structs.replace(state, indexes=EMPTY)].append(unit)
-    members: defaultdict[RetryGroup, list[int]] = defaultdict(list)
-    for state, units in alike.items():
-        over = state.due is not None and state.due <= now
-        members[msgspec.structs.replace(state, due=None) if over else state].extend(units)
+    members: _Members = defaultdict(list)
+    changed = IndexSet.of(tally.ended)
+    for group in tally.before.retries:
+        over = group.due is not None and group.due <= now
+        state = msgspec.structs.replace(group, indexes=EMPTY, due=None if over else group.due)
+        members[state].extend((group.indexes - changed).ranges)
+    for unit, state in tally.states.items():
+        members[state].append((unit, unit))
     groups = [
-        msgspec.structs.replace(state, indexes=IndexSet.of(units)) for state, units in _few(members, now=now).items()
+        msgspec.structs.replace(state, indexes=IndexSet.of_ranges(spans))
+        for state, spans in _fewer(members).items()
+        if spans
     ]
     return tuple(sorted(groups, key=lambda group: group.indexes.ranges))
 
 
-def _few(members: dict[RetryGroup, list[int]], *, now: float) -> dict[RetryGroup, list[int]]:
-    """Bring delays together, never forward, until there are no more groups than a status should hold.
-
-    Times are put off to multiples of a power of two, so what was put off once stays where it is at the next write.
-    """
-    longest = max((state.due - now for state in members if state.due is not None), default=0.0)
+def _fewer(members: _Members) -> _Members:
+    """Let tasks wait somewhat longer, together, where too many different times would have to be kept."""
     step = 1
-    while len(members) > MOST_RETRY_GROUPS and step <= longest:
-        fewer: defaultdict[RetryGroup, list[int]] = defaultdict(list)
-        for state, units in members.items():
-            due = None if state.due is None else math.ceil(state.due / step) * float(step)
-            fewer[msgspec.structs.replace(state, due=due)].extend(units)
-        members, step = fewer, step * 2
+    while len(members) > _MANY_GROUPS and step < _LONGEST_STEP:
+        step *= 2
+        merged: _Members = defaultdict(list)
+        for state, spans in members.items():
+            due = None if state.due is None else float(math.ceil(state.due / step) * step)
+            merged[msgspec.structs.replace(state, due=due)].extend(spans)
+        members = merged
     return members
 
 
-def _task_groups(failures: dict[int, int], *, done: IndexSet) -> tuple[RetryGroup, ...]:
-    members: defaultdict[int, list[int]] = defaultdict(list)
-    for task, count in failures.items():
+def _task_groups(tally: "_Tally", *, done: IndexSet) -> tuple[RetryGroup, ...]:
+    spans: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+    gone = done | IndexSet.of(tally.task_failures)
+    for group in tally.before.task_failures:
+        spans[group.failed].extend((group.indexes - gone).ranges)
+    for task, count in tally.task_failures.items():
         if task not in done:
-            members[count].append(task)
+            spans[count].append((task, task))
     return tuple(
-        RetryGroup(indexes=IndexSet.of(tasks), attempts=count, failed=count) for count, tasks in sorted(members.items())
+        RetryGroup(indexes=IndexSet.of_ranges(found), attempts=count, failed=count)
+        for count, found in sorted(spans.items())
+        if found
     )

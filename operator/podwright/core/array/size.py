@@ -1,46 +1,66 @@
-"""How large an array's record may grow, so that no status exceeds 256 KiB.
+"""How large an array's record may grow, so that no status exceeds 256 KiB: etcd keeps it, and every watch gets it, again and again.
 
-What takes room is not tasks but gaps between them: a range takes up to two indexes, a dash and a comma. Small arrays can't
-exceed the limit, whatever happens to them. Of large ones, no new task is started while the record has too many ranges, and
-too many failures far apart end the job. Ranges that running tasks leave come on top: at most 10,000 of them, 14 bytes each.
+What takes room is not tasks but gaps between them. Of three bounds each is there for when the one before did not help: nothing
+new is started while the record is large (`is_full`); failures so scattered that it can't become small again end the job
+(`is_too_scattered`); and no write records more ends than fit (`fits`). The first two come on top of what `spec.array.indexes` takes.
 """
 
-import sys
 from typing import Final
 
 from podwright.core.spec import ArraySpec
 from podwright.core.view import ArrayRecord
 
-_SMALL: Final = 10_000
-_BYTES_OF_RANGES: Final = 64_000
+STATUS_LIMIT: Final = 256 * 1024
 MOST_RUNNING_RANGES: Final = 2_000
 """Ranges of running tasks beyond which only their number is told."""
-MOST_RETRY_GROUPS: Final = 500
-"""Groups of tasks that wait for a retry; a group takes up to 150 bytes beside its indexes. Delays are brought together beyond."""
+MOST_GROUPS: Final = 1_000
+"""Groups of tasks that were tried alike; the schema allows twice as many."""
+_MOST_TASK_GROUPS: Final = 200
+_LARGE: Final = 64_000
+_GROUP: Final = 180  # bytes of a group beside its indexes
+_RANGE_OF_RUNNING: Final = 14
+_OTHER: Final = 80_000  # ten attempts, three conditions: messages of 1,024 characters, each of up to four bytes
+_MOST: Final = STATUS_LIMIT - _OTHER - MOST_RUNNING_RANGES * _RANGE_OF_RUNNING
 
 
 def is_full(*, array: ArraySpec, record: ArrayRecord) -> bool:
     """Tell whether nothing new should be started before some of what was started is done."""
-    # Gaps between the chosen tasks themselves never close: they come on top, bounded by the length of `spec.array.indexes`.
-    return _ranges(record) >= _most_ranges(array) + len(array.tasks.ranges) - 1
+    size = _size(array, record)
+    return size > _LARGE and size > _LARGE + len(str(array.tasks))
 
 
-def most_scattered_failures(array: ArraySpec) -> int:
-    """Give how many ranges of failed tasks the record may hold; as many gaps are then in what succeeded."""
-    return _most_ranges(array) // 2 - 1
+def is_too_scattered(*, array: ArraySpec, record: ArrayRecord) -> bool:
+    """Tell whether the record stays large whatever becomes of the tasks that are not done."""
+    lasting = len(record.failed.ranges) + len(record.skipped.ranges)
+    if 2 * lasting * _range_width(array) <= _LARGE:  # each of them may leave a gap in what succeeds
+        return False
+    rest = array.tasks - record.failed - record.skipped
+    return sum(len(str(tasks)) for tasks in (record.failed, record.skipped, rest)) > _LARGE + len(str(array.tasks))
 
 
-def _ranges(record: ArrayRecord) -> int:
-    sets = [
-        record.succeeded,
-        record.failed,
-        record.started,
-        *(group.indexes for group in (*record.retries, *record.task_failures)),
-    ]
-    return sum(len(found.ranges) for found in sets)
+def fits(*, array: ArraySpec, record: ArrayRecord) -> bool:
+    """Tell whether a status with this record can be written."""
+    if len(record.retries) > MOST_GROUPS or len(record.task_failures) > _MOST_TASK_GROUPS:
+        return False
+    return _size(array, record) <= _MOST
 
 
-def _most_ranges(array: ArraySpec) -> int:
-    if array.size <= _SMALL:
-        return sys.maxsize
-    return _BYTES_OF_RANGES // (2 * len(str(array.size - 1)) + 2)
+def room_for_units(*, array: ArraySpec, record: ArrayRecord) -> int:
+    """Give how many units more may be on record as started, 1 at least."""
+    return max(1, (_MOST - _size(array, record)) // (_digits(array) + 1))
+
+
+def _size(array: ArraySpec, record: ArrayRecord) -> int:
+    """Give the bytes of all sets but that of the running tasks: counted roughly, and exactly if that were much."""
+    groups = (*record.retries, *record.task_failures)
+    sets = (record.succeeded, record.failed, record.skipped, record.started, *(group.indexes for group in groups))
+    rough = len(groups) * _GROUP + sum(len(tasks.ranges) for tasks in sets) * _range_width(array)
+    return rough if rough <= _LARGE else len(groups) * _GROUP + sum(len(str(tasks)) for tasks in sets)
+
+
+def _range_width(array: ArraySpec) -> int:
+    return 2 * _digits(array) + 2
+
+
+def _digits(array: ArraySpec) -> int:
+    return len(str(array.size - 1))

@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterator
 import msgspec
 
 from podwright.core.array.size import is_full
-from podwright.core.array.units import Units, open_tasks, tasks_of, units_with
-from podwright.core.index_set import EMPTY, IndexSet
+from podwright.core.array.units import Units, open_tasks, open_tasks_of, units_with
+from podwright.core.index_set import IndexSet
 from podwright.core.spec import ArraySpec
 
 
@@ -44,9 +44,8 @@ def startable(
     waiting = units_with(array=array, tasks=left)
     chosen: list[int] = []
     next_due: float | None = None
-    tried = EMPTY
+    tried = units.record.tried
     for group in units.record.retries:
-        tried = tried | group.indexes
         due = group.due
         if due is not None and due > now:
             next_due = due if next_due is None else min(next_due, due)
@@ -62,7 +61,7 @@ def startable(
 
 def tasks_to_run(*, array: ArraySpec, units: Units, unit: int) -> IndexSet:
     """Give the tasks that the unit's next pod runs: a function of the record alone, as the pod's name is its lock."""
-    return tasks_of(array=array, unit=unit) - units.record.succeeded - units.record.failed
+    return open_tasks_of(array=array, unit=unit, record=units.record)
 
 
 def _take(chosen: list[int], units: IndexSet, *, busy: Collection[int], places: int) -> None:

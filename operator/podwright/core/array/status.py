@@ -9,7 +9,7 @@ from podwright.core.array.ends import UnitEnd
 from podwright.core.index_set import IndexSet
 from podwright.core.job.phase import Phase
 from podwright.core.job.retry import counts_of
-from podwright.core.job.status import next_status
+from podwright.core.job.status import next_status, progress
 from podwright.core.spec import ArraySpec
 from podwright.core.view import ArrayRecord, Attempt, JobStatus, JobView
 
@@ -61,7 +61,7 @@ def array_status(
         timeout_count=counts.timeouts,
         out_of_memory_count=counts.out_of_memory,
         lost_node_count=counts.lost_nodes,
-        progress=f"{len(record.succeeded)}/{len(array.tasks)}",
+        progress=progress(array=array, record=record, phase=phase),
     )
 
 
@@ -69,4 +69,13 @@ def _with_failures(known: tuple[Attempt, ...], ends: Sequence[UnitEnd]) -> tuple
     ended = {(end.unit, end.verdict.attempt.number) for end in ends}
     # An attempt that was to be ended for how it waited is in the list already.
     others = [attempt for attempt in known if (attempt.index, attempt.number) not in ended]
-    return (*others, *(end.verdict.attempt for end in ends if end.verdict.failed))[-FAILURES_KEPT:]
+    return kept_attempts((*others, *(end.verdict.attempt for end in ends if end.verdict.failed)))
+
+
+def kept_attempts(attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
+    """Leave out the oldest failures. An attempt that goes on is listed for why it is being ended, and must stay till it has."""
+    ongoing = sum(attempt.outcome is None for attempt in attempts)
+    spare = max(0, FAILURES_KEPT - ongoing)
+    ended = [attempt for attempt in attempts if attempt.outcome is not None]
+    dropped = {id(attempt) for attempt in ended[: max(0, len(ended) - spare)]}
+    return tuple(attempt for attempt in attempts if id(attempt) not in dropped)

@@ -12,7 +12,7 @@ from podwright.core.array.ends import UnitEnd
 from podwright.core.array.look import Look, SortedPods
 from podwright.core.array.start import tasks_to_run
 from podwright.core.array.status import array_status
-from podwright.core.array.units import units_of
+from podwright.core.array.units import open_tasks, units_of
 from podwright.core.commands import WriteStatus
 from podwright.core.index_set import IndexSet
 from podwright.core.job.phase import Phase
@@ -27,20 +27,27 @@ TELL_EVERY: Final = 10.0
 
 
 class After(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What the next write records: the attempts that ended, and the record with them counted in."""
+    """What the next write records: the attempts that ended, and the record with them counted in.
+
+    `urgent` tells that some of their pods are gone, so that only this process knows of their ends.
+    """
 
     ends: Sequence[UnitEnd]
     record: ArrayRecord
+    urgent: bool = False
+
+
+def record_due(look: Look, after: After) -> float:
+    """Give when what has ended is to be recorded."""
+    return look.now if after.urgent else look.recorded_at + RECORD_EVERY
 
 
 def running_tasks(look: Look, pods: Sequence[PodView]) -> IndexSet:
     """Give the tasks of pods that have not ended."""
     if look.array.pack == 1:
         return IndexSet.of(pod.task_index for pod in pods)
-    running = IndexSet()
-    for pod in pods:
-        running = running | tasks_to_run(array=look.array, units=look.units, unit=pod.task_index)
-    return running
+    packs = (tasks_to_run(array=look.array, units=look.units, unit=pod.task_index) for pod in pods)
+    return IndexSet.of_ranges(span for tasks in packs for span in tasks.ranges)
 
 
 def status_after(
@@ -73,9 +80,11 @@ def progress_status(
 ) -> JobStatus:
     """Give a status that says how many tasks have come how far."""
     running = running_tasks(look, pods.live)
-    waiting = len(look.array.tasks) - len(after.record.succeeded) - len(after.record.failed) - len(running)
+    record = after.record
+    waiting = len(open_tasks(array=look.array, record=record)) - len(running)
+    skipped = f"{len(record.skipped)} skipped, " if record.skipped else ""
     message = (
-        f"{len(after.record.succeeded)} tasks succeeded, {len(after.record.failed)} failed, "
+        f"{len(record.succeeded)} tasks succeeded, {len(record.failed)} failed, {skipped}"
         f"{len(running)} in pods, {waiting} waiting"
     )
     if look.refusal is not None and reason == look.refusal.reason:
@@ -89,7 +98,7 @@ def record_or_tell(
     """Write what has ended, or tell what has changed, if it is time for it; else say when it will be."""
     phase, reason = phase_and_reason(look, pods, after, starting=starting)
     if after.ends:
-        due = look.recorded_at + RECORD_EVERY
+        due = record_due(look, after)
         if look.now < due:
             return (), due
         status = progress_status(look, pods, after, phase=phase, reason=reason)

@@ -45,9 +45,22 @@ def tasks_of(*, array: ArraySpec, unit: int) -> IndexSet:
     return IndexSet(((unit * array.pack, (unit + 1) * array.pack - 1),)) & array.tasks
 
 
+def tasks_of_all(*, array: ArraySpec, units: IndexSet) -> IndexSet:
+    """Give all tasks of many units, ended ones included."""
+    if array.pack == 1:
+        return units & array.tasks
+    spans = [(low * array.pack, (high + 1) * array.pack - 1) for low, high in units.ranges]
+    return IndexSet.of_ranges(spans) & array.tasks
+
+
 def open_tasks(*, array: ArraySpec, record: ArrayRecord) -> IndexSet:
-    """Give the tasks that have neither succeeded nor failed for good."""
-    return array.tasks - record.succeeded - record.failed
+    """Give the tasks that have neither succeeded nor failed for good, and are to run."""
+    return array.tasks - record.succeeded - record.failed - record.skipped
+
+
+def open_tasks_of(*, array: ArraySpec, unit: int, record: ArrayRecord) -> IndexSet:
+    """Give those of a unit."""
+    return tasks_of(array=array, unit=unit) - record.succeeded - record.failed - record.skipped
 
 
 def units_with(*, array: ArraySpec, tasks: IndexSet) -> IndexSet:
@@ -65,4 +78,4 @@ def end_on_record(*, job: JobView, unit: int, attempt: int) -> bool:
         return False
     if any(unit in group.indexes and attempt < group.attempts for group in record.retries):
         return True
-    return not tasks_of(array=job.array, unit=unit) - record.succeeded - record.failed
+    return not open_tasks_of(array=job.array, unit=unit, record=record)

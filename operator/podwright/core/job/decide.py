@@ -18,7 +18,7 @@ from podwright.core.job.gate import before_first_pod
 from podwright.core.job.retention import expires_at, pods_expire_at
 from podwright.core.job.stop import wanted_stop
 from podwright.core.names import pod_name
-from podwright.core.view import JobView, KeyClaim, PodView, Refusal
+from podwright.core.view import JobView, KeyClaim, PodView, Refusal, RefusalKind
 
 
 def decide_job(
@@ -118,7 +118,8 @@ def _on_current(
         return unfinished.decide(job=job, pod=pod, stop=stop, now=now)
     intent = recorded_intent(job.status)
     own_intent = own_intent and intent is not None
-    given_up = stop is not None and stop.final
+    known = refusal if refusal is not None and refusal.attempt == number else None
+    given_up = stop.final if stop is not None else known is not None and known.kind is RefusalKind.PERMANENT
     if now < keep_until and (given_up or (intent is not None and not own_intent)):
         return Decision(requeue_at=keep_until)  # a job that has ended promises that nothing of it will start
     last = job.status.attempts[-1] if job.status.attempts else None
@@ -135,7 +136,6 @@ def _on_current(
         nodes_to_avoid=nodes_to_avoid(policy=job.failure_policy, attempts=job.status.attempts),
         out_of_memory=job.status.out_of_memory_count,
     )
-    known = refusal if refusal is not None and refusal.attempt == number else None
     if own_intent:
         job = without_intent(job)
     return unstarted.decide(job=job, create=create, refusal=known, stop=stop, now=now, intended=own_intent)

@@ -20,13 +20,12 @@ from podwright.core.job.start_time import start_time
 from podwright.core.job.status import next_status
 from podwright.core.job.stop import wanted_stop
 from podwright.core.job.write import write_status
-from podwright.core.view import ArrayRecord, JobStatus, JobView, KeyClaim, PodView
+from podwright.core.view import JobView, KeyClaim, PodView
 
 QUIET_WAIT: Final = 2.0
 """Seconds since the job's creation before status says what it waits for: a job that is submitted before what it depends on, or
 just after, mostly waits no longer.
 """
-_UNTOUCHED: Final = ArrayRecord()
 
 
 def gate(*, job: JobView, dependencies: Dependencies, claim: KeyClaim | None, now: float) -> Gate:
@@ -53,13 +52,7 @@ def gate(*, job: JobView, dependencies: Dependencies, claim: KeyClaim | None, no
 
 def may_be_gated(job: JobView) -> bool:
     """Tell whether, by its status, the job may never have had a pod and is neither suspended nor over."""
-    status = job.status
-    return (
-        status.phase in (None, Phase.PENDING)
-        and not status.attempts
-        and not status.attempt_count
-        and (status.array is None or status.array == _UNTOUCHED)
-    )
+    return job.status.phase in (None, Phase.PENDING) and not job.status.has_begun
 
 
 def before_first_pod(
@@ -93,7 +86,7 @@ def before_first_pod(
 def _ended(*, job: JobView, end: End, now: float, keep_until: float) -> Decision:
     if now < keep_until:
         return Decision(requeue_at=keep_until)  # a job that has ended promises that nothing of it will start
-    status = _untried(job=job, phase=end.phase, reason=end.reason, message=end.message, now=now)
+    status = next_status(job=job, phase=end.phase, reason=end.reason, message=end.message, now=now)
     status = msgspec.structs.replace(status, duplicate_of=end.duplicate_of)
     return Decision(commands=(write_status(job=job, status=status),))
 
@@ -106,18 +99,11 @@ def _waits(*, job: JobView, wait: Wait, now: float) -> Decision:
     visible_at = job.created + QUIET_WAIT
     if now < visible_at:
         return Decision(requeue_at=_earliest(requeue_at, visible_at))
-    written = _untried(job=job, phase=Phase.PENDING, reason=wait.reason, message=wait.message, now=now)
+    written = next_status(job=job, phase=Phase.PENDING, reason=wait.reason, message=wait.message, now=now)
     return Decision(
         commands=(write_status(job=job, status=written, deferrable=True),),
         requeue_at=requeue_at,
     )
-
-
-def _untried(*, job: JobView, phase: Phase, reason: str, message: str, now: float) -> JobStatus:
-    """Give the status of a job, maybe an array, of which nothing has run."""
-    status = next_status(job=job, phase=phase, reason=reason, message=message, now=now)
-    tasks = 1 if job.array is None else len(job.array.tasks)
-    return msgspec.structs.replace(status, progress=f"0/{tasks}", array=job.status.array)
 
 
 def _earliest(*times: float | None) -> float | None:

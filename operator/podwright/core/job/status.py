@@ -6,10 +6,12 @@ from typing import Final
 import msgspec
 
 from podwright.core.conditions import run_conditions
+from podwright.core.index_set import IndexSet
 from podwright.core.job.phase import Phase, require_transition
 from podwright.core.job.report import Report
 from podwright.core.job.retry import Counts, counts_of
-from podwright.core.view import Attempt, JobStatus, JobView
+from podwright.core.spec import ArraySpec
+from podwright.core.view import ArrayRecord, Attempt, JobStatus, JobView
 
 ATTEMPTS_KEPT: Final = 10
 _MESSAGE_LIMIT: Final = 1024
@@ -64,7 +66,7 @@ def next_status(
         timeout_count=counts.timeouts,
         out_of_memory_count=counts.out_of_memory,
         lost_node_count=counts.lost_nodes,
-        progress="1/1" if phase is Phase.SUCCEEDED else "0/1",
+        progress=progress(array=job.array, record=before.array, phase=phase),
         attempts=attempts,
         array=before.array,
         outputs=before.outputs if report is None else report.outputs,
@@ -79,6 +81,15 @@ def next_status(
             now=now,
         ),
     )
+
+
+def progress(*, array: ArraySpec | None, record: ArrayRecord | None, phase: Phase) -> str:
+    """Give how many tasks succeeded, of all; indexes that an invalid array names beyond its size are no tasks."""
+    if array is None:
+        return "1/1" if phase is Phase.SUCCEEDED else "0/1"
+    beyond = array.tasks.ranges and array.tasks.ranges[-1][1] >= array.size
+    tasks = array.tasks & IndexSet.up_to(array.size) if beyond else array.tasks
+    return f"{0 if record is None else len(record.succeeded)}/{len(tasks)}"
 
 
 def is_intent(attempt: Attempt) -> bool:

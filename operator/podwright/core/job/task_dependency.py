@@ -5,6 +5,7 @@ Called by the array's own policies; the gate of the whole job (`dependency`) has
 
 import msgspec
 
+from podwright.core.array.units import tasks_of_all
 from podwright.core.index_set import EMPTY, IndexSet
 from podwright.core.job.dependency import Dependencies, task_mismatch
 from podwright.core.spec import ArraySpec, Dependency, DependencyCondition, Otherwise
@@ -72,13 +73,11 @@ def _met(
 ) -> tuple[IndexSet, IndexSet]:
     """Give the tasks for which the condition is met, and those whose own end rules it out."""
     if condition is DependencyCondition.SUCCEEDED:
-        return record.succeeded, record.failed
+        return record.succeeded, record.failed | record.skipped
     if condition is DependencyCondition.FAILED:
-        return record.failed, record.succeeded
+        return record.failed, record.succeeded | record.skipped
     if condition is DependencyCondition.FINISHED:
-        return (array.tasks if over else record.succeeded | record.failed), EMPTY
-    units = record.started  # of a packed array, packs
-    for group in record.retries:
-        units = units | group.indexes
-    spans = [(low * array.pack, (high + 1) * array.pack - 1) for low, high in units.ranges]
-    return record.succeeded | record.failed | record.running | (IndexSet.of_ranges(spans) & array.tasks), EMPTY
+        return (array.tasks if over else record.succeeded | record.failed | record.skipped), EMPTY
+    # What is only meant to be started (`record.started`) may yet be refused.
+    started = record.succeeded | record.failed | record.running | tasks_of_all(array=array, units=record.tried)
+    return started, record.skipped
