@@ -169,7 +169,7 @@ def test_a_job_that_ended_and_was_deleted_since_it_was_read_is_told_as_it_ended(
 ) -> None:
     ended = job("a", "7", phase="Succeeded")
     play(stub, events(("MODIFIED", ended), ("DELETED", job("a", "8", phase="Succeeded"))))
-    assert wait_for(client, [job("a", "3", phase="Running")], seconds=5.0, tell=print) == 0
+    assert wait_for(client, [job("a", "3", phase="Running")], deadline=Deadline(5.0), tell=print) == 0
     assert capsys.readouterr().out == "batchjob.podwright.dev/a succeeded\n"
     assert stub.asked[0][1]["resourceVersion"] == "3"
 
@@ -179,13 +179,13 @@ def test_of_many_unfinished_jobs_some_are_named(
 ) -> None:
     many = [job(f"j{number}", "1") for number in range(12)]
     play(stub, listed("5", *many), *[events() for _ in range(1000)])
-    assert wait_for(client, many, seconds=0.05, tell=print) == 124
+    assert wait_for(client, many, deadline=Deadline(0.05), tell=print) == 124
     assert capsys.readouterr().err.endswith("j9 (not looked at yet) and 2 more.\n")
 
 
 def test_a_job_that_was_deleted_too_long_ago_is_told_as_gone(stub: Stub, client: JobClient) -> None:
     play(stub, (410, {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}), listed("9"))
-    assert wait_for(client, [job("a", "3", phase="Running")], seconds=5.0, tell=print) == 1
+    assert wait_for(client, [job("a", "3", phase="Running")], deadline=Deadline(5.0), tell=print) == 1
 
 
 def test_objects_that_are_watched_are_documents_of_their_own(

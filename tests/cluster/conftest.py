@@ -46,13 +46,20 @@ def cluster(cluster_directory: Path) -> Iterator[EmbeddedCluster]:
         yield found
 
 
-@pytest.fixture
-def shard(cluster_directory: Path, api: Api) -> Iterator[str]:
-    """The Lease of shard 0, for one test at a time: its name. It doesn't exist at first and is gone afterwards."""
+@contextlib.contextmanager
+def sole_leadership(cluster_directory: Path, api: Api) -> Iterator[str]:
+    """Keep other tests from leading shard 0 during the block; give the name of its Lease, which doesn't exist at first."""
     name = names.lease_name(0)
     with exclusive(cluster_directory / f"{name}.lock"):
         yield name
         api.delete("Lease", "podwright-system", name)
+
+
+@pytest.fixture
+def shard(cluster_directory: Path, api: Api) -> Iterator[str]:
+    """The Lease of shard 0, for one test at a time: its name. It doesn't exist at first and is gone afterwards."""
+    with sole_leadership(cluster_directory, api) as name:
+        yield name
 
 
 @pytest.fixture
@@ -69,7 +76,9 @@ def api(cluster: EmbeddedCluster) -> Iterator[Api]:
         yield client
 
 
-def _new_namespace(api: Api) -> str:
+@contextlib.contextmanager
+def new_namespace(api: Api) -> Iterator[str]:
+    """Make a namespace for the block."""
     name = f"test-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}-{next(_numbers)}"
     api.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}}).expect()
     deadline = time.monotonic() + 30
@@ -77,20 +86,19 @@ def _new_namespace(api: Api) -> str:
     while not api.request("GET", f"/api/v1/namespaces/{name}/serviceaccounts/default").ok:
         assert time.monotonic() < deadline, "no default service account"
         time.sleep(0.01)
-    return name
+    yield name
+    api.request("DELETE", f"/api/v1/namespaces/{name}")
 
 
 @pytest.fixture
 def namespace(api: Api) -> Iterator[str]:
     """A namespace of the test's own."""
-    name = _new_namespace(api)
-    yield name
-    api.request("DELETE", f"/api/v1/namespaces/{name}")
+    with new_namespace(api) as name:
+        yield name
 
 
 @pytest.fixture(scope="module")
 def shared_namespace(api: Api) -> Iterator[str]:
     """A namespace for all tests of a module, for those that leave nothing behind."""
-    name = _new_namespace(api)
-    yield name
-    api.request("DELETE", f"/api/v1/namespaces/{name}")
+    with new_namespace(api) as name:
+        yield name

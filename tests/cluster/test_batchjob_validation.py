@@ -72,6 +72,17 @@ def metadata(**fields: Any) -> dict[str, Any]:
             "spec.array.maxFailedTasks",
             "must be a number of tasks (0 or more) or a share of them from 0% to 100%",
         ),
+        (
+            {"array": {"size": 2, "packParallelism": 2}},
+            "spec.array.packParallelism",
+            "set pack above 1, or leave it out and use parallelism",
+        ),
+        ({"timeouts": {"task": "1s"}}, "spec.timeouts.task", "set array.pack above 1, or use timeouts.attempt"),
+        (
+            {"array": {"size": 2}, "timeouts": {"task": "1s"}},
+            "spec.timeouts.task",
+            "set array.pack above 1, or use timeouts.attempt",
+        ),
         ({"array": {"size": 2, "successPolicy": {}}}, "spec.array.successPolicy", "give count, indexes or both"),
         (
             {"failurePolicy": {"rules": [{"action": "Fail"}]}},
@@ -181,6 +192,8 @@ def test_a_name_must_fit_into_a_label(api: Api) -> None:
         {"timeouts": {"attempt": "1s"}},
         {"timeouts": {"attempt": "1h30m5s500ms", "total": "99999h"}},
         {"timeouts": {"attempt": "60m", "total": "1h"}},
+        {"array": {"size": 2, "packParallelism": 1}},
+        {"array": {"size": 4, "pack": 2, "packParallelism": 2}, "timeouts": {"task": "1s", "attempt": "5s"}},
         {"cancel": "Immediate", "suspend": True, "ttlSecondsAfterFinished": 0},
         metadata(labels={"app": "x", "example.org/y": ""}, annotations={"fake.podwright.dev/duration": "1s"}),
         container(env=[{"name": "A", "value": "", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]),

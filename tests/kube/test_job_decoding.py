@@ -128,3 +128,11 @@ def test_an_array_that_nobody_could_carry_out_is_a_problem(array: dict[str, Any]
     found = decode(job_json(spec={"array": array})).problem
     assert problem in found
     assert bool(found) is bool(problem)
+
+
+def test_the_work_that_a_job_goes_on_with() -> None:
+    marks = {"podwright.dev/work-of": "first", "podwright.dev/tokens-before": "4"}
+    view = decode(job_json(annotations=marks))
+    assert (view.work_uid, view.tokens_before) == ("first", 4)
+    view = decode(job_json(annotations={**marks, "podwright.dev/work-of": "$(HOME)"}))
+    assert (view.work_uid, view.tokens_before, view.uid) == ("", 0, "uid-of-job")

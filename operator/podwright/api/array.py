@@ -47,6 +47,11 @@ class Array(ApiModel):
 
     model_config = validated_by(
         Rule(rule="has(self.size) != has(self.items)", message="give exactly one of size and items"),
+        Rule(
+            rule="self.packParallelism == 1 || self.pack > 1",
+            message="packParallelism is for tasks that share a pod: set pack above 1, or leave it out and use parallelism",
+            field_path=".packParallelism",
+        ),
     )
 
     size: Annotated[Int32, Field(ge=1, le=MOST_TASKS)] | None = Field(

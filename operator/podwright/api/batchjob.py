@@ -102,7 +102,12 @@ class BatchJobSpec(ApiModel):
             " && (self.cancel == oldSelf.cancel || self.cancel == 'Immediate'))",
             message="a cancellation can't be taken back: only Graceful may become Immediate",
             field_path=".cancel",
-        )
+        ),
+        Rule(
+            rule="!has(self.timeouts) || !has(self.timeouts.task) || (has(self.array) && self.array.pack > 1)",
+            message="timeouts.task is for tasks that share a pod: set array.pack above 1, or use timeouts.attempt",
+            field_path=".timeouts.task",
+        ),
     )
 
     # That it is immutable is an admission policy's business: a rule here would be checked with every status as well.

@@ -20,6 +20,7 @@ class Deadline:
     """A point in time that is never reached if `seconds` is None."""
 
     def __init__(self, seconds: float | None) -> None:
+        self.seconds = seconds
         self._at = None if seconds is None else time.monotonic() + seconds
 
     def left(self) -> float:

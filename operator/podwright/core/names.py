@@ -26,6 +26,9 @@ ANNOTATION_JOB_NAMESPACE: Final = f"{GROUP}/job-namespace"
 ANNOTATION_WINDOW: Final = f"{GROUP}/dedup-window-seconds"
 # On a job that runs the work of another one again: the other's uid.
 ORIGINS: Final = (f"{GROUP}/redrive-of", f"{GROUP}/restart-of")
+# On a job that goes on with the work of former ones: the uid of the first, and how many fencing tokens they may have used.
+ANNOTATION_WORK: Final = f"{GROUP}/work-of"
+ANNOTATION_TOKENS: Final = f"{GROUP}/tokens-before"
 ANNOTATION_EPOCH: Final = f"{GROUP}/epoch"
 FINALIZER: Final = f"{GROUP}/accounting"
 
@@ -115,6 +118,11 @@ def _is_number(text: str, *, digits: int) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= digits and str(int(text)) == text
 
 
-def idempotency_key(*, job_uid: str, task_index: int) -> str:
-    """Give the key that is equal for all attempts of one task, so that an outside system can drop repeats."""
-    return f"{job_uid}/{task_index}"
+def idempotency_key(*, work_uid: str, task_index: int | str) -> str:
+    """Give the key that is equal for all attempts of one task, so that an outside system can drop repeats.
+
+    Args:
+        work_uid: uid of the job, or of the first of those whose work it goes on with.
+        task_index: of the task, or a reference that stands for it.
+    """
+    return f"{work_uid}/{task_index}"

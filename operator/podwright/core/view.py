@@ -222,7 +222,7 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class JobView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One BatchJob. `template` is the raw JSON of `spec.template`, empty once the job is terminal (never needed again).
 
-    `origin_uid` is the uid of the job that this one restarts or redrives.
+    `origin_uid` is the uid of the job that this one restarts or redrives. `work_uid` and `tokens_before` are `core.job.work`'s.
     `problem` says why the spec can't be carried out, where the API server could not find that out. `start_timeout` and the
     like are `spec.timeouts`.
     """
@@ -254,6 +254,8 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     worker_timeout: int | None = None
     idempotency_key: str = ""
     origin_uid: str = ""
+    work_uid: str = ""
+    tokens_before: int = 0
     dedup_window: float = 86400.0
     start_at: float | None = None
     dependencies: tuple[Dependency, ...] = ()

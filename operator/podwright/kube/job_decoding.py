@@ -12,6 +12,7 @@ import msgspec
 from podwright.core.duration import parse_duration
 from podwright.core.job.failure_policy import rules_problem
 from podwright.core.job.template_problem import template_problem
+from podwright.core.job.work import tokens_before, work_uid
 from podwright.core.names import GITOPS_MARKS, ORIGINS
 from podwright.core.spec import CancelMode, DeliveryMode
 from podwright.core.view import JobStatus, JobView
@@ -128,6 +129,8 @@ def job_view(job: BatchJob) -> JobView:
         worker_timeout=wanted.worker_timeout_seconds,
         idempotency_key=wanted.idempotency_key,
         origin_uid=_origin(metadata),
+        work_uid=work_uid(metadata.annotations),
+        tokens_before=tokens_before(metadata.annotations),
         dedup_window=parse_duration(wanted.dedup_window),
         start_at=time_view(wanted.start_at),
         dependencies=tuple([spec.dependency(entry) for entry in wanted.depends_on or ()]),

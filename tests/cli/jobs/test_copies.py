@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from podwright.cli.jobs.copies import Origin, copied, copy_name, copy_number, undone
+from podwright.cli.jobs.copies import Origin, copied, copy_name, copy_number, going_on, undone
 from podwright.core.index_set import IndexSet
 from tests.cli.jobs.objects import make_job
 
@@ -65,6 +65,46 @@ def test_what_is_copied_and_what_is_not() -> None:
         "annotations": {"note": "y", "podwright.dev/restart-of": "u-1"},
     }
     assert "status" not in copy
+
+
+@pytest.mark.parametrize(
+    ("known", "attempts", "work", "tokens"),
+    [
+        ({}, 3, "u-1", "4"),
+        ({}, 0, "u-1", "1"),
+        ({"work-of": "u-0", "tokens-before": "4"}, 2, "u-0", "7"),
+        ({"work-of": "u 0", "tokens-before": "4"}, 2, "u-1", "3"),
+        ({"restart-of": "u-0"}, 2, "u-1", "3"),  # it began anew
+    ],
+)
+def test_the_work_is_that_of_the_first_of_a_chain(known: dict[str, str], attempts: int, work: str, tokens: str) -> None:
+    annotations = {f"podwright.dev/{key}": value for key, value in known.items()}
+    job = make_job(meta={"annotations": annotations}, status={"attemptCount": attempts})
+    copy = going_on(copied(job, name="c", origin=Origin.REDRIVE), job)
+    told = copy["metadata"]["annotations"]
+    assert (told["podwright.dev/work-of"], told["podwright.dev/tokens-before"]) == (work, tokens)
+    assert told["podwright.dev/redrive-of"] == "u-1"
+    anew = copied(job, name="c", origin=Origin.RESTART)["metadata"]["annotations"]
+    assert anew == {"podwright.dev/restart-of": "u-1"}
+
+
+@pytest.mark.parametrize(
+    ("array", "changed", "same"),
+    [
+        ({"items": ["a", "b"]}, {"items": ["a", "b"], "indexes": "1", "parallelism": 1}, True),
+        ({"items": ["a", "b"]}, {"items": ["a", "c"]}, False),
+        ({"size": 2}, {"size": 3}, True),
+        ({"size": 2}, None, False),
+        (None, {"size": 2}, False),
+    ],
+)
+def test_changed_tasks_are_other_work(array: dict[str, Any] | None, changed: dict[str, Any] | None, same: bool) -> None:
+    job = make_job()
+    job["spec"] |= {"array": array} if array else {}
+    copy = copied(job, name="c", origin=Origin.REDRIVE)
+    spec = {key: value for key, value in copy["spec"].items() if key != "array"}
+    copy["spec"] = {**spec, **({"array": changed} if changed else {})}
+    assert ("podwright.dev/work-of" in going_on(copy, job)["metadata"]["annotations"]) is same
 
 
 @pytest.mark.parametrize(

@@ -204,3 +204,5 @@ def test_the_commands_ask_and_obey(cluster: SimulatedCluster, capsys: pytest.Cap
         with pytest.raises(CommandError, match=f"podwright {verb.__name__} report --again"):
             told(mode)
     assert told(again=True) == "batchjob.podwright.dev/report-r1 created\n"
+    # A restart does everything once more, a retry goes on with the work.
+    assert ("work-of" in cluster.annotations("report-r1")) is (verb is retry)

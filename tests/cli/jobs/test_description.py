@@ -27,7 +27,16 @@ def test_all_parts_of_a_status_are_shown() -> None:
             "array": {"succeededIndexes": "0-997", "failedIndexes": "999"},
             "outputs": {"rows": 42},
             "artifacts": [{"name": "table", "url": "s3://b/t"}],
-            "attempts": [{"number": 0, "podName": "p", "outcome": "Failed", "exitCode": 0, "message": "first\nsecond"}],
+            "attempts": [
+                {
+                    "index": 99,
+                    "number": 0,
+                    "podName": "p",
+                    "outcome": "Failed",
+                    "exitCode": 0,
+                    "message": "first\nsecond",
+                }
+            ],
         },
     )
     text = "\n".join(describe(job, now=NOW))
@@ -39,6 +48,7 @@ def test_all_parts_of_a_status_are_shown() -> None:
         "  not done    1        998",
         '"rows": 42',
         "table   s3://b/t",
+        "  0 of pack 99   Failed ",
         "    first\n      second",
     ):
         assert part in text, text

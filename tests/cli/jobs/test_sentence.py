@@ -91,13 +91,13 @@ def end(**status: Any) -> dict[str, Any]:
         (make_job(phase="Pending"), {"pods": [make_pod("p-0", phase="Pending", **UNSCHEDULED)]}, "report waits for its pod p-0: no node takes it (Unschedulable): 0/3 nodes."),
         (make_job(phase="Pending"), {"pods": [make_pod("p-0", phase="Pending", **PULLING)]}, "report waits for its pod p-0: container main cannot start (ImagePullBackOff): no such image."),
         (make_job(phase="Pending"), {"pods": [make_pod("p-0", phase="Pending", node="n-1", **CREATING)]}, "report waits for its pod p-0 to start on node n-1."),
-        (make_job(phase="Running"), {"pods": [make_pod("p-0", node="n-1", **STARTED)]}, "report runs since 60s in pod p-0 on node n-1."),
+        (make_job(phase="Running"), {"pods": [make_pod("p-0", node="n-1", **STARTED)]}, "report has been running for 60s in pod p-0 on node n-1."),
         (
             make_job(phase="Running"),
             {"pods": [make_pod("p-0", node="n-1", deleted="2026-11-21T10:04:00Z", **STARTED)]},
             "report waits for its pod p-0: it should have ended 60s ago, but the node n-1 does not say that it did.",
         ),
-        (make_job(phase="Running"), {"pods": [make_pod("p-0", node="n-1", deleted="2026-11-21T10:04:55Z", **STARTED)]}, "report runs since 60s in pod p-0 on node n-1."),
+        (make_job(phase="Running"), {"pods": [make_pod("p-0", node="n-1", deleted="2026-11-21T10:04:55Z", **STARTED)]}, "report has been running for 60s in pod p-0 on node n-1."),
         (
             make_job(phase="Running", array={"size": 9}, status={"progress": "3/9", "array": {"failedIndexes": "5"}}),
             {"pods": [make_pod("p-3", index=3), make_pod("p-4", index=4, phase="Pending", **PULLING), make_pod("p-5", phase="Failed")]},

@@ -171,7 +171,7 @@ def test_get_describes_a_job_and_gives_it_as_object(podwright: Shell, jobs: Jobs
     text = podwright.out("get", "array")
     assert "Phase:      Running" in text
     assert "waiting     4        5-6,8-9" in text
-    assert "3 of 7    Failed    3" in text
+    assert "3 of task 7   Failed    3" in text
     assert "no luck" in text
     assert json.loads(podwright.out("get", "array", "-o", "json"))["spec"]["array"]["size"] == 10
     assert "managedFields" not in yaml.safe_load(podwright.out("get", "array", "-o", "yaml"))["metadata"]
@@ -218,7 +218,9 @@ def test_submit_and_wait_in_one(podwright: Shell, records: Records, jobs: Jobs, 
     records.write("now", "Failed")
     process.communicate(timeout=30)
     assert process.returncode == 1
-    assert podwright("submit", "later", "--image", "busybox:1", "--wait", "--wait-timeout", "1s").returncode == 124
+    answer = podwright("submit", "later", "--image", "busybox:1", "--wait", "--wait-timeout", "1s")
+    assert answer.returncode == 124
+    assert answer.stderr == "Not finished after 1s: later (not looked at yet).\n"
 
 
 def test_cancel_suspend_resume(podwright: Shell, jobs: Jobs, records: Records, job_of: Any) -> None:

@@ -1,145 +1,180 @@
 """F10 and F11 on a real control plane: what becomes of a job whose pod is disrupted, in both delivery modes.
 
-Each test runs two jobs on nodes of its own, one for each `deliveryMode`, and does the same to the pods of both.
+Each test does the same to two jobs on nodes of their own, one for each `deliveryMode`. What has to wait for Kubernetes for up to
+a minute is begun before the first test, goes on during the others, and is looked at by the last ones.
 """
 
 from __future__ import annotations
 
-import itertools
-import os
+import contextlib
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from podwright.core.index_set import IndexSet
+from tests.cluster.api import MERGE
+from tests.cluster.conftest import sole_leadership
+from tests.cluster.operated.disrupted import MODES, STAYS, STRATEGIC, Disrupted, disrupted_jobs
+from tests.operators import operator_kubeconfig, started_operator
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+    from pathlib import Path
 
     from podwright.devcluster import EmbeddedCluster
     from tests.cluster.api import Api
-    from tests.cluster.jobs import Jobs
 
-pytestmark = [pytest.mark.usefixtures("operator"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.usefixtures("long_waits"), pytest.mark.timeout(180)]
 
-MODES = {"least": "AtLeastOnce", "once": "AtMostOnce"}
-QUICK_RETRY = {"limit": 1, "initial": "10ms", "max": "10ms"}
 _POD_GC_SECONDS = 100.0
 """The pod garbage collector looks every 20 s, and waits 40 s before it believes that a node is gone."""
-_numbers = itertools.count()
+_SILENCE_SECONDS = 3.0
 
 
-class Disrupted:
-    """A node of its own, and two jobs that run there for ever unless something happens."""
+@dataclass(frozen=True, kw_only=True)
+class LongWaits:
+    """Jobs to whose nodes something has happened."""
 
-    def __init__(self, cluster: EmbeddedCluster, api: Api, jobs: Jobs) -> None:
-        self.cluster = cluster
-        self.api = api
-        self.jobs = jobs
-        self.node = f"hazard-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}-{next(_numbers)}"
+    deleted: Disrupted
+    deleted_below_arrays: Disrupted
+    arrays_on_nodes: dict[str, dict[str, str]]
+    """Node of each task of each array, before one of the two was deleted."""
+    silent: Disrupted
+    silent_since: float
+    """By the monotonic clock."""
+    silent_with_deleted_pods: Disrupted
 
-    def register(self) -> None:
-        node = self.api.request("GET", "/api/v1/nodes/fake-0").expect()
-        labels = {**node["metadata"]["labels"], "kubernetes.io/hostname": self.node, "hazard": self.node}
-        # The taint keeps other tests' pods away.
-        taint = {"key": "hazard", "value": self.node, "effect": "NoSchedule"}
-        capacity = {**node["status"]["capacity"], "cpu": "2"}
-        status = {**node["status"], "capacity": capacity, "allocatable": capacity}
-        new = {"metadata": {"name": self.node, "labels": labels}, "spec": {"taints": [taint]}, "status": status}
-        self.api.request("POST", "/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", **new}).expect()
+    def outlast_silence(self) -> None:
+        """Give the operator the time to do something wrong, and Kubernetes the time to notice."""
+        time.sleep(max(0.0, self.silent_since + _SILENCE_SECONDS - time.monotonic()))
 
-    def placed(self, **spec: Any) -> dict[str, Any]:
-        """Give a pod's spec that fits only on this node, and takes half of it."""
-        container = {"name": "main", "image": "busybox:1", "resources": {"requests": {"cpu": "1"}}}
-        tolerations = [{"key": "hazard", "operator": "Exists"}]
-        return {"nodeSelector": {"hazard": self.node}, "tolerations": tolerations, "containers": [container], **spec}
 
-    def run(self, *, script: dict[str, str] | None = None, **spec: Any) -> None:
-        """Submit both jobs, and wait until status tells that they run."""
-        annotations = {f"fake.podwright.dev/{k}": v for k, v in {"duration": "forever", **(script or {})}.items()}
-        template = {"metadata": {"annotations": annotations}, "spec": self.placed(**spec)}
-        for name, mode in MODES.items():
-            self.submit(name, template=template, deliveryMode=mode, retry=QUICK_RETRY)
-        for name in MODES:
-            self.jobs.wait_for(name, lambda status: status.get("phase") == "Running")
+@pytest.fixture(scope="module")
+def operator(
+    cluster: EmbeddedCluster, cluster_directory: Path, api: Api, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """One operator for all tests here: each has nodes and a namespace of its own."""
+    directory = tmp_path_factory.mktemp("operator")
+    kubeconfig = operator_kubeconfig(cluster, directory / "kubeconfig")
+    with sole_leadership(cluster_directory, api), started_operator(kubeconfig, directory / "log") as started:
+        started.wait_until_leading()
+        yield
 
-    def submit(self, name: str, **spec: Any) -> None:
-        metadata = {"name": name, "namespace": self.jobs.namespace}
-        job = {"apiVersion": "podwright.dev/v1alpha1", "kind": "BatchJob", "metadata": metadata, "spec": spec}
-        self.api.create(job).expect()
 
-    def pod(self, job: str) -> dict[str, Any]:
-        """Give the only pod of a job."""
-        (pod,) = self.jobs.pods(job)
-        return pod
-
-    def each_pod(self, act: Callable[[str], Any]) -> None:
-        for job in MODES:
-            act(f"/api/v1/namespaces/{self.jobs.namespace}/pods/{self.pod(job)['metadata']['name']}")
-
-    def replaced(self, *, seconds: float = 30.0) -> dict[str, Any]:
-        """Wait until the one job goes on with another attempt and the other is over; give the first attempt of both."""
-        least = self.jobs.wait_for("least", lambda status: "outcome" in status["attempts"][0], seconds=seconds)
-        once = self.jobs.wait_until_over("once", seconds=seconds)
-        assert (once["phase"], once["attemptCount"]) == ("Failed", 1), once
-        until = time.monotonic() + 10
-        while not any(pod["metadata"]["labels"]["podwright.dev/attempt"] == "1" for pod in self.jobs.pods("least")):
-            assert time.monotonic() < until, self.jobs.status("least")
-            time.sleep(0.05)
-        assert all(pod["metadata"]["labels"]["podwright.dev/attempt"] == "0" for pod in self.jobs.pods("once"))
-        known = [(a["outcome"], a["reason"]) for a in (least["attempts"][0], once["attempts"][0])]
-        assert known[0] == known[1], known
-        first: dict[str, Any] = least["attempts"][0]
-        return first
-
-    def waits(self, *, seconds: float = 3.0) -> None:
-        """Make sure that nothing follows while the pods may still run."""
-        time.sleep(seconds)
-        for job in MODES:
-            status = self.jobs.status(job)
-            assert "finishTime" not in status
-            assert [attempt.get("outcome") for attempt in status["attempts"]] == [None]
-            assert self.pod(job)["metadata"]["finalizers"]
+@pytest.fixture(scope="module")
+def long_waits(operator: None, cluster: EmbeddedCluster, api: Api) -> Iterator[LongWaits]:
+    """Begin what takes long."""
+    with contextlib.ExitStack() as stack:
+        deleted, silent, silent_with_deleted_pods = (
+            stack.enter_context(disrupted_jobs(cluster, api)) for _ in range(3)
+        )
+        arrays = stack.enter_context(disrupted_jobs(cluster, api, nodes=2))
+        for each in (deleted, silent, silent_with_deleted_pods):
+            each.submit(script=STAYS)
+        arrays.submit_arrays(script=STAYS)
+        for each in (deleted, silent, silent_with_deleted_pods, arrays):
+            each.wait_until_running()
+        arrays_on_nodes = {name: nodes_of_tasks(arrays, name) for name in MODES}
+        for each in (deleted, arrays):
+            api.request("DELETE", f"/api/v1/nodes/{each.node}").expect()
+        silent.silence()
+        silent_with_deleted_pods.silence()
+        silent_with_deleted_pods.delete_pods()
+        yield LongWaits(
+            deleted=deleted,
+            deleted_below_arrays=arrays,
+            arrays_on_nodes=arrays_on_nodes,
+            silent=silent,
+            silent_since=time.monotonic(),
+            silent_with_deleted_pods=silent_with_deleted_pods,
+        )
 
 
 @pytest.fixture
-def disrupted(cluster: EmbeddedCluster, api: Api, jobs: Jobs) -> Iterator[Disrupted]:
-    made = Disrupted(cluster, api, jobs)
-    made.register()
-    yield made
-    api.request("DELETE", f"/api/v1/nodes/{made.node}")
+def disrupted(cluster: EmbeddedCluster, api: Api) -> Iterator[Disrupted]:
+    with disrupted_jobs(cluster, api) as made:
+        yield made
+
+
+def run(disrupted: Disrupted, *, script: dict[str, str] | None = None) -> None:
+    disrupted.submit(script=script)
+    disrupted.wait_until_running()
+
+
+def nodes_of_tasks(disrupted: Disrupted, job: str) -> dict[str, str]:
+    """Give the node of each task of an array of which each task has one pod."""
+    pods = disrupted.jobs.pods(job)
+    found = {pod["metadata"]["labels"]["podwright.dev/task-index"]: pod["spec"]["nodeName"] for pod in pods}
+    assert len(found) == len(pods) == 4
+    assert all(list(found.values()).count(node) == 2 for node in disrupted.nodes)
+    return found
+
+
+def only_some_tasks_are_replaced(
+    disrupted: Disrupted, before: dict[str, dict[str, str]], *, reason: str, seconds: float = 30.0
+) -> None:
+    """Wait until the tasks of one node are tried again or have failed; make sure that the others never noticed."""
+    jobs = disrupted.jobs
+    hit = {job: sorted(task for task, node in before[job].items() if node == disrupted.node) for job in MODES}
+    for job in MODES:
+        status = jobs.wait_for(job, lambda status: status.get("attemptCount", 0) >= 2, seconds=seconds)
+        assert sorted(str(attempt["index"]) for attempt in status["attempts"]) == hit[job]
+        assert {attempt["reason"] for attempt in status["attempts"]} == {reason}
+        assert "finishTime" not in status
+
+    def attempts(job: str) -> list[tuple[str, str]]:
+        live = [pod for pod in jobs.pods(job) if pod["status"]["phase"] == "Running"]
+        labels = [pod["metadata"]["labels"] for pod in live]
+        return sorted((each["podwright.dev/task-index"], each["podwright.dev/attempt"]) for each in labels)
+
+    others = {job: [(task, "0") for task in before[job] if task not in hit[job]] for job in MODES}
+    until = time.monotonic() + 10
+    while attempts("least") != sorted([*others["least"], *((task, "1") for task in hit["least"])]):
+        assert time.monotonic() < until, attempts("least")
+        time.sleep(0.05)
+    assert attempts("once") == sorted(others["once"])
+    disrupted.let_pods_succeed()
+    least, once = (jobs.wait_until_over(job) for job in MODES)
+    counts = [(each["phase"], each["attemptCount"], each["platformFailedCount"]) for each in (least, once)]
+    assert counts == [("Succeeded", 6, 2), ("Failed", 4, 2)]
+    assert [each["array"].get("succeededIndexes") for each in (least, once)] == ["0-3", indexes(others["once"])]
+    assert once["array"]["failedIndexes"] == indexes([(task, "0") for task in hit["once"]])
+
+
+def indexes(attempts: list[tuple[str, str]]) -> str:
+    return str(IndexSet.of(int(task) for task, _ in attempts))
 
 
 def test_pods_deleted_by_hand(disrupted: Disrupted) -> None:
-    disrupted.run()
-    disrupted.each_pod(lambda path: disrupted.api.request("DELETE", path).expect())
+    run(disrupted)
+    disrupted.delete_pods()
     first = disrupted.replaced()
     assert (first["outcome"], first["reason"], first["exitCode"]) == ("Failed", "DeletedWhileRunning", 143)
 
 
 def test_pods_deleted_by_force_on_a_node_that_may_still_run_them(disrupted: Disrupted) -> None:
     """Force removes nothing that our finalizer holds, and proves nothing: only the node can tell that they ended."""
-    disrupted.run(script={"never-terminates": "true"})
+    run(disrupted, script=STAYS)
     force = {"gracePeriodSeconds": "0"}
     disrupted.each_pod(lambda path: disrupted.api.request("DELETE", path, query=force).expect())
-    disrupted.waits()
+    time.sleep(_SILENCE_SECONDS)
+    disrupted.untouched()
     ended = {"status": {"phase": "Failed"}}
     disrupted.each_pod(
-        lambda path: disrupted.api.request(
-            "PATCH", f"{path}/status", ended, content_type="application/strategic-merge-patch+json"
-        ).expect()
+        lambda path: disrupted.api.request("PATCH", f"{path}/status", ended, content_type=STRATEGIC).expect()
     )
     assert disrupted.replaced()["outcome"] == "Failed"
 
 
 def test_pods_deleted_by_force_and_torn_from_the_finalizer_are_lost(disrupted: Disrupted) -> None:
     """At the risk of whoever does it: nobody knows whether they still run."""
-    disrupted.run(script={"never-terminates": "true"})
+    run(disrupted, script=STAYS)
 
     def tear(path: str) -> None:
         disrupted.api.request("DELETE", path, query={"gracePeriodSeconds": "0"}).expect()
-        disrupted.api.request(
-            "PATCH", path, {"metadata": {"finalizers": None}}, content_type="application/merge-patch+json"
-        ).expect()
+        disrupted.api.request("PATCH", path, {"metadata": {"finalizers": None}}, content_type=MERGE).expect()
 
     disrupted.each_pod(tear)
     assert disrupted.replaced()["outcome"] == "Lost"
@@ -147,30 +182,32 @@ def test_pods_deleted_by_force_and_torn_from_the_finalizer_are_lost(disrupted: D
 
 
 def test_pods_that_are_evicted(disrupted: Disrupted) -> None:
-    disrupted.run()
-
-    def evict(path: str) -> None:
-        name = path.rpartition("/")[2]
-        body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name}}
-        disrupted.api.request("POST", f"{path}/eviction", body).expect()
-
-    disrupted.each_pod(evict)
+    run(disrupted)
+    disrupted.evict_pods()
     assert disrupted.replaced()["reason"] == "EvictionByEvictionAPI"
 
 
+def test_some_tasks_of_arrays_that_are_evicted(cluster: EmbeddedCluster, api: Api) -> None:
+    with disrupted_jobs(cluster, api, nodes=2) as disrupted:
+        disrupted.submit_arrays()
+        disrupted.wait_until_running()
+        before = {job: nodes_of_tasks(disrupted, job) for job in MODES}
+        disrupted.evict_pods()
+        only_some_tasks_are_replaced(disrupted, before, reason="EvictionByEvictionAPI")
+
+
 def test_nodes_that_are_drained(disrupted: Disrupted) -> None:
-    disrupted.run()
+    run(disrupted)
     disrupted.cluster.kubectl("drain", disrupted.node, "--timeout=60s")
     assert disrupted.replaced()["reason"] == "EvictionByEvictionAPI"
 
 
 def test_pods_that_are_preempted(disrupted: Disrupted) -> None:
-    disrupted.run()
+    run(disrupted)
     urgent = f"urgent-{disrupted.node}"
     priority = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": urgent}, "value": 9}
     disrupted.api.request("POST", "/apis/scheduling.k8s.io/v1/priorityclasses", priority).expect()
-    container = {"name": "main", "image": "busybox:1", "resources": {"requests": {"cpu": "2"}}}
-    spec = disrupted.placed(priorityClassName=urgent, containers=[container])
+    spec = disrupted.placed(cpu="2", priorityClassName=urgent)
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "urgent"}, "spec": spec}
     disrupted.api.request("POST", f"/api/v1/namespaces/{disrupted.jobs.namespace}/pods", pod).expect()
     try:
@@ -179,29 +216,46 @@ def test_pods_that_are_preempted(disrupted: Disrupted) -> None:
         disrupted.api.request("DELETE", f"/apis/scheduling.k8s.io/v1/priorityclasses/{urgent}")
 
 
-def test_nodes_that_are_deleted(disrupted: Disrupted) -> None:
-    """The pod garbage collector declares the pods failed, and our finalizer keeps them for the verdict."""
-    disrupted.run(script={"never-terminates": "true"})
-    disrupted.api.request("DELETE", f"/api/v1/nodes/{disrupted.node}").expect()
-    first = disrupted.replaced(seconds=_POD_GC_SECONDS)
-    assert (first["outcome"], first["reason"]) == ("Failed", "DeletionByPodGC")
-
-
-def test_nodes_that_are_out_of_service(disrupted: Disrupted) -> None:
+def test_nodes_that_are_out_of_service(long_waits: LongWaits) -> None:
     """A node that went silent: its pods are deleted and stay, until somebody says that the machine is surely off."""
-    disrupted.run(script={"never-terminates": "true"})
-    path = f"/api/v1/nodes/{disrupted.node}"
-    merge = "application/strategic-merge-patch+json"
-    ready = {"status": {"conditions": [{"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown"}]}}
-    # Without the label its heartbeats stop, and nobody says that it is ready.
-    unmanaged = {"metadata": {"labels": {"podwright.dev/node-kind": "none"}}}
-    disrupted.api.request("PATCH", path, unmanaged, content_type=merge).expect()
-    disrupted.api.request("PATCH", f"{path}/status", ready, content_type=merge).expect()
-    disrupted.each_pod(lambda pod: disrupted.api.request("DELETE", pod).expect())
-    disrupted.waits()
+    disrupted = long_waits.silent_with_deleted_pods
+    long_waits.outlast_silence()
+    disrupted.untouched()
     taint = {"key": "node.kubernetes.io/out-of-service", "value": "nodeshutdown", "effect": "NoExecute"}
-    disrupted.api.request("PATCH", path, {"spec": {"taints": [taint]}}, content_type=merge).expect()
+    path = f"/api/v1/nodes/{disrupted.node}"
+    disrupted.api.request("PATCH", path, {"spec": {"taints": [taint]}}, content_type=STRATEGIC).expect()
     first = disrupted.replaced(seconds=_POD_GC_SECONDS)
     assert first["outcome"] == "Failed"
     # Who of the two marks the pod first depends on the pod's tolerations.
     assert first["reason"] in ("DeletionByTaintManager", "DeletionByPodGC")
+
+
+def test_silent_nodes_that_come_back(long_waits: LongWaits) -> None:
+    """Their pods ran on."""
+    disrupted = long_waits.silent
+    long_waits.outlast_silence()
+    disrupted.untouched()
+    unreachable = {"key": "node.kubernetes.io/unreachable", "effect": "NoExecute"}
+    node: dict[str, Any] = disrupted.api.request("GET", f"/api/v1/nodes/{disrupted.node}").expect()
+    assert any(taint.items() >= unreachable.items() for taint in node["spec"]["taints"])
+    disrupted.come_back()
+    disrupted.let_pods_succeed()
+    for job in MODES:
+        status = disrupted.jobs.wait_until_over(job)
+        assert (status["phase"], status["attemptCount"], status.get("failedCount", 0)) == ("Succeeded", 1, 0)
+        assert status["attempts"][0]["node"] == disrupted.node
+
+
+def test_nodes_that_are_deleted(long_waits: LongWaits) -> None:
+    """The pod garbage collector declares the pods failed, and our finalizer keeps them for the verdict."""
+    first = long_waits.deleted.replaced(seconds=_POD_GC_SECONDS)
+    assert (first["outcome"], first["reason"]) == ("Failed", "DeletionByPodGC")
+
+
+def test_one_of_the_nodes_of_arrays_that_is_deleted(long_waits: LongWaits) -> None:
+    only_some_tasks_are_replaced(
+        long_waits.deleted_below_arrays,
+        long_waits.arrays_on_nodes,
+        reason="DeletionByPodGC",
+        seconds=_POD_GC_SECONDS,
+    )

@@ -132,6 +132,9 @@ def test_a_job_whose_nodes_go_is_put_in_quarantine() -> None:
     job = with_status(job, lost_node_count=2)
     status = written(decide(job, collected))
     assert (status.phase, status.reason, status.lost_node_count) == (Phase.DEAD_LETTERED, "Quarantined", 3)
+    assert "3 attempts were lost with their nodes: " in status.message
+    job = make_job(failure_policy=FailurePolicy(quarantine_after=1))
+    assert "; 1 attempt was lost with its node: " in written(decide(job, collected)).message
 
 
 def test_running_out_of_memory_is_counted() -> None:

@@ -93,6 +93,20 @@ def test_every_container_gets_the_contract_first_and_cannot_forge_it() -> None:
     assert main[-1]["name"] == "A"
 
 
+def test_a_job_that_goes_on_with_former_work_tells_its_key_and_greater_tokens() -> None:
+    job = make_job(work_uid="first", tokens_before=4)
+    told = variables(build(job, attempt=0)["spec"]["containers"][0])
+    assert (told["PODWRIGHT_JOB_UID"], told["PODWRIGHT_ATTEMPT"]) == ("job-uid", "0")
+    assert (told["PODWRIGHT_IDEMPOTENCY_KEY"], told["PODWRIGHT_FENCING_TOKEN"]) == ("first/0", "5")
+    assert build(job)["metadata"]["name"] == build(make_job())["metadata"]["name"]
+    of_array = build(msgspec.structs.replace(job, array=array()), task_index=7)
+    assert variables(of_array["spec"]["containers"][0])["PODWRIGHT_IDEMPOTENCY_KEY"] == "first/7"
+    packed = msgspec.structs.replace(
+        job_with({"containers": [{"name": "main", "command": ["run"]}]}), work_uid="first", array=array(pack=5)
+    )
+    assert "first/" in build(packed, tasks=IndexSet.parse("5-6"))["spec"]["containers"][0]["args"]
+
+
 @pytest.mark.parametrize(
     ("timeout", "own", "want"), [(None, None, None), (None, 9, 9), (2.5, None, 3), (30.0, 9, 9), (5.0, 9, 5)]
 )
@@ -138,7 +152,7 @@ def test_a_pod_of_packed_tasks_runs_them_in_its_first_container_only() -> None:
     assert pod["metadata"]["labels"]["podwright.dev/task-index"] == "1"
     first, second = pod["spec"]["containers"]
     assert first["command"][2].startswith("_pw_total=3 _pw_slots=2 _pw_limit=10 ")
-    assert first["args"] == ["/dev/termination-log", "run", "a", "5", "f", "6", "g", "9", "j"]
+    assert first["args"] == ["/dev/termination-log", "job-uid/", "run", "a", "5", "f", "6", "g", "9", "j"]
     assert (second["args"], "command" in second) == (["b"], False)
     for container in (first, second):
         assert sorted(variables(container)) == [

@@ -57,6 +57,7 @@ class Pack:
         command: list[str],
         *,
         tasks: str = "0-3",
+        work_uid: str = "job-uid",
         items: tuple[str, ...] = (),
         parallelism: int = 1,
         limit: float | None = None,
@@ -70,6 +71,7 @@ class Pack:
         made = packed(
             {"name": "main", "command": command, "terminationMessagePath": str(self.file), **(container or {})},
             tasks=self.tasks,
+            work_uid=work_uid,
             items=items,
             parallelism=parallelism,
             limit=limit,

@@ -40,11 +40,20 @@ def test_the_runner_is_sent_without_remarks() -> None:
 
 def test_what_the_container_is_given() -> None:
     container: dict[str, Any] = {"name": "main", "image": "i", "command": ["run", "$(PODWRIGHT_TASK_INDEX)"]}
-    made = packed(container, tasks=IndexSet.parse("0-3,7"), items=(), parallelism=8, limit=1.5, containers=5, grace=2)
+    made = packed(
+        container,
+        tasks=IndexSet.parse("0-3,7"),
+        work_uid="u",
+        items=(),
+        parallelism=8,
+        limit=1.5,
+        containers=5,
+        grace=2,
+    )
     assert made["command"][:2] == ["sh", "-c"]
     assert made["command"][2].startswith("_pw_total=5 _pw_slots=5 _pw_limit=2 _pw_grace=2 ")
     assert "_pw_room=2456 " in made["command"][2]
-    assert made["args"] == ["/dev/termination-log", "run", "0-3", "7"]
+    assert made["args"] == ["/dev/termination-log", "u/", "run", "0-3", "7"]
     assert container["command"] == ["run", "$(PODWRIGHT_TASK_INDEX)"]
 
 

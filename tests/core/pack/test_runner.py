@@ -74,6 +74,12 @@ def test_the_environment_of_a_task(run: Callable[..., Pack]) -> None:
     assert pack.lines() == [f"{n} job-uid/{n} none {pack.directory}/{n}" for n in (4, 5)]
 
 
+def test_tasks_that_go_on_with_former_work_are_told_its_key(run: Callable[..., Pack]) -> None:
+    pack = run(script_of('echo "$PODWRIGHT_IDEMPOTENCY_KEY $PODWRIGHT_JOB_UID"'), tasks="3,12", work_uid="first-1")
+    assert pack.end() == 0
+    assert pack.lines() == ["first-1/12 job-uid", "first-1/3 job-uid"]
+
+
 def test_references_are_replaced_by_the_kubelet_and_those_to_the_task_by_the_runner(run: Callable[..., Pack]) -> None:
     arguments = [
         "--in=$(DIR)/$(PODWRIGHT_TASK_INDEX)-$(PODWRIGHT_TASK_INDEX).txt",

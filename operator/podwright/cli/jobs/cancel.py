@@ -29,6 +29,7 @@ def cancel(
     from podwright.cli.jobs.edits import Edit, apply_to
     from podwright.cli.jobs.waiting import TIMEOUT, wait_for
     from podwright.cli.output import news
+    from podwright.cli.patience import Deadline
 
     seconds = seconds_option(timeout, option="--timeout")
     client = selection.client()
@@ -37,5 +38,5 @@ def cancel(
     if not wait or manner.dry_run is not options.DryRun.NONE:
         return
     # That they did not succeed is what was wanted here.
-    if wait_for(client, edited, seconds=seconds, tell=news(manner.output)) == TIMEOUT:
+    if wait_for(client, edited, deadline=Deadline(seconds), tell=news(manner.output)) == TIMEOUT:
         raise typer.Exit(TIMEOUT)

@@ -1,7 +1,7 @@
 """A finished job once more, as a new object: its name, its spec, and the marks that make its creation idempotent. Pure.
 
 Two requests for the same copy must end with one: the copy is found by its origin's uid, which it carries in a label (to be
-looked for) and an annotation (for the operator, which lets a redriven job use its origin's idempotency key).
+looked for) and an annotation (for the operator, which lets a redriven job use its origin's `spec.idempotencyKey`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from podwright.cli.connection import Object
 from podwright.cli.jobs.state import annotation, array_of, name_of, recorded_set, spec_of, tasks_of
 from podwright.core import names
 from podwright.core.index_set import IndexSet
+from podwright.core.job.work import tokens_before, work_uid
 
 _NUMBERED: Final = re.compile(r"(?P<base>.+)-r(?P<number>[0-9]{1,6})")
 _NAME_LIMIT: Final = 63
@@ -117,6 +118,30 @@ def copied(job: Object, *, name: str, origin: Origin, tasks: IndexSet | None = N
         },
         "spec": spec,
     }
+
+
+def going_on(copy: Object, job: Object) -> Object:
+    """Give the copy as one that goes on with the job's work: its programs are told the same idempotency keys, and greater tokens.
+
+    Not if the tasks were changed: under the key of another piece of work, a new one would be dropped as done.
+    """
+    if _pieces(copy) != _pieces(job):
+        return copy
+    known = job["metadata"].get("annotations")
+    # One more than is on record, for an attempt that nobody could account for. Gaps do no harm.
+    tokens = tokens_before(known) + int((job.get("status") or {}).get("attemptCount") or 0) + 1
+    marks = {
+        names.ANNOTATION_WORK: work_uid(known) or str(job["metadata"]["uid"]),
+        names.ANNOTATION_TOKENS: str(tokens),
+    }
+    meta = copy["metadata"]
+    return {**copy, "metadata": {**meta, "annotations": {**meta["annotations"], **marks}}}
+
+
+def _pieces(job: Object) -> tuple[bool, object]:
+    """Give what the index of a task stands for: the whole job, a number, or an item."""
+    array = array_of(job)
+    return array is not None, (array or {}).get("items")
 
 
 def _array_of(job: Object, tasks: IndexSet) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from podwright.cli.connection import Object
 from podwright.cli.errors import CommandError
 from podwright.cli.failures import Unreachable
 from podwright.cli.job_client import JobClient, is_another
-from podwright.cli.jobs.copies import Origin, announced, copied, copy_name, copy_number, is_copy_of, selector
+from podwright.cli.jobs.copies import Origin, announced, copied, copy_name, copy_number, going_on, is_copy_of, selector
 from podwright.cli.jobs.state import name_of
 from podwright.cli.output import full_name
 from podwright.cli.printable import one_line
@@ -38,13 +38,16 @@ class Wish:
     name: str = ""
     """Name of the copy; empty for the first free one of its series."""
     change: Callable[[Object], Object] = lambda copy: copy
+    goes_on: bool = False
+    """Go on with the job's work; otherwise everything is done once more."""
     again: bool = False
     """Create it although the job is marked and its copy is gone."""
 
     def build(self, job: Object, *, tasks: IndexSet | None, number: int | None = None) -> Object:
         """Build the copy; `number` is that of its name, by default the first of the series."""
         chosen = self.name or copy_name(job, number or copy_number(job, origin=self.origin))
-        return self.change(copied(job, name=chosen, origin=self.origin, tasks=tasks))
+        copy = self.change(copied(job, name=chosen, origin=self.origin, tasks=tasks))
+        return going_on(copy, job) if self.goes_on else copy
 
 
 def find_copy(client: JobClient, job: Object, wish: Wish) -> Object | None:

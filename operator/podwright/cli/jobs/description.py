@@ -141,7 +141,8 @@ def _attempts(job: Mapping[str, Any], *, now: float) -> list[str]:
     attempts = status_of(job).get("attempts") or ()
     if not attempts:
         return []
-    rows = [_attempt(each, now=now) for each in attempts]
+    unit = "task" if pack_of(job) == 1 else "pack"
+    rows = [_attempt(each, unit=unit, now=now) for each in attempts]
     lines = layout(_ATTEMPT_HEADINGS, rows)
     shown = [lines[0]]
     for each, line in zip(attempts, lines[1:], strict=True):
@@ -151,13 +152,13 @@ def _attempts(job: Mapping[str, Any], *, now: float) -> list[str]:
     return shown
 
 
-def _attempt(attempt: Mapping[str, Any], *, now: float) -> tuple[str, ...]:
+def _attempt(attempt: Mapping[str, Any], *, unit: str, now: float) -> tuple[str, ...]:
     began, ended = seconds_of(attempt.get("startTime")), seconds_of(attempt.get("endTime"))
     index = attempt.get("index")
     number = one_line(attempt.get("number", ""))
     code = attempt.get("exitCode")
     return (
-        number if index is None else f"{number} of {one_line(index)}",
+        number if index is None else f"{number} of {unit} {one_line(index)}",
         one_line(attempt.get("outcome") or "goes on"),
         NOTHING if code is None else one_line(code),
         one_line(attempt.get("reason") or NOTHING),

@@ -57,7 +57,7 @@ def retry(
     from podwright.cli.jobs.copies import Origin
     from podwright.cli.jobs.create_copy import Wish
 
-    wish = Wish(origin=Origin.RESTART, verb="retry", name=name, again=again)
+    wish = Wish(origin=Origin.RESTART, verb="retry", name=name, goes_on=True, again=again)
     _run_again(place.client(), names, wish, manner=manner, only_undone=True)
 
 

@@ -191,8 +191,7 @@ def _running(pod: Mapping[str, Any], now: float) -> str:
     if _phase(pod) != "Running":
         return f"waits for its pod {_name(pod)} to start" + (f" on node {node}" if node else "")
     return (
-        "runs"
-        + ("" if since is None else f" since {span(now - since)}")
+        ("runs" if since is None else f"has been running for {span(now - since)}")
         + f" in pod {_name(pod)}"
         + (f" on node {node}" if node else "")
     )

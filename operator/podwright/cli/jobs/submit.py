@@ -152,21 +152,19 @@ def _create_one(client: JobClient, job: Object, dry_run: options.DryRun) -> Obje
 def _wait(
     client: JobClient, jobs: list[Object], *, seconds: float | None, follow: bool, tell: Callable[[str], None]
 ) -> int:
-    import time
-
     from podwright.cli.jobs.log_follow import follow_job
     from podwright.cli.jobs.waiting import TIMEOUT, wait_for
     from podwright.cli.output import remark
     from podwright.cli.patience import Deadline, DeadlineError
+    from podwright.cli.times import span
 
-    began = time.monotonic()
+    deadline = Deadline(seconds)
     if follow:
         try:
-            jobs = [follow_job(client, jobs[0], deadline=Deadline(seconds), from_first=True)]
+            jobs = [follow_job(client, jobs[0], deadline=deadline, from_first=True)]
         except DeadlineError:
-            remark("Not finished in time.")
+            remark(f"Not finished after {span(seconds or 0)}.")
             return TIMEOUT
         except CommandError as error:
             remark(str(error))  # how the job ends is still to be told
-    left = None if seconds is None else max(0.001, seconds - (time.monotonic() - began))
-    return wait_for(client, jobs, seconds=left, tell=tell)
+    return wait_for(client, jobs, deadline=deadline, tell=tell)

@@ -25,6 +25,7 @@ def wait(
     from podwright.cli.bulk import chosen
     from podwright.cli.jobs.waiting import wait_for
     from podwright.cli.output import print_line
+    from podwright.cli.patience import Deadline
 
     seconds = seconds_option(timeout, option="--timeout")
     client = selection.client()
@@ -32,4 +33,4 @@ def wait(
     if not jobs:
         raise CommandError(f"No jobs found in {client.where}, so there is nothing to wait for.")
     tell = (lambda line: None) if quiet else print_line
-    raise typer.Exit(wait_for(client, jobs, seconds=seconds, tell=tell))
+    raise typer.Exit(wait_for(client, jobs, deadline=Deadline(seconds), tell=tell))

@@ -28,7 +28,7 @@ _WORDS: Final = {
 }
 
 
-def wait_for(client: JobClient, jobs: Sequence[Object], *, seconds: float | None, tell: Callable[[str], None]) -> int:
+def wait_for(client: JobClient, jobs: Sequence[Object], *, deadline: Deadline, tell: Callable[[str], None]) -> int:
     """Wait until all jobs have ended; tell of each in a line, and give the exit code."""
     code = SUCCESS
     open_jobs: dict[str, Object] = {}
@@ -40,7 +40,7 @@ def wait_for(client: JobClient, jobs: Sequence[Object], *, seconds: float | None
     if not open_jobs:
         return code
     try:
-        for change in _follower(client, list(open_jobs.values()), Deadline(seconds)).changes():
+        for change in _follower(client, list(open_jobs.values()), deadline).changes():
             uid = change.job["metadata"]["uid"]
             if uid not in open_jobs:
                 continue
@@ -52,7 +52,7 @@ def wait_for(client: JobClient, jobs: Sequence[Object], *, seconds: float | None
             if not open_jobs:
                 return code
     except DeadlineError:
-        remark(f"Not finished after {span(seconds or 0)}: {_unfinished(open_jobs.values())}.")
+        remark(f"Not finished after {span(deadline.seconds or 0)}: {_unfinished(open_jobs.values())}.")
         return TIMEOUT
     return code
 

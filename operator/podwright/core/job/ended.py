@@ -114,8 +114,9 @@ def _given_up(*, job: JobView, verdict: Verdict, counts: retry.Counts) -> tuple[
     if policy.same_failure_nodes is not None and nodes >= policy.same_failure_nodes:
         return dead, "SameFailureOnNodes", f"{told}, in the same way on {nodes} different nodes: it isn't the nodes"
     if verdict.lost_node and counts.lost_nodes >= policy.quarantine_after:
-        lost = f"{counts.lost_nodes} attempts were lost with their nodes: the job may be what ends them"
-        return dead, "Quarantined", f"{told}; {lost}"
+        lost = counts.lost_nodes
+        them = "1 attempt was lost with its node" if lost == 1 else f"{lost} attempts were lost with their nodes"
+        return dead, "Quarantined", f"{told}; {them}: the job may be what ends nodes"
     if attempt.budget is None or not retry.used_up(policy=job.retry, counts=counts, budget=attempt.budget):
         return None
     limit = retry.limit_of(policy=job.retry, budget=attempt.budget)

@@ -15,7 +15,7 @@ from podwright.core.accounting import Accounting
 from podwright.core.commands import CreatePod
 from podwright.core.job.avoidance import avoiding
 from podwright.core.job.escalation import escalated
-from podwright.core.job.pod.environment import contract, with_variables
+from podwright.core.job.pod.environment import contract, with_variables, work_of
 from podwright.core.job.pod.heartbeat import heartbeat_problem, with_heartbeat
 from podwright.core.job.pod.tolerations import tolerating_silence
 from podwright.core.pack.command import packed
@@ -89,7 +89,7 @@ def _spec(*, job: JobView, create: CreatePod, template: dict[str, Any]) -> dict[
         spec["activeDeadlineSeconds"] = min(limit, spec.get("activeDeadlineSeconds") or limit)
     if job.worker_timeout is not None:
         spec["tolerations"] = tolerating_silence(spec.get("tolerations") or [], seconds=job.worker_timeout)
-    variables = contract(create=create, array=job.array)
+    variables = contract(job=job, create=create)
     for key in _CONTAINER_LISTS:
         if template.get(key):
             spec[key] = [_with_contract(container, variables) for container in template[key]]
@@ -122,6 +122,7 @@ def _with_runner(*, job: JobView, create: CreatePod, spec: dict[str, Any]) -> di
     runner = packed(
         first,
         tasks=create.tasks,
+        work_uid=work_of(job),
         items=job.array.items if job.array is not None else (),
         parallelism=job.array.pack_parallelism if job.array is not None else 1,
         limit=job.task_timeout,

@@ -4,28 +4,35 @@ from typing import Any, Final
 
 from podwright.core import names
 from podwright.core.commands import CreatePod
-from podwright.core.spec import ArraySpec
+from podwright.core.view import JobView
 
 # What differs between the tasks of one pod: the runner of packs sets these, the pod can't.
 TASK_VARIABLES: Final = frozenset({names.ENV_TASK_INDEX, names.ENV_TASK_ITEM, names.ENV_IDEMPOTENCY_KEY})
 
 
-def contract(*, create: CreatePod, array: ArraySpec | None) -> dict[str, str]:
+def contract(*, job: JobView, create: CreatePod) -> dict[str, str]:
     """Give the variables of a pod, ready for the kubelet, which replaces $(NAME) in them."""
+    array = job.array
     told = {
         names.ENV_JOB_NAME: create.job_name,
         names.ENV_JOB_UID: create.job_uid,
         names.ENV_TASK_INDEX: str(create.task_index),
         names.ENV_ATTEMPT: str(create.attempt),
-        names.ENV_IDEMPOTENCY_KEY: names.idempotency_key(job_uid=create.job_uid, task_index=create.task_index),
-        # Attempts of one task are strictly ordered, so their number (from 1) fences a late one at an outside system.
-        names.ENV_FENCING_TOKEN: str(create.attempt + 1),
+        names.ENV_IDEMPOTENCY_KEY: names.idempotency_key(work_uid=work_of(job), task_index=create.task_index),
+        # Attempts of one task are strictly ordered, so their number (from 1) fences a late one at an outside system,
+        # which knows the task by its key: so the number goes on where former jobs with the same key ended.
+        names.ENV_FENCING_TOKEN: str(job.tokens_before + create.attempt + 1),
     }
     if array is not None:
         told[names.ENV_TASK_COUNT] = str(array.size)
         if array.items and not create.tasks:
             told[names.ENV_TASK_ITEM] = literal(array.items[create.task_index])
     return {name: value for name, value in told.items() if not create.tasks or name not in TASK_VARIABLES}
+
+
+def work_of(job: JobView) -> str:
+    """Give the uid by which the work of a job is known outside."""
+    return job.work_uid or job.uid
 
 
 def with_variables(container: dict[str, Any], variables: dict[str, str]) -> dict[str, Any]:
