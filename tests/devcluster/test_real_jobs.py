@@ -167,7 +167,7 @@ JOBS: dict[str, dict[str, Any]] = {
         retry=ONCE,
         failurePolicy=rules({"action": "Fail", "onWaitingReasons": ["CreateContainerConfigError"]}),
     ),
-    "slow": job("exec sleep 600", timeouts={"attempt": "3s"}, retry={"limit": 0, "timeoutLimit": 0}),
+    "slow": job("exec sleep 600", timeouts={"attempt": "8s"}, retry={"limit": 0, "timeoutLimit": 0}),
     "stuck": job(
         "touch $PODWRIGHT_HEARTBEAT_FILE; sleep 600 & wait", timeouts={"progress": "2s"}, retry=ONCE
     ),

@@ -5,6 +5,7 @@ The API server is the simulator (fast, many runs) or the real one of an embedded
 
 import asyncio
 import itertools
+import os
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -84,7 +85,7 @@ class World:
 
     async def new_namespace(self) -> str:
         """Make a namespace in which pods can be created."""
-        name = f"faults-{next(_numbers)}"
+        name = f"faults-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}-{next(_numbers)}"
         answer = await self.rest.send("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
         assert answer.code == 201, answer
         if self.simulator is None:

@@ -35,9 +35,14 @@ _numbers = itertools.count()
 
 
 def live(jobs: Jobs, name: str) -> list[str]:
-    """Give the tasks whose pods have not ended, one entry for each pod."""
-    pods = [pod for pod in jobs.pods(name) if pod["status"]["phase"] in LIVE]
+    """Give the tasks whose pods run or may still run, one entry for each pod."""
+    pods = [pod for pod in jobs.pods(name) if pod["status"]["phase"] in LIVE and not _never_starts(pod)]
     return [pod["metadata"]["labels"]["podwright.dev/task-index"] for pod in pods]
+
+
+def _never_starts(pod: dict[str, Any]) -> bool:
+    """Tell whether a pod is being deleted that has no node: the API server gives it none any more."""
+    return "deletionTimestamp" in pod["metadata"] and not pod["spec"].get("nodeName")
 
 
 def until(condition: Callable[[], object], *, seconds: float = 30.0) -> None:
