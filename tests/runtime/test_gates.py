@@ -153,6 +153,15 @@ async def test_tasks_start_as_their_counterparts_succeed_and_are_given_up_when_t
     assert world.status("second")["array"]["succeededIndexes"] == "1-2"
 
 
+async def test_tasks_that_are_skipped_are_counted(world: World) -> None:
+    world.submit("first", array={"size": 3}, script={"exit-code": "1"}, retry={"limit": 0})
+    wanted = {"name": "first", "tasks": "NToN", "otherwise": "Skip"}
+    world.submit("second", array={"size": 3}, dependsOn=[wanted])
+    await until(lambda: phases(world) == {"first": "Failed", "second": "Skipped"})
+    counted = world.metrics.registry.get_sample_value
+    assert counted("podwright_array_tasks_finished_total", {"outcome": "skipped"}) == 3
+
+
 async def test_an_array_is_held_back_like_any_job(world: World) -> None:
     world.submit("first", script={"duration": "3s"}, idempotencyKey=KEY)
     world.submit("array", array={"size": 3}, dependsOn=[{"name": "first"}])
