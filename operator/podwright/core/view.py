@@ -147,11 +147,19 @@ class RetryGroup(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     due: float | None = None
 
 
+class FailureOnNode(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """`status.array.nodeFailures[]`: attempts failed so on this node."""
+
+    node: str
+    reason: str
+    exit_code: int | None = None
+
+
 class ArrayRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`status.array`. What is in none of its sets has not ended an attempt.
 
     `skipped` are tasks that are not to run, since what they wait for ended otherwise. The units in `started` matter under
-    AtMostOnce only.
+    AtMostOnce only. `lost_nodes` and `node_failures` are kept while they may tell against the job (`core.array.suspicion`).
     """
 
     succeeded: IndexSet = EMPTY
@@ -161,6 +169,8 @@ class ArrayRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     started: IndexSet = EMPTY
     retries: tuple[RetryGroup, ...] = ()
     task_failures: tuple[RetryGroup, ...] = ()
+    lost_nodes: tuple[str, ...] = ()
+    node_failures: tuple[FailureOnNode, ...] = ()
 
     @property
     def tried(self) -> IndexSet:
