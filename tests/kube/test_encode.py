@@ -84,6 +84,7 @@ RECORDS = st.builds(
     started=INDEXES,
     retries=GROUPS,
     task_failures=GROUPS,
+    given_up=COUNTS,
     lost_nodes=st.lists(TEXTS, max_size=2).map(tuple),
     node_failures=st.lists(
         st.builds(FailureOnNode, node=TEXTS, reason=TEXTS, exit_code=st.none() | st.integers(0, 255)), max_size=2

@@ -150,7 +150,9 @@ async def test_tasks_start_as_their_counterparts_succeed_and_are_given_up_when_t
     await until(lambda: len(started()) == 2)
     world.kubelet.resume()
     await until(lambda: phases(world) == {"first": "Failed", "second": "Failed"})
-    assert world.status("second")["array"]["succeededIndexes"] == "1-2"
+    status = world.status("second")
+    assert status["array"]["succeededIndexes"] == "1-2"
+    assert status["message"] == "1 task failed: 0; all of them without having run, as tasks of job first did not succeed"
 
 
 async def test_tasks_that_are_skipped_are_counted(world: World) -> None:

@@ -125,6 +125,9 @@ class ArrayStatus(ApiModel):
     task_failures: Annotated[list[TaskRetries], Field(max_length=200), ATOMIC] | None = Field(
         None, description="Of packed arrays: tasks that failed and aren't done, by how often."
     )
+    given_up: Count | None = Field(
+        None, description="How many of failed never ran, as what they wait for ended otherwise."
+    )
     lost_nodes: Annotated[list[Word], Field(max_length=10), ATOMIC] | None = Field(
         None, description="Nodes that pods were lost with, until 10 tasks succeeded; see quarantineAfter."
     )

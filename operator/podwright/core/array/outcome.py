@@ -8,6 +8,7 @@ from podwright.core.array.units import open_tasks
 from podwright.core.index_set import IndexSet
 from podwright.core.job.phase import TRANSITIONS, Phase
 from podwright.core.job.stop import Stop
+from podwright.core.job.task_dependency import unmet_in_words
 from podwright.core.spec import ArraySpec, DeliveryMode
 from podwright.core.view import ArrayRecord, JobView
 
@@ -89,6 +90,9 @@ def _success(*, job: JobView, array: ArraySpec, record: ArrayRecord) -> End:
 
 def _failure(*, job: JobView, record: ArrayRecord, reason: str, detail: str) -> End:
     count = len(record.failed)
+    if record.given_up:
+        which = f"{record.given_up} of them" if record.given_up < count else "all of them"
+        detail = f"; {which} without having run, as {unmet_in_words(job)}{detail}"
     retried = job.delivery is DeliveryMode.AT_LEAST_ONCE and job.retry.limit > 0
     dead = job.dead_letter and retried
     return End(
