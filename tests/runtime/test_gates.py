@@ -152,7 +152,20 @@ async def test_tasks_start_as_their_counterparts_succeed_and_are_given_up_when_t
     await until(lambda: phases(world) == {"first": "Failed", "second": "Failed"})
     status = world.status("second")
     assert status["array"]["succeededIndexes"] == "1-2"
-    assert status["message"] == "1 task failed: 0; all of them without having run, as tasks of job first did not succeed"
+    assert (
+        status["message"] == "1 task failed: 0; all of them without having run, as tasks of job first did not succeed"
+    )
+
+
+async def test_an_array_that_was_cancelled_while_it_ran_has_started(world: World) -> None:
+    """For jobs that ask once it is over, and only the record can tell: all its attempts were stopped."""
+    world.submit("first", array={"size": 2}, script={"duration": "1h"})
+    await until(lambda: [pod["status"].get("phase") for pod in world.pod_objects()] == ["Running"] * 2)
+    world.edit("first", cancel="Graceful")
+    await until(lambda: phases(world).get("first") == "Cancelled")
+    world.submit("job", dependsOn=[{"name": "first", "condition": "Started"}])
+    world.submit("array", array={"size": 2}, dependsOn=[{"name": "first", "condition": "Started", "tasks": "NToN"}])
+    await until(lambda: phases(world) == {"first": "Cancelled", "job": "Succeeded", "array": "Succeeded"})
 
 
 async def test_tasks_that_are_skipped_are_counted(world: World) -> None:

@@ -41,10 +41,13 @@ class Outcome(enum.StrEnum):
 
 
 class FailedContainer(msgspec.Struct, frozen=True, gc=False):
-    """A container that ended with another exit code than 0. `signal` is a name such as SIGKILL, "" if none ended it."""
+    """A container that ended with another exit code than 0, or None if what is said to be one is nobody's.
+
+    `signal` is a name such as SIGKILL, "" if none ended it.
+    """
 
     name: str
-    exit_code: int
+    exit_code: int | None
     signal: str = ""
     reason: str = ""
 
