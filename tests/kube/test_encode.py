@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from podwright.core.commands import CreatePod, DeleteJob, DeletePod, ReleasePod, WriteStatus
 from podwright.core.index_set import IndexSet
 from podwright.core.job.phase import Phase
-from podwright.core.view import ArrayRecord, Attempt, Budget, Condition, JobStatus, JobView, Outcome, RetryGroup
+from podwright.core.view import (
+    ArrayRecord,
+    Attempt,
+    Budget,
+    Condition,
+    FailureOnNode,
+    JobStatus,
+    JobView,
+    Outcome,
+    RetryGroup,
+)
 from podwright.kube import encode
 from podwright.kube.decode import JOBS
 from podwright.kube.status_encoding import status_fields
@@ -74,6 +84,11 @@ RECORDS = st.builds(
     started=INDEXES,
     retries=GROUPS,
     task_failures=GROUPS,
+    given_up=COUNTS,
+    lost_nodes=st.lists(TEXTS, max_size=2).map(tuple),
+    node_failures=st.lists(
+        st.builds(FailureOnNode, node=TEXTS, reason=TEXTS, exit_code=st.none() | st.integers(0, 255)), max_size=2
+    ).map(tuple),
 )
 OUTPUTS = st.dictionaries(TEXTS, st.booleans() | TEXTS | st.lists(TEXTS, max_size=2), max_size=3)
 

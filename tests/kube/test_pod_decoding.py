@@ -6,6 +6,7 @@ from podwright.core.view import FailedContainer, PodPhase, PodView
 from podwright.kube.decode import PODS
 from tests.kube.objects import T0, T0_SECONDS, dumps, owner, pod_json, terminated, waiting
 
+EPOCH = "1970-01-01T00:00:00Z"
 LATER = "2026-11-21T05:01:00Z"
 
 
@@ -144,6 +145,23 @@ def test_held(finalizers: list[str] | None, held: bool) -> None:
             "last words",
             id="the container's message wins",
         ),
+        pytest.param(
+            {
+                "phase": "Failed",
+                "containerStatuses": [terminated(137, reason="ContainerStatusUnknown", startedAt=None)],
+            },
+            None,
+            "ContainerStatusUnknown",
+            "",
+            id="nobody knows how it ended",
+        ),
+        pytest.param(
+            {"phase": "Failed", "containerStatuses": [terminated(137, reason="Error", startedAt=EPOCH), terminated(3)]},
+            3,
+            "Error",
+            "",
+            id="one never ran, the other did",
+        ),
         pytest.param({"phase": "Failed", "reason": "NodeAffinity"}, None, "NodeAffinity", "", id="never started"),
         pytest.param(
             {"phase": "Failed", "containerStatuses": [terminated(1, message="x" * 5000)]}, 1, "", "x" * 4096, id="cut"
@@ -160,7 +178,7 @@ def test_end(status: dict[str, Any], exit_code: int | None, reason: str, message
     [
         ([], None),
         ([None], None),
-        (["1970-01-01T00:00:00Z"], None),
+        ([EPOCH], None),
         ([T0], T0_SECONDS),
         ([LATER, T0, None], T0_SECONDS + 60),
     ],
@@ -233,7 +251,7 @@ def running(at: str | None) -> dict[str, Any]:
         ([running(None)], None),
         ([terminated(0, startedAt=T0)], T0_SECONDS),
         ([terminated(137, reason="ContainerStatusUnknown", startedAt=None)], None),
-        ([terminated(137, startedAt="1970-01-01T00:00:00Z")], None),
+        ([terminated(137, startedAt=EPOCH)], None),
     ],
     ids=["none", "one", "the last of two", "one waits", "one is unknown", "no time", "ended", "never ran", "epoch"],
 )
@@ -270,6 +288,16 @@ def named(name: str, state: dict[str, Any]) -> dict[str, Any]:
         (
             {
                 "phase": "Failed",
+                "containerStatuses": [
+                    named("a", terminated(128, reason="StartError", startedAt=EPOCH)),
+                    named("b", terminated(137, reason="ContainerStatusUnknown")),
+                ],
+            },
+            (FailedContainer("a", None, "", "StartError"), FailedContainer("b", None, "", "ContainerStatusUnknown")),
+        ),
+        (
+            {
+                "phase": "Failed",
                 "initContainerStatuses": [named("sidecar", terminated(143))],
                 "containerStatuses": [terminated(2)],
             },
@@ -280,7 +308,7 @@ def named(name: str, state: dict[str, Any]) -> dict[str, Any]:
             (FailedContainer("setup", 200, "", ""),),
         ),
     ],
-    ids=["runs", "succeeded", "several", "a sidecar decides nothing", "an init container"],
+    ids=["runs", "succeeded", "several", "made up", "a sidecar decides nothing", "an init container"],
 )
 def test_failed_containers(status: dict[str, Any], want: tuple[FailedContainer, ...]) -> None:
     assert decode(pod_json(status=status)).failed == want

@@ -12,7 +12,7 @@ from podwright.core.commands import WriteStatus
 from podwright.core.index_set import IndexSet
 from podwright.core.job.phase import Phase
 from podwright.core.spec import ArraySpec, DeliveryMode
-from podwright.core.view import ArrayRecord, Attempt, JobStatus, JobView, Outcome, PodView, RetryGroup
+from podwright.core.view import ArrayRecord, Attempt, FailureOnNode, JobStatus, JobView, Outcome, PodView, RetryGroup
 from podwright.kube.status_encoding import status_fields
 from tests.builders import CREATED, finished, running, with_status
 from tests.core.array.builders import array_job, look_at, make_array, unit_pod
@@ -37,6 +37,7 @@ FAILED = Attempt(
     reason="ContainerStatusUnknown",
     message=WORDS,
 )
+FAILED_ON = FailureOnNode(node=NODE, reason=WORDS[:128], exit_code=137)
 
 
 def encoded(status: JobStatus) -> int:
@@ -60,7 +61,9 @@ def written(job: JobView, pods: Iterable[PodView], **look: Any) -> JobStatus:
         for one in status.attempts
     )
     conditions = tuple(msgspec.structs.replace(one, message=WORDS) for one in status.conditions) * 3
-    return msgspec.structs.replace(status, message=WORDS, attempts=attempts, conditions=conditions)
+    assert status.array is not None
+    array = msgspec.structs.replace(status.array, lost_nodes=(NODE,) * 10, node_failures=(FAILED_ON,) * 20)
+    return msgspec.structs.replace(status, message=WORDS, attempts=attempts, conditions=conditions, array=array)
 
 
 def ended(job: JobView, units: Iterable[int], *, exit_code: int = 0, **changes: Any) -> list[PodView]:

@@ -150,7 +150,31 @@ async def test_tasks_start_as_their_counterparts_succeed_and_are_given_up_when_t
     await until(lambda: len(started()) == 2)
     world.kubelet.resume()
     await until(lambda: phases(world) == {"first": "Failed", "second": "Failed"})
-    assert world.status("second")["array"]["succeededIndexes"] == "1-2"
+    status = world.status("second")
+    assert status["array"]["succeededIndexes"] == "1-2"
+    assert (
+        status["message"] == "1 task failed: 0; all of them without having run, as tasks of job first did not succeed"
+    )
+
+
+async def test_an_array_that_was_cancelled_while_it_ran_has_started(world: World) -> None:
+    """For jobs that ask once it is over, and only the record can tell: all its attempts were stopped."""
+    world.submit("first", array={"size": 2}, script={"duration": "1h"})
+    await until(lambda: [pod["status"].get("phase") for pod in world.pod_objects()] == ["Running"] * 2)
+    world.edit("first", cancel="Graceful")
+    await until(lambda: phases(world).get("first") == "Cancelled")
+    world.submit("job", dependsOn=[{"name": "first", "condition": "Started"}])
+    world.submit("array", array={"size": 2}, dependsOn=[{"name": "first", "condition": "Started", "tasks": "NToN"}])
+    await until(lambda: phases(world) == {"first": "Cancelled", "job": "Succeeded", "array": "Succeeded"})
+
+
+async def test_tasks_that_are_skipped_are_counted(world: World) -> None:
+    world.submit("first", array={"size": 3}, script={"exit-code": "1"}, retry={"limit": 0})
+    wanted = {"name": "first", "tasks": "NToN", "otherwise": "Skip"}
+    world.submit("second", array={"size": 3}, dependsOn=[wanted])
+    await until(lambda: phases(world) == {"first": "Failed", "second": "Skipped"})
+    counted = world.metrics.registry.get_sample_value
+    assert counted("podwright_array_tasks_finished_total", {"outcome": "skipped"}) == 3
 
 
 async def test_an_array_is_held_back_like_any_job(world: World) -> None:

@@ -96,6 +96,14 @@ class TaskRetries(ApiModel):
     next_time: datetime | None = Field(None, description="When their next attempt is due.")
 
 
+class FailureOnNode(ApiModel):
+    """How attempts failed on a node."""
+
+    node: Word = Field(description="The node.")
+    reason: Reason | None = Field(None, description="Their reason.")
+    exit_code: Int32 | None = Field(None, description="Their exit code.")
+
+
 class ArrayStatus(ApiModel):
     """The tasks of an array, as index sets such as 0-3,7."""
 
@@ -116,6 +124,15 @@ class ArrayStatus(ApiModel):
     )
     task_failures: Annotated[list[TaskRetries], Field(max_length=200), ATOMIC] | None = Field(
         None, description="Of packed arrays: tasks that failed and aren't done, by how often."
+    )
+    given_up: Count | None = Field(
+        None, description="How many of failed never ran, as what they wait for ended otherwise."
+    )
+    lost_nodes: Annotated[list[Word], Field(max_length=10), ATOMIC] | None = Field(
+        None, description="Nodes that pods were lost with, until 10 tasks succeeded; see quarantineAfter."
+    )
+    node_failures: Annotated[list[FailureOnNode], Field(max_length=20), ATOMIC] | None = Field(
+        None, description="Failures on different nodes, until then; see sameFailureNodes."
     )
 
 

@@ -41,10 +41,13 @@ class Outcome(enum.StrEnum):
 
 
 class FailedContainer(msgspec.Struct, frozen=True, gc=False):
-    """A container that ended with another exit code than 0. `signal` is a name such as SIGKILL, "" if none ended it."""
+    """A container that ended with another exit code than 0, or None if what is said to be one is nobody's.
+
+    `signal` is a name such as SIGKILL, "" if none ended it.
+    """
 
     name: str
-    exit_code: int
+    exit_code: int | None
     signal: str = ""
     reason: str = ""
 
@@ -147,11 +150,20 @@ class RetryGroup(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     due: float | None = None
 
 
+class FailureOnNode(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """`status.array.nodeFailures[]`: attempts failed so on this node."""
+
+    node: str
+    reason: str
+    exit_code: int | None = None
+
+
 class ArrayRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`status.array`. What is in none of its sets has not ended an attempt.
 
-    `skipped` are tasks that are not to run, since what they wait for ended otherwise. The units in `started` matter under
-    AtMostOnce only.
+    `skipped` are tasks that are not to run, since what they wait for ended otherwise; `given_up` is how many of `failed` never ran
+    for that reason. The units in `started` matter under
+    AtMostOnce only. `lost_nodes` and `node_failures` are kept while they may tell against the job (`core.array.suspicion`).
     """
 
     succeeded: IndexSet = EMPTY
@@ -161,6 +173,9 @@ class ArrayRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     started: IndexSet = EMPTY
     retries: tuple[RetryGroup, ...] = ()
     task_failures: tuple[RetryGroup, ...] = ()
+    given_up: int = 0
+    lost_nodes: tuple[str, ...] = ()
+    node_failures: tuple[FailureOnNode, ...] = ()
 
     @property
     def tried(self) -> IndexSet:

@@ -18,6 +18,7 @@ _ORDINARY_WAITS: Final = frozenset({"", "PodInitializing", "ContainerCreating"})
 _ORDINARY_CONDITIONS: Final = frozenset(
     {"PodScheduled", "PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready"}
 )
+_UNKNOWN_END: Final = "ContainerStatusUnknown"  # "pkg/kubelet/kubelet_pods.go": with exit code 137, whatever it was
 _TERMINAL: Final = frozenset({PodPhase.SUCCEEDED, PodPhase.FAILED})
 _GROUP_PREFIX: Final = f"{GROUP}/"
 
@@ -52,7 +53,7 @@ def pod_view(pod: Pod) -> PodView:
         deletion_requested=_deletion_requested(metadata),
         deletion_grace=_deletion_grace(metadata),
         termination_grace=float(pod.spec.termination_grace_period_seconds),
-        exit_code=_exit_code(status, first),
+        exit_code=_exit_code(status, failures),
         reason=intern(status.reason or (first.reason if first else "")),
         message=_report(status) or _message(status, first),
         waiting_reason=intern(waiting[0]) if waiting else "",
@@ -103,8 +104,16 @@ def _failures(status: PodStatus) -> list[tuple[str, Terminated]]:
 
 
 def _failed_container(name: str, terminated: Terminated) -> FailedContainer:
+    if not _has_exit(terminated):
+        return FailedContainer(intern(name), None, "", intern(terminated.reason))
     signal = signal_name(signal=terminated.signal, exit_code=terminated.exit_code)
     return FailedContainer(intern(name), terminated.exit_code, signal, intern(terminated.reason))
+
+
+def _has_exit(terminated: Terminated) -> bool:
+    """Tell whether the exit code is a process' own. It is made up where none ran, or where the kubelet can't tell of it."""
+    never_ran = terminated.started_at is not None and unix_seconds(terminated.started_at) <= 0
+    return not never_ran and terminated.reason != _UNKNOWN_END
 
 
 def _message(status: PodStatus, failed: Terminated | None) -> str:
@@ -122,9 +131,10 @@ def _report(status: PodStatus) -> str:
     return ""
 
 
-def _exit_code(status: PodStatus, failed: Terminated | None) -> int | None:
-    if failed is not None:
-        return failed.exit_code
+def _exit_code(status: PodStatus, failures: Iterable[tuple[str, Terminated]]) -> int | None:
+    code = next((terminated.exit_code for _, terminated in failures if _has_exit(terminated)), None)
+    if code is not None:
+        return code
     return 0 if status.phase is PodPhase.SUCCEEDED else None
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from podwright.core.index_set import IndexSet
 from podwright.core.job.phase import Phase
-from podwright.core.view import ArrayRecord, Attempt, Budget, Condition, JobStatus, Outcome, RetryGroup
+from podwright.core.view import ArrayRecord, Attempt, Budget, Condition, FailureOnNode, JobStatus, Outcome, RetryGroup
 from podwright.kube.times import unix_seconds
 
 Time = datetime.datetime
@@ -59,6 +59,14 @@ class TaskRetries(msgspec.Struct, gc=False, rename="camel"):
     next_time: Time | None = None
 
 
+class FailureOnNodeStatus(msgspec.Struct, gc=False, rename="camel"):
+    """`status.array.nodeFailures[]`."""
+
+    node: str
+    reason: str = ""
+    exit_code: int | None = None
+
+
 class ArrayStatus(msgspec.Struct, gc=False, rename="camel"):
     """`status.array`; the counts follow from the sets."""
 
@@ -69,6 +77,9 @@ class ArrayStatus(msgspec.Struct, gc=False, rename="camel"):
     started_indexes: str = ""
     retries: list[TaskRetries] | None = None
     task_failures: list[TaskRetries] | None = None
+    given_up: Count = 0
+    lost_nodes: list[str] | None = None
+    node_failures: list[FailureOnNodeStatus] | None = None
 
 
 class Artifact(msgspec.Struct, gc=False):
@@ -139,6 +150,14 @@ def _array(array: ArrayStatus) -> ArrayRecord:
         started=IndexSet.parse(array.started_indexes),
         retries=tuple([_retries(group) for group in array.retries or ()]),
         task_failures=tuple([_retries(group) for group in array.task_failures or ()]),
+        given_up=array.given_up,
+        lost_nodes=tuple([intern(node) for node in array.lost_nodes or ()]),
+        node_failures=tuple(
+            [
+                FailureOnNode(node=intern(one.node), reason=intern(one.reason), exit_code=one.exit_code)
+                for one in array.node_failures or ()
+            ]
+        ),
     )
 
 

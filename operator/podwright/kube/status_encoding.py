@@ -58,6 +58,13 @@ def _array(record: ArrayRecord) -> dict[str, Any]:
         "startedIndexes": str(record.started) or None,
         "retries": [_retries(group) for group in record.retries] or None,
         "taskFailures": [_retries(group) for group in record.task_failures] or None,
+        "givenUp": record.given_up or None,
+        "lostNodes": list(record.lost_nodes) or None,
+        "nodeFailures": [
+            _without_nulls({"node": one.node, "reason": one.reason, "exitCode": one.exit_code})
+            for one in record.node_failures
+        ]
+        or None,
     }
 
 

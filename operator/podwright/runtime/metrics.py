@@ -46,7 +46,7 @@ class Metrics:
         )
         self._tasks = Counter(
             "podwright_array_tasks_finished",
-            "Tasks of arrays that this operator recorded as done or as failed for good.",
+            "Tasks of arrays that this operator recorded as done, as failed for good or as not to be run.",
             ["outcome"],
             registry=self.registry,
         )
@@ -75,8 +75,10 @@ class Metrics:
             self._finished.labels(str(command.status.phase)).inc()
         if command.status.array is not None and before is not None:
             known = before.status.array or ArrayRecord()
-            self._tasks.labels("succeeded").inc(len(command.status.array.succeeded - known.succeeded))
-            self._tasks.labels("failed").inc(len(command.status.array.failed - known.failed))
+            record = command.status.array
+            self._tasks.labels("succeeded").inc(len(record.succeeded - known.succeeded))
+            self._tasks.labels("failed").inc(len(record.failed - known.failed))
+            self._tasks.labels("skipped").inc(len(record.skipped - known.skipped))
 
     def internal_error(self) -> None:
         """Count an error of ours."""

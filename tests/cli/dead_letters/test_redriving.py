@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from podwright.cli.dead_letters.redriving import loop_guard, merged, read_patch
+from podwright.cli.dead_letters.redriving import Redrive, loop_guard, merged, read_patch
 from podwright.cli.errors import CommandError
 from tests.cli.jobs.objects import make_job
 
@@ -48,3 +48,15 @@ def test_what_is_no_patch(text: str) -> None:
 def test_loop_guard(count: str, force: bool, held: bool) -> None:
     job = make_job(meta={"annotations": {"podwright.dev/redrive-count": count}})
     assert bool(loop_guard(job, force=force)) is held
+
+
+@pytest.mark.parametrize(
+    ("recorded", "tasks"),
+    [
+        ({"succeededIndexes": "0-1", "failedIndexes": "2", "skippedIndexes": "3-4"}, "2"),
+        ({"succeededIndexes": "0-1", "skippedIndexes": "2-4"}, "2-4"),
+    ],
+)
+def test_what_succeeded_does_not_run_again(recorded: dict[str, str], tasks: str) -> None:
+    plan = Redrive(patch=None, all_tasks=False, force=False, again=False, gap=0)
+    assert str(plan.tasks(make_job(array={"size": 5}, status={"array": recorded}))) == tasks

@@ -115,6 +115,8 @@ def test_changed_tasks_are_other_work(array: dict[str, Any] | None, changed: dic
         ({"size": 5}, {"succeededIndexes": "0-4"}, ""),
         ({"items": ["a", "b", "c"]}, {"succeededIndexes": "1"}, "0,2"),
         ({"size": 9, "indexes": "3-6"}, {"succeededIndexes": "4", "failedIndexes": "3"}, "3,5-6"),
+        ({"size": 5}, {"succeededIndexes": "0", "failedIndexes": "1", "skippedIndexes": "2-3"}, "1,4"),
+        ({"size": 5}, {"succeededIndexes": "0-1", "skippedIndexes": "2-4"}, ""),
     ],
 )
 def test_undone(array: dict[str, Any], status: dict[str, Any], tasks: str) -> None:
@@ -139,3 +141,15 @@ def test_what_had_succeeded_counts_towards_the_success_policy(
     copy = copied(job, name="c", origin=Origin.RESTART, tasks=IndexSet.parse("6-9"))
     assert copy["spec"]["array"].get("successPolicy") == after
     assert copy["spec"]["array"]["indexes"] == "6-9"
+
+
+def test_no_copy_waits_for_the_success_of_skipped_tasks() -> None:
+    array = {"size": 10, "successPolicy": {"indexes": "0-7"}}
+    job = make_job(
+        array=array, status={"array": {"succeededIndexes": "0-5", "failedIndexes": "6", "skippedIndexes": "7"}}
+    )
+    assert copied(job, name="c", origin=Origin.RESTART, tasks=undone(job))["spec"]["array"] == {
+        "size": 10,
+        "indexes": "6,8-9",
+        "successPolicy": {"indexes": "6"},
+    }

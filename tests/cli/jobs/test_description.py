@@ -60,3 +60,14 @@ def test_many_ranges_are_cut() -> None:
     (line,) = (line for line in describe(job, now=NOW) if line.startswith("  failed"))
     assert line.endswith(",…")
     assert len(line) < 140
+
+
+def test_skipped_tasks_do_not_wait() -> None:
+    done = {"succeededIndexes": "0-2", "skippedIndexes": "3-5", "runningIndexes": "6"}
+    for array, left in (
+        ({"size": 9}, "  waiting     2        7-8"),
+        ({"size": 9, "pack": 2}, "  not done    3        6-8"),
+    ):
+        lines = describe(make_job(array=array, status={"array": done}), now=NOW)
+        assert "  skipped     3        3-5" in lines
+        assert lines[-1] == left

@@ -99,6 +99,16 @@ def test_no_attempt_is_left_out(
     assert capsys.readouterr().out == printed
 
 
+@pytest.mark.parametrize("ended", ["succeededIndexes", "failedIndexes", "skippedIndexes"])
+def test_a_task_that_is_over_is_not_waited_for(
+    stub: Stub, client: JobClient, capsys: pytest.CaptureFixture[str], ended: str
+) -> None:
+    job = make_job(phase="Running", array={"size": 9}, status={"array": {ended: "7"}})
+    serve(stub, job)
+    followed(client, job, task=7)
+    assert capsys.readouterr().out == ""
+
+
 def test_a_server_in_trouble_is_waited_for(stub: Stub, client: JobClient, capsys: pytest.CaptureFixture[str]) -> None:
     job = make_job(phase="Succeeded")
     serve(stub, job, make_pod("p-0", phase="Succeeded"), p_0=[TROUBLE, (200, [line(1, "one")])])

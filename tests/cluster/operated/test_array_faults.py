@@ -12,10 +12,11 @@ import pytest
 
 from podwright.core.array.size import fits
 from podwright.core.array.status import array_status
+from podwright.core.array.suspicion import FAILURES_KEPT, NODES_KEPT
 from podwright.core.index_set import IndexSet
 from podwright.core.job.phase import Phase
 from podwright.core.spec import ArraySpec
-from podwright.core.view import ArrayRecord, RetryGroup
+from podwright.core.view import ArrayRecord, FailureOnNode, RetryGroup
 from podwright.kube.status_encoding import status_fields
 from tests.builders import make_job as make_view
 from tests.cluster.api import MERGE, OPERATOR
@@ -200,6 +201,9 @@ def test_the_largest_record_is_accepted_and_fits(api: Api, jobs: Jobs) -> None:
             RetryGroup(indexes=IndexSet.of([70_000 + 2 * n]), attempts=n + 1, failed=n + 1, due=1e9 + n)
             for n in range(100)
         ),
+        given_up=7,
+        lost_nodes=tuple(f"node-{n}" for n in range(NODES_KEPT)),
+        node_failures=tuple(FailureOnNode(node=f"node-{n}", reason="Error", exit_code=n) for n in range(FAILURES_KEPT)),
     )
     assert fits(array=array, record=record)
     running = IndexSet.of(range(80_000, 84_000, 2))
@@ -217,6 +221,8 @@ def test_the_largest_record_is_accepted_and_fits(api: Api, jobs: Jobs) -> None:
     read = answer.expect()["status"]["array"]
     assert IndexSet.parse(read["succeededIndexes"]) == record.succeeded
     assert IndexSet.parse(read["failedIndexes"]) == record.failed
+    for field in ("givenUp", "lostNodes", "nodeFailures"):
+        assert read[field] == fields["array"][field]
 
 
 def test_parallelism_goes_up_and_down(jobs: Jobs) -> None:

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from podwright.core.array.by_task import give_up, permitted
+from podwright.core.array.outcome import end_of
 from podwright.core.array.units import units_of
 from podwright.core.index_set import EMPTY, IndexSet
 from podwright.core.job.dependency import NO_DEPENDENCIES, Dependencies
@@ -92,6 +93,26 @@ def test_nothing_is_given_up_that_has_a_pod_or_that_runs_anyway_or_while_the_job
         assert given_up(second(phase=phase), first(failed="1")) is None
 
 
+def test_the_end_of_the_array_tells_what_its_tasks_waited_for() -> None:
+    job = second()
+    assert job.array is not None
+    write = give_up(
+        job=job, array=job.array, units=units_of(None), busy=EMPTY, dependencies=first(failed="1,3"), now=CREATED
+    )
+    assert write is not None
+    assert write.status.array is not None
+    alone = msgspec.structs.replace(write.status.array, succeeded=sets("0,2,4-5"))
+    others = msgspec.structs.replace(write.status.array, succeeded=sets("0,4-5"), failed=sets("1-3"))
+    reason = "without having run, as tasks of job first did not succeed"
+    for record, message in (
+        (alone, f"2 tasks failed: 1,3; all of them {reason}"),
+        (others, f"3 tasks failed: 1-3; 2 of them {reason}"),
+    ):
+        end = end_of(job=job, array=job.array, record=record)
+        assert end is not None
+        assert (end.reason, end.message) == ("TasksFailed", message)
+
+
 def test_the_status_keeps_what_it_said_of_the_others() -> None:
     record = ArrayRecord(succeeded=sets("0"), running=sets("2"))
     job = second(phase=Phase.RUNNING, array=record, attempt_count=7)
@@ -102,4 +123,4 @@ def test_the_status_keeps_what_it_said_of_the_others() -> None:
     assert write is not None
     status = write.status
     assert (status.phase, status.attempt_count, status.progress) == (Phase.RUNNING, 7, "1/6")
-    assert status.array == msgspec.structs.replace(record, failed=sets("1"))
+    assert status.array == msgspec.structs.replace(record, failed=sets("1"), given_up=1)

@@ -16,7 +16,8 @@ from podwright.core.array.units import open_tasks, tasks_of
 from podwright.core.commands import CreatePod, Decision
 from podwright.core.index_set import EMPTY, IndexSet
 from podwright.core.job.phase import Phase
-from podwright.core.spec import DeliveryMode, RetryPolicy
+from podwright.core.job.stop import Stop, recorded_stop
+from podwright.core.spec import DeliveryMode, FailurePolicy, RetryPolicy
 from podwright.core.view import ArrayRecord, JobStatus, PodPhase, PodView
 from tests.builders import finished
 from tests.core.array.builders import array_job, look_at, make_array, unit_pod
@@ -41,6 +42,8 @@ class OneArray(FaultyWorld):
         self.runs: Counter[int] = Counter()
         self.failures: Counter[int] = Counter()
         self.last_words = "done"
+        self.lost_nodes: set[str] = set()
+        self.lost_with_node: Counter[int] = Counter()
 
     @initialize(
         limit=st.integers(0, 2),
@@ -53,6 +56,9 @@ class OneArray(FaultyWorld):
         delivery=st.sampled_from(DeliveryMode),
         pack=st.sampled_from([1, 1, 2, 3]),
         last_words=st.sampled_from(["done", "done", "silence", "a lie"]),
+        policy=st.builds(
+            FailurePolicy, same_failure_nodes=st.sampled_from([None, 2]), quarantine_after=st.sampled_from([1, 2, 3])
+        ),
     )
     def submit(
         self,
@@ -66,6 +72,7 @@ class OneArray(FaultyWorld):
         delivery: DeliveryMode,
         pack: int,
         last_words: str,
+        policy: FailurePolicy,
     ) -> None:
         """A user creates the job."""
         self.last_words = last_words
@@ -77,7 +84,8 @@ class OneArray(FaultyWorld):
             sequential=sequential,
             pack=pack,
         )
-        self.job = array_job(array, retry=RetryPolicy(limit=limit), attempt_timeout=attempt, delivery=delivery)
+        retry = RetryPolicy(limit=limit)
+        self.job = array_job(array, retry=retry, attempt_timeout=attempt, delivery=delivery, failure_policy=policy)
 
     # The cluster.
 
@@ -93,6 +101,20 @@ class OneArray(FaultyWorld):
             self._end_pack(evicted, msgspec.structs.replace(end, exit_code=end.exit_code or 143))
         else:
             self.store(finished(evicted, at=self.now, exit_code=143))
+
+    @rule(data=st.data())
+    @precondition(lambda self: any(pod.phase is PodPhase.RUNNING for pod in self.pods.values()))
+    def a_node_is_lost(self, data: st.DataObject) -> None:
+        """All pods that run on it fail, and nobody ever hears of how their containers ended."""
+        running = [pod for pod in self.pods.values() if pod.phase is PodPhase.RUNNING]
+        node = data.draw(st.sampled_from(sorted({pod.node for pod in running})))
+        self.lost_nodes.add(node)
+        for pod in running:
+            if pod.node == node:
+                self.lost_with_node[pod.task_index] += 1
+                self.runs.update(self.given[pod.name] if self._packed else ())
+                lost = finished(pod, at=self.now, exit_code=255)
+                self.store(msgspec.structs.replace(lost, exit_code=None, disruption="DeletionByPodGC"))
 
     @rule(data=st.data())
     @precondition(lambda self: any(not pod.finished for pod in self.pods.values()))
@@ -216,6 +238,8 @@ class OneArray(FaultyWorld):
 
     def asked_for(self, command: CreatePod) -> None:
         self.intended.discard(command.task_index)
+        stop = recorded_stop(self.job)
+        assert stop is None or not stop.decided, "a task was to be started of an array whose end is on record"
         self._give(command)
 
     def was_refused(self, command: CreatePod) -> None:
@@ -229,12 +253,20 @@ class OneArray(FaultyWorld):
         if before.array is not None:
             assert after.array is not None
             assert not before.array.succeeded - after.array.succeeded, "a success was taken back"
+        if after.phase is not Phase.STOPPING and after.reason == Stop.QUARANTINED:
+            most = max(len(self.lost_nodes), *self.lost_with_node.values(), 0)
+            assert most >= self.job.failure_policy.quarantine_after, "quarantined without cause"
+        if recorded_stop(self.job) in (Stop.QUARANTINED, Stop.SAME_FAILURE) and after.is_over:
+            ends = (before.reason, "Completed", "Cancelled")
+            assert after.reason in ends, f"stopped as {before.reason}, ended as {after.reason}"
         was = set() if before.array is None else set(before.array.started)
         now = set() if after.array is None else set(after.array.started)
         self.intended = (self.intended - (was - now)) | (now - was)
         self.written_at = self.now
 
     def store(self, pod: PodView) -> None:
+        if pod.node:
+            pod = msgspec.structs.replace(pod, node=f"node-{(pod.task_index + pod.attempt) % 4}")
         if pod.phase is PodPhase.SUCCEEDED and not self._packed:
             self.succeeded.add(pod.task_index)
         super().store(pod)

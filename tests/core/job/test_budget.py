@@ -10,7 +10,7 @@ from podwright.core.view import Budget, FailedContainer, PodPhase
 from tests.builders import finished, make_job, make_pod, running
 
 POD = running(make_pod(make_job()), at=100.0)
-UNKNOWN = FailedContainer("main", 137, "SIGKILL", "ContainerStatusUnknown")
+UNKNOWN = FailedContainer("main", None, "", "ContainerStatusUnknown")
 KILLED = FailedContainer("main", 137, "SIGKILL", "Error")
 
 

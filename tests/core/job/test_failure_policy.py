@@ -15,6 +15,7 @@ from podwright.core.view import Attempt, FailedContainer, Outcome
 from tests.builders import finished, make_job, make_pod
 
 FAIL = FailureAction.FAIL
+UNKNOWN = FailedContainer("main", None, "", "ContainerStatusUnknown")
 MAIN = FailedContainer("main", 3, "", "Error")
 KILLED = FailedContainer("main", 137, "SIGKILL", "OOMKilled")
 SIDECAR = FailedContainer("sidecar", 1, "", "Error")
@@ -36,6 +37,7 @@ def exit_codes(*codes: int, inverted: bool = False, container: str = "") -> Fail
         (exit_codes(3, inverted=True), Evidence(failed=(MAIN,)), False),
         (exit_codes(3, inverted=True), Evidence(failed=(MAIN, SIDECAR)), True),
         (exit_codes(4, inverted=True), Evidence(), False),
+        (exit_codes(4, inverted=True), Evidence(failed=(UNKNOWN,)), False),
         (exit_codes(4, inverted=True, container="main"), Evidence(failed=(SIDECAR,)), False),
         (FailureRule(action=FAIL, signals=frozenset({"SIGKILL"})), Evidence(failed=(MAIN, KILLED)), True),
         (FailureRule(action=FAIL, signals=frozenset({"SIGSEGV"})), Evidence(failed=(KILLED,)), False),
@@ -73,6 +75,7 @@ def exit_codes(*codes: int, inverted: bool = False, container: str = "") -> Fail
         "a code that is excepted",
         "another container's code is not",
         "no code at all is not any other code",
+        "what is made up is no code either",
         "only the named container's other codes",
         "signal of any container",
         "another signal",

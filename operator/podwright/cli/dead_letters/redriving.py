@@ -17,7 +17,7 @@ from podwright.cli.errors import CommandError
 from podwright.cli.job_client import JobClient
 from podwright.cli.jobs.copies import Origin, redrive_count, undone
 from podwright.cli.jobs.create_copy import Wish, create_copy, find_copy, judge_copy
-from podwright.cli.jobs.state import array_of, name_of
+from podwright.cli.jobs.state import array_of, name_of, recorded_set
 from podwright.cli.options import DryRun, Manner
 from podwright.cli.output import Report, full_name, remark
 from podwright.cli.refusals import explain
@@ -46,7 +46,8 @@ class Redrive:
         """Give the tasks of an array that run again; None for all."""
         if array_of(job) is None or self.all_tasks:
             return None
-        return undone(job) or None
+        # Where too many were skipped for the job to succeed, only these are left to run.
+        return undone(job) or recorded_set(job, "skippedIndexes") or None
 
     def _changed(self, copy: Object) -> Object:
         """Apply the user's patch to the spec."""

@@ -79,8 +79,8 @@ def _is_copy(job: Mapping[str, Any]) -> bool:
 
 
 def undone(job: Mapping[str, Any]) -> IndexSet:
-    """Give the tasks of an array that did not succeed: those that failed, and those that never came to an end."""
-    return tasks_of(job) - recorded_set(job, "succeededIndexes")
+    """Give the tasks of an array that failed or never came to an end. Skipped ones were not to run, and still aren't."""
+    return tasks_of(job) - recorded_set(job, "succeededIndexes") - recorded_set(job, "skippedIndexes")
 
 
 def copied(job: Object, *, name: str, origin: Origin, tasks: IndexSet | None = None) -> Object:
@@ -145,7 +145,10 @@ def _pieces(job: Object) -> tuple[bool, object]:
 
 
 def _array_of(job: Object, tasks: IndexSet) -> dict[str, Any]:
-    """Give the array with only some of its tasks; what had succeeded before counts towards its success policy."""
+    """Give the array with only some of its tasks; what had succeeded before counts towards its success policy.
+
+    Tasks that were skipped count for it no more than they did in the array itself: no index has to succeed for them.
+    """
     array = dict(array_of(job) or {})
     array["indexes"] = str(tasks)
     policy = array.pop("successPolicy", None)
@@ -156,7 +159,7 @@ def _array_of(job: Object, tasks: IndexSet) -> dict[str, Any]:
     if policy.get("indexes"):
         among = IndexSet.parse(policy["indexes"])
         done = done & among
-        remaining["indexes"] = str(among - done)
+        remaining["indexes"] = str(among - done - (recorded_set(job, "skippedIndexes") - tasks))
     if policy.get("count"):
         remaining["count"] = int(policy["count"]) - len(done)
     if all(remaining.get(key) for key in policy) and remaining.get("count", 1) > 0:

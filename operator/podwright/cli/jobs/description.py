@@ -106,12 +106,15 @@ def _tasks(job: Mapping[str, Any]) -> list[str]:
         return []
     every = tasks_of(job)
     succeeded, failed = recorded_set(job, "succeededIndexes") & every, recorded_set(job, "failedIndexes") & every
-    running = recorded_set(job, "runningIndexes")
+    skipped, running = recorded_set(job, "skippedIndexes") & every, recorded_set(job, "runningIndexes")
     rows = [("succeeded", succeeded), ("failed", failed)]
+    if skipped:
+        rows.append(("skipped", skipped))
+    left = every - succeeded - failed - skipped
     if pack_of(job) == 1:
-        rows += [("running", running & every), ("waiting", every - succeeded - failed - running)]
+        rows += [("running", running & every), ("waiting", left - running)]
     else:
-        rows += [("not done", every - succeeded - failed)]
+        rows.append(("not done", left))
     cells = [
         ("all", str(len(every)), _indexes(every)),
         *((name, str(len(them)), _indexes(them)) for name, them in rows),

@@ -18,6 +18,7 @@ from podwright.cli.printable import one_line
 
 _POLL_SECONDS: Final = 0.5
 _GIVE_UP_SECONDS: Final = 120.0
+_ENDED_SETS: Final = ("succeededIndexes", "failedIndexes", "skippedIndexes")
 
 
 def follow_job(
@@ -135,6 +136,4 @@ def _packed(job: Object, task: int | None) -> int | None:
 def _over(job: Object, task: int | None) -> bool:
     if finished(job):
         return True
-    return task is not None and (
-        task in recorded_set(job, "succeededIndexes") or task in recorded_set(job, "failedIndexes")
-    )
+    return task is not None and any(task in recorded_set(job, name) for name in _ENDED_SETS)

@@ -122,7 +122,7 @@ def _tasks(job: Object, *, only_undone: bool, force: bool) -> IndexSet | None:
     tasks = undone(job)
     if not tasks:
         raise CommandError(
-            f"All tasks of {name} succeeded: there is nothing to retry.",
+            f"All tasks of {name} succeeded or were skipped: there is nothing to retry.",
             remedy=f"Run it anew: podwright restart {name}",
         )
     return tasks

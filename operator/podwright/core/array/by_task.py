@@ -55,7 +55,12 @@ def give_up(
         phase=job.status.phase or Phase.PENDING,
         reason="DependencyFailed",
         message=f"{count} tasks can't start any more: the tasks that they wait for ended otherwise",
-        record=msgspec.structs.replace(record, failed=record.failed | failed, skipped=record.skipped | skipped),
+        record=msgspec.structs.replace(
+            record,
+            failed=record.failed | failed,
+            skipped=record.skipped | skipped,
+            given_up=record.given_up + len(failed),
+        ),
         ends=(),
         running=EMPTY if known is None else known.running,
         now=now,

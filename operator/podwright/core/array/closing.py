@@ -23,7 +23,7 @@ DECIDED_BY_ONE: Final = "TaskFailed"
 def end(look: Look, pods: SortedPods, *, after: After, end: End) -> Decision:
     """Decide on an array whose outcome is decided."""
     if pods.live or look.creating:
-        return _stop_pods(look, pods, after=after, stop=Stop.OUTCOME_DECIDED, message=end.message)
+        return _stop_pods(look, pods, after=after, stop=end.stop, message=end.message)
     if look.now < look.keep_until:
         return _wait(look, after, message=end.message)
     return _write(look, after, phase=end.phase, reason=end.reason, message=end.message)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from podwright.core.array import closing, going
 from podwright.core.array.ends import UnitEnd, collided_end, unit_end
 from podwright.core.array.look import Look, SortedPods, sort_pods
-from podwright.core.array.outcome import End, end_of, too_scattered
+from podwright.core.array.outcome import End, condemned, end_of, too_scattered
 from podwright.core.array.record import recorded_as_fits
 from podwright.core.array.start import tasks_to_run
 from podwright.core.array.telling import After
@@ -19,7 +19,7 @@ from podwright.core.job import invalid, pod_end
 from podwright.core.job.decide import after_the_end, release_all
 from podwright.core.job.phase import Phase
 from podwright.core.job.stop import Stop, recorded_stop, wanted_stop
-from podwright.core.view import PodView, Refusal, RefusalKind
+from podwright.core.view import JobView, PodView, Refusal, RefusalKind
 
 
 def decide_array(look: Look) -> Decision:
@@ -48,11 +48,13 @@ def _on_unfinished(look: Look, pods: SortedPods) -> Decision:
     every = _ends(look, pods)
     ends, record = recorded_as_fits(job=job, array=look.array, units=look.units, ends=every, now=look.now)
     after = After(ends=ends, record=record, urgent=any(pod.gone for pod in pods.ended))
-    end = end_of(job=job, array=look.array, record=record) or _decided(look, ends)
+    end = end_of(job=job, array=look.array, record=record)
+    if end is None or end.phase is not Phase.SUCCEEDED:
+        end = _on_record(job) or end or _decided(look, ends)
     if end is None and every and not ends and not pods.live and not look.creating:
         end = too_scattered(job=job, record=record)
     stop = wanted_stop(job=job, now=look.now)
-    if stop is Stop.OUTCOME_DECIDED:
+    if stop is not None and stop.decided:
         stop = None  # what is on record there is this end
     if end is not None and (end.phase is Phase.SUCCEEDED or stop is None or not stop.final):
         return closing.end(look, pods, after=after, end=end)
@@ -84,6 +86,14 @@ def _collided(look: Look, pods: SortedPods) -> Refusal | None:
     if refusal is None or refusal.kind is not RefusalKind.COLLISION or refusal.task_index in pods.busy:
         return None
     return refusal if look.units.attempts(refusal.task_index) == refusal.attempt else None
+
+
+def _on_record(job: JobView) -> End | None:
+    """Give the end that the pods are being stopped for, where the record may not show it any more: tasks may succeed meanwhile."""
+    stop = recorded_stop(job)
+    if stop is None or not stop.decided or stop is Stop.OUTCOME_DECIDED:
+        return None
+    return condemned(job=job, stop=stop, message=job.status.message)
 
 
 def _decided(look: Look, ends: Sequence[UnitEnd]) -> End | None:

@@ -3,9 +3,12 @@
 import msgspec
 
 from podwright.core.array.size import is_too_scattered
+from podwright.core.array.suspicion import suspicion
 from podwright.core.array.units import open_tasks
 from podwright.core.index_set import IndexSet
 from podwright.core.job.phase import TRANSITIONS, Phase
+from podwright.core.job.stop import Stop
+from podwright.core.job.task_dependency import unmet_in_words
 from podwright.core.spec import ArraySpec, DeliveryMode
 from podwright.core.view import ArrayRecord, JobView
 
@@ -13,11 +16,12 @@ _NAMED = 5
 
 
 class End(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """How the array ends. Pods that still run are stopped first, for `reason`."""
+    """How the array ends. Pods that still run are stopped first, for `stop`."""
 
     phase: Phase
     reason: str
     message: str
+    stop: Stop = Stop.OUTCOME_DECIDED
 
 
 def end_of(*, job: JobView, array: ArraySpec, record: ArrayRecord) -> End | None:
@@ -25,6 +29,9 @@ def end_of(*, job: JobView, array: ArraySpec, record: ArrayRecord) -> End | None
     failed = len(record.failed)
     if _has_succeeded(array=array, record=record):
         return _success(job=job, array=array, record=record)
+    held_against = suspicion(job=job, record=record)
+    if held_against is not None:
+        return condemned(job=job, stop=held_against.stop, message=held_against.message)
     if array.most_failed is not None and failed > array.most_failed:
         return _failure(
             job=job, record=record, reason="TooManyFailedTasks", detail=f"; allowed are {array.most_failed}"
@@ -39,6 +46,13 @@ def end_of(*, job: JobView, array: ArraySpec, record: ArrayRecord) -> End | None
     if open_tasks(array=array, record=record):
         return None
     return _failure(job=job, record=record, reason="TasksFailed", detail="")
+
+
+def condemned(*, job: JobView, stop: Stop, message: str) -> End:
+    """Give the end of an array that is ended for what it does to nodes, or fails alike on all of them."""
+    dead = job.dead_letter and job.delivery is DeliveryMode.AT_LEAST_ONCE
+    phase = Phase.DEAD_LETTERED if dead else Phase.FAILED
+    return End(phase=phase, reason=str(stop), message=message, stop=stop)
 
 
 def too_scattered(*, job: JobView, record: ArrayRecord) -> End:
@@ -76,6 +90,9 @@ def _success(*, job: JobView, array: ArraySpec, record: ArrayRecord) -> End:
 
 def _failure(*, job: JobView, record: ArrayRecord, reason: str, detail: str) -> End:
     count = len(record.failed)
+    if record.given_up:
+        which = f"{record.given_up} of them" if record.given_up < count else "all of them"
+        detail = f"; {which} without having run, as {unmet_in_words(job)}{detail}"
     retried = job.delivery is DeliveryMode.AT_LEAST_ONCE and job.retry.limit > 0
     dead = job.dead_letter and retried
     return End(

@@ -6,7 +6,7 @@ records any number of them. Counting twice is impossible: the count raises the u
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -14,10 +14,12 @@ import msgspec
 from podwright.core.array.counts import counts_of, history_of
 from podwright.core.array.ends import UnitEnd
 from podwright.core.array.size import fits
+from podwright.core.array.suspicion import with_nodes
 from podwright.core.array.units import Units, open_tasks_of
 from podwright.core.index_set import EMPTY, IndexSet
 from podwright.core.job.at_most_once import may_start_again
 from podwright.core.job.retry import Counts, next_delay, used_up
+from podwright.core.job.verdict import same_failure_on_nodes
 from podwright.core.spec import ArraySpec, DeliveryMode
 from podwright.core.view import ArrayRecord, Budget, JobView, RetryGroup
 
@@ -26,7 +28,7 @@ _LONGEST_STEP: Final = 4096  # seconds
 _Members = defaultdict[RetryGroup, list[tuple[int, int]]]  # what units have in common, and their ranges
 
 
-def recorded(*, job: JobView, array: ArraySpec, units: Units, ends: Iterable[UnitEnd], now: float) -> ArrayRecord:
+def recorded(*, job: JobView, array: ArraySpec, units: Units, ends: Sequence[UnitEnd], now: float) -> ArrayRecord:
     """Give the record with `ends` counted in. The running tasks are left as they were."""
     before = units.record
     tally = _Tally(job=job, array=array, units=units, now=now)
@@ -37,7 +39,7 @@ def recorded(*, job: JobView, array: ArraySpec, units: Units, ends: Iterable[Uni
     done = succeeded | failed
     # What ended is done, or may be started again: that it was started no longer matters.
     started = before.started - IndexSet.of(tally.ended)
-    return msgspec.structs.replace(
+    record = msgspec.structs.replace(
         before,
         succeeded=succeeded,
         failed=failed,
@@ -45,6 +47,7 @@ def recorded(*, job: JobView, array: ArraySpec, units: Units, ends: Iterable[Uni
         retries=_grouped(tally, now=now),
         task_failures=_task_groups(tally, done=done),
     )
+    return with_nodes(job=job, record=record, ends=ends)
 
 
 def recorded_as_fits(
@@ -120,9 +123,17 @@ class _Tally:
     def _gives_up(self, end: UnitEnd, counts: Counts) -> bool:
         if end.reported:
             return False
-        if end.verdict.final or counts.lost_nodes >= self._job.failure_policy.quarantine_after:
+        if end.verdict.final or self._fails_alike(end):
             return True
         return used_up(policy=self._job.retry, counts=counts, budget=end.verdict.attempt.budget)
+
+    def _fails_alike(self, end: UnitEnd) -> bool:
+        """Tell whether this very task failed in the same way on too many nodes, as far as the failures in status tell."""
+        most = self._job.failure_policy.same_failure_nodes
+        if most is None:
+            return False
+        own = (known for known in self._job.status.attempts if known.index == end.unit and known.outcome is not None)
+        return same_failure_on_nodes(attempts=own, last=end.verdict.attempt) >= most
 
     def _due(self, end: UnitEnd, counts: Counts) -> float | None:
         """Give when the unit may be tried again. Units that are recorded together and failed alike share the time."""

@@ -38,7 +38,7 @@ class Outlook(enum.Enum):
 
 
 NO_DEPENDENCIES = Dependencies()
-_WORDS = {
+WORDS = {
     DependencyCondition.SUCCEEDED: "succeed",
     DependencyCondition.FAILED: "fail",
     DependencyCondition.FINISHED: "finish",
@@ -73,12 +73,12 @@ def dependency(*, job: JobView, dependencies: Dependencies) -> Gate:
     if missing is not None:
         return Wait(
             reason="DependencyMissing",
-            message=f"there is no job {missing.name}, which must {_WORDS[missing.condition]} first",
+            message=f"there is no job {missing.name}, which must {WORDS[missing.condition]} first",
         )
     if waiting is not None:
         return Wait(
             reason="DependencyWaiting",
-            message=f"job {waiting.name} must {_WORDS[waiting.condition]} first",
+            message=f"job {waiting.name} must {WORDS[waiting.condition]} first",
         )
     return OPEN
 
@@ -130,7 +130,7 @@ def _end(*, wanted: Dependency, other: JobView) -> End:
     return End(
         phase=Phase.SKIPPED if skip else Phase.FAILED,
         reason="DependencyFailed",
-        message=f"job {wanted.name} should {_WORDS[wanted.condition]} first, but it ended as {other.status.phase}",
+        message=f"job {wanted.name} should {WORDS[wanted.condition]} first, but it ended as {other.status.phase}",
     )
 
 

@@ -54,9 +54,8 @@ def phase_after(stop: Stop) -> Phase:
     return {
         Stop.CANCELLED: Phase.CANCELLED,
         Stop.TOTAL_TIMEOUT: Phase.FAILED,
-        Stop.OUTCOME_DECIDED: Phase.FAILED,
         Stop.SUSPENDED: Phase.SUSPENDED,
-    }[stop]
+    }.get(stop, Phase.FAILED)
 
 
 def explain(*, job: JobView, stop: Stop) -> str:
@@ -65,7 +64,7 @@ def explain(*, job: JobView, stop: Stop) -> str:
         return f"the job was cancelled (spec.cancel: {job.cancel})"
     if stop is Stop.SUSPENDED:
         return "the job is suspended (spec.suspend: true)"
-    if stop is Stop.OUTCOME_DECIDED:
+    if stop.decided:
         return job.status.message
     return f"the job did not finish within spec.timeouts.total ({job.total_timeout:g} s)"
 

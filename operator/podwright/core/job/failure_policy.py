@@ -104,7 +104,7 @@ def _fits(rule: FailureRule, evidence: Evidence) -> bool:
 
 
 def _has_code(rule: FailureRule, container: FailedContainer) -> bool:
-    if rule.container and container.name != rule.container:
+    if container.exit_code is None or (rule.container and container.name != rule.container):
         return False
     return (container.exit_code in rule.exit_codes) is not rule.exit_codes_inverted
 

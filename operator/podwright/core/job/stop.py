@@ -15,11 +15,18 @@ class Stop(enum.StrEnum):
     TOTAL_TIMEOUT = "TotalTimeout"
     SUSPENDED = "Suspended"
     OUTCOME_DECIDED = "OutcomeDecided"  # of an array: what its other tasks do no longer matters
+    QUARANTINED = "Quarantined"  # of an array: its pods may be what takes nodes down
+    SAME_FAILURE = "SameFailureOnNodes"  # of an array: its tasks fail alike wherever they run
 
     @property
     def final(self) -> bool:
         """Tell whether the job cannot go on after this stop."""
         return self is not Stop.SUSPENDED
+
+    @property
+    def decided(self) -> bool:
+        """Tell whether it is the array's own end that its pods are stopped for, rather than something from outside."""
+        return self in (Stop.OUTCOME_DECIDED, Stop.QUARANTINED, Stop.SAME_FAILURE)
 
 
 def recorded_stop(job: JobView) -> Stop | None:

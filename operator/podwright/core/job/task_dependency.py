@@ -7,9 +7,11 @@ import msgspec
 
 from podwright.core.array.units import tasks_of_all
 from podwright.core.index_set import EMPTY, IndexSet
-from podwright.core.job.dependency import Dependencies, task_mismatch
+from podwright.core.job.dependency import WORDS, Dependencies, task_mismatch
 from podwright.core.spec import ArraySpec, Dependency, DependencyCondition, Otherwise
 from podwright.core.view import ArrayRecord, JobView
+
+_NAMED = 3
 
 
 class TaskDependencies(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -66,6 +68,13 @@ def outlook(*, wanted: Dependency, other: JobView) -> tuple[IndexSet, IndexSet]:
     if over:
         return met, every - met
     return met, contrary | (every - other.array.tasks)
+
+
+def unmet_in_words(job: JobView) -> str:
+    """Say why tasks of the array were given up, which is no longer known of each: what they wait for, or else fail."""
+    deciding = [each for each in job.dependencies if each.task_by_task and each.otherwise is Otherwise.FAIL]
+    told = [f"tasks of job {each.name} did not {WORDS[each.condition]}" for each in deciding[:_NAMED]]
+    return " or ".join([*told, "…"] if len(deciding) > _NAMED else told)
 
 
 def _met(
