@@ -6,8 +6,8 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
-# How many tests run at once. A test with a cluster takes about one core.
-JOBS ?= 2
+# How many tests run at once. Three keep two cores busy, since most tests wait for a cluster or a clock most of the time.
+JOBS ?= 3
 # More arguments for pytest, e.g. `make test ARGS='-k retry -x'`.
 ARGS ?=
 # Which Python makes the virtual environment: the first of these that is 3.11 or newer, or the one that is named: `make venv PYTHON=…`.

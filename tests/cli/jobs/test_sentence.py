@@ -51,13 +51,13 @@ def end(**status: Any) -> dict[str, Any]:
         (
             make_job(phase="DeadLettered", status=end(reason="RetriesExhausted", message="limit reached")),
             {},
-            "report is a dead letter: its retries were used up 30s ago (RetriesExhausted): limit reached."
+            "report became a dead letter 30s ago (RetriesExhausted): limit reached."
             " Run it again: podwright dlq redrive report",
         ),
         (
             make_job(phase="DeadLettered", array={"size": 9}, status=end(reason="TasksFailed", message="2 failed", array={"failedIndexes": "3,7"})),
             {},
-            "report is a dead letter: its retries were used up 30s ago (TasksFailed): 2 failed. Failed tasks: 3,7."
+            "report became a dead letter 30s ago (TasksFailed): 2 failed. Failed tasks: 3,7."
             " Run what is not done: podwright dlq redrive report",
         ),
         (

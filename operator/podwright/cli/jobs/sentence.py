@@ -17,7 +17,7 @@ _ENDED: Final = {
     Phase.SUCCEEDED: "succeeded",
     Phase.FAILED: "failed",
     Phase.CANCELLED: "was cancelled",
-    Phase.DEAD_LETTERED: "is a dead letter: its retries were used up",
+    Phase.DEAD_LETTERED: "became a dead letter",
     Phase.SKIPPED: "was skipped",
 }
 _OVER: Final = ("Succeeded", "Failed")
