@@ -36,7 +36,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True):
     rest_seconds: float = 2.0
     """Waited for after a load before memory is looked at: what is left of the load is written and its memory is freed. Half of it
     is waited for between rounds."""
-    minutes: float = 14
+    minutes: float = 20
     """After these no further round begins."""
     cluster: bool = True
     engine: bool = True
