@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from podwright.devcluster import processes
 from podwright.devcluster.errors import StartError
 from podwright.devcluster.ports import free_ports
 from podwright.devcluster.processes import (
     MARKER_VARIABLE,
+    ProcessRecord,
     ProcessSpec,
     Supervisor,
     end_cluster,
@@ -57,6 +59,25 @@ def test_process_is_recorded_logged_and_stopped(
     supervisor.stop(["talker"])
     assert not record.is_running
     # Reaped, not left as a zombie of this process.
+    with pytest.raises(ChildProcessError):
+        os.waitpid(record.pid, os.WNOHANG)
+
+
+def test_a_process_that_ends_between_two_looks_at_it_is_no_zombie(
+    supervisor: Supervisor, eventually: Callable[[Callable[[], bool], str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reap = processes._reap
+
+    def reap_and_let_it_die(record: ProcessRecord) -> None:
+        reap(record)
+        if record.is_running:
+            os.kill(record.pid, signal.SIGKILL)
+            eventually(lambda: not record.is_running, "its end")
+
+    record = supervisor.start(ProcessSpec(name="deaf", arguments=STUBBORN))
+    eventually(lambda: supervisor.log_tail("deaf") == "up", "the log to be written")
+    monkeypatch.setattr(processes, "_reap", reap_and_let_it_die)
+    supervisor.stop(["deaf"])
     with pytest.raises(ChildProcessError):
         os.waitpid(record.pid, os.WNOHANG)
 

@@ -240,9 +240,11 @@ def _signal_process(pid: int, number: signal.Signals) -> None:
 def _await_end(records: Sequence[ProcessRecord], *, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while True:
+        running = any(record.is_running for record in records)
+        # After that look: one that ended before it must not stay behind as a zombie.
         for record in records:
             _reap(record)
-        if not any(record.is_running for record in records):
+        if not running:
             return True
         if time.monotonic() >= deadline:
             return False
