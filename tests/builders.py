@@ -7,6 +7,7 @@ import msgspec
 from podwright.core.names import pod_name
 from podwright.core.spec import Retention
 from podwright.core.view import Attempt, JobStatus, JobView, Outcome, PodPhase, PodView
+from podwright.kube.key_lease import KeyLease
 
 CREATED = 1_000_000.0
 TEMPLATE: dict[str, Any] = {
@@ -80,3 +81,18 @@ def with_status(job: JobView, **changes: Any) -> JobView:
     """Give the job a status with these fields, on top of the one it has."""
     status: JobStatus = msgspec.structs.replace(job.status, **changes)
     return msgspec.structs.replace(job, status=status)
+
+
+def past_key_lease(name: str) -> KeyLease:
+    """Build the Lease of an idempotency key that nobody need remember any more."""
+    return KeyLease(
+        name=name,
+        uid="",
+        version="",
+        holder_uid="gone",
+        job_namespace="default",
+        job_name="gone",
+        window=1.0,
+        claimed=0.0,
+        ended=1.0,
+    )

@@ -42,12 +42,17 @@ def operator(api: Api) -> Api:
     return api.acting_as(OPERATOR)
 
 
+def begin_epoch(epoch: int, *, api: Api, operator: Api, namespace: str, shard: str) -> None:
+    """Make the shard's Lease, and return once the API server compares pods with it."""
+    api.create(make_lease(name=shard, epoch=epoch)).expect()
+    eventually(lambda: operator.create(fenced_pod(namespace, epoch=epoch), dry_run=True).ok)
+
+
 class TestFence:
     def test_the_present_epoch_passes_and_any_other_is_refused(
         self, api: Api, operator: Api, namespace: str, shard: str
     ) -> None:
-        api.create(make_lease(name=shard, epoch=7)).expect()
-        eventually(lambda: operator.create(fenced_pod(namespace, epoch=7), dry_run=True).ok)
+        begin_epoch(7, api=api, operator=operator, namespace=namespace, shard=shard)
         for stale in ("6", "8", "07", "", "none"):
             answer = operator.create(fenced_pod(namespace, epoch=stale))
             assert answer.status == 403
@@ -58,15 +63,13 @@ class TestFence:
             )
 
     def test_a_new_epoch_shuts_out_the_former_leader(self, api: Api, operator: Api, namespace: str, shard: str) -> None:
-        api.create(make_lease(name=shard, epoch=1)).expect()
-        eventually(lambda: operator.create(fenced_pod(namespace, epoch=1), dry_run=True).ok)
+        begin_epoch(1, api=api, operator=operator, namespace=namespace, shard=shard)
         api.patch("Lease", SYSTEM, shard, {"spec": {"leaseTransitions": 2}}).expect()
         eventually(lambda: not operator.create(fenced_pod(namespace, epoch=1), dry_run=True).ok)
         operator.create(fenced_pod(namespace, epoch=2)).expect()
 
     def test_a_pod_without_epoch_is_refused(self, api: Api, operator: Api, namespace: str, shard: str) -> None:
-        api.create(make_lease(name=shard, epoch=1)).expect()
-        eventually(lambda: operator.create(fenced_pod(namespace, epoch=1), dry_run=True).ok)
+        begin_epoch(1, api=api, operator=operator, namespace=namespace, shard=shard)
         pod = fenced_pod(namespace, epoch=1)
         del pod["metadata"]["annotations"]
         assert f"{FENCE} the pod carries epoch none" in operator.create(pod).message
@@ -77,8 +80,7 @@ class TestFence:
         assert answer.status == 422
         assert "ValidatingAdmissionPolicy 'podwright-fence' with binding 'podwright-fence-0' denied" in answer.message
         assert "no params found" in answer.message
-        api.create(make_lease(name=shard, epoch=3)).expect()
-        eventually(lambda: operator.create(fenced_pod(namespace, epoch=3), dry_run=True).ok)
+        begin_epoch(3, api=api, operator=operator, namespace=namespace, shard=shard)
         api.delete("Lease", SYSTEM, shard).expect()
         eventually(lambda: not operator.create(fenced_pod(namespace, epoch=3), dry_run=True).ok)
 
@@ -155,8 +157,7 @@ class TestManagedPods:
     def test_others_can_free_a_pod_of_ours_but_not_relabel_it(
         self, api: Api, operator: Api, namespace: str, shard: str
     ) -> None:
-        api.create(make_lease(name=shard, epoch=1)).expect()
-        eventually(lambda: operator.create(fenced_pod(namespace, epoch=1), dry_run=True).ok)
+        begin_epoch(1, api=api, operator=operator, namespace=namespace, shard=shard)
         operator.create(fenced_pod(namespace, epoch=1)).expect()
         for change in ({names.LABEL_JOB_UID: None}, {names.LABEL_JOB_UID: "other"}):
             assert (
@@ -200,8 +201,7 @@ class TestManagedFields:
     def test_the_operators_pods_have_none_and_get_none(
         self, api: Api, operator: Api, namespace: str, shard: str
     ) -> None:
-        api.create(make_lease(name=shard, epoch=1)).expect()
-        eventually(lambda: operator.create(fenced_pod(namespace, epoch=1), dry_run=True).ok)
+        begin_epoch(1, api=api, operator=operator, namespace=namespace, shard=shard)
         created = operator.create(fenced_pod(namespace, epoch=1)).expect()
         assert "managedFields" not in created["metadata"]
         api.patch("Pod", namespace, "pod", {"metadata": {"annotations": {"team": "finance"}}}).expect()

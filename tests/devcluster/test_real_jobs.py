@@ -16,17 +16,13 @@ from podwright.cli.demo.install import install
 from podwright.cli.demo.operator_process import OperatorProcess
 from podwright.core.index_set import IndexSet
 from podwright.devcluster.embedded import EmbeddedCluster
-from podwright.devcluster.real_node import why_not_real
 from podwright.devcluster.spec import ClusterSpec, NodeKind
+from tests.real_nodes import NEEDS_REAL_NODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.timeout(300),  # a first run builds the programs
-    pytest.mark.skipif(why_not_real() is not None, reason=why_not_real() or ""),
-]
+pytestmark = [*NEEDS_REAL_NODES]
 
 NAMESPACE = "real-jobs"
 QUICK = {"initial": "10ms", "max": "10ms"}

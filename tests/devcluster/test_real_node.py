@@ -16,23 +16,20 @@ import pytest
 
 from podwright.devcluster.embedded import EmbeddedCluster
 from podwright.devcluster.processes import marked_processes, start_time_of
-from podwright.devcluster.real_node import cgroups, images, node, why_not_real
+from podwright.devcluster.real_node import cgroups, images, node
 from podwright.devcluster.real_node.plan import INIT_PID_FILE
 from podwright.devcluster.real_node.requirements import python_environment
 from podwright.devcluster.spec import ClusterSpec, NodeKind
 from podwright.devcluster.state import read_state
 from podwright.devcluster.teardown import down
+from tests.real_nodes import NEEDS_REAL_NODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 Found = TypeVar("Found")
 
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.timeout(300),  # a first run builds the programs
-    pytest.mark.skipif(why_not_real() is not None, reason=why_not_real() or ""),
-]
+pytestmark = [*NEEDS_REAL_NODES]
 
 
 def real_cluster(directory: Path) -> EmbeddedCluster:

@@ -19,18 +19,14 @@ from podwright.core.job.pod_template import build_pod
 from podwright.core.pack.report import PackReport, parse_report
 from podwright.core.spec import ArraySpec
 from podwright.devcluster.embedded import EmbeddedCluster
-from podwright.devcluster.real_node import why_not_real
 from podwright.devcluster.spec import ClusterSpec, NodeKind
 from tests.builders import make_job
+from tests.real_nodes import NEEDS_REAL_NODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.timeout(300),  # a first run builds the programs
-    pytest.mark.skipif(why_not_real() is not None, reason=why_not_real() or ""),
-]
+pytestmark = [*NEEDS_REAL_NODES]
 
 RESTRICTED = {"readOnlyRootFilesystem": True, "allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 ITEMS = ("plain", 'it\'s "$HOME" $(id) $$', "line\nline", "-n", "ü→日本", "$(POD)")

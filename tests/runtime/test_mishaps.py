@@ -10,10 +10,11 @@ import pytest
 from podwright.kube.client import ApiResponse
 from podwright.kube.decode import decode_job
 from podwright.kube.encode import ApiRequest
-from podwright.kube.key_lease import KeyLease, decode_key_lease, replace_key_lease
+from podwright.kube.key_lease import decode_key_lease, replace_key_lease
 from podwright.runtime import problems
 from podwright.runtime.tenure import Tenure
 from podwright.runtime.writer import Send
+from tests.builders import past_key_lease
 from tests.runtime.test_gates import KEY, lease_key
 from tests.runtime.world import World, decoded, started_world, until
 from tests.simulator.kinds import LEASE
@@ -145,17 +146,7 @@ async def test_a_key_lease_with_a_senseless_window_stops_nobody(world: World, wi
 
 def create_key_lease(world: World, place: Key, *, window: str) -> None:
     """Create the Lease of a key whose holder is gone since long."""
-    lease = KeyLease(
-        name=place.name,
-        uid="",
-        version="",
-        holder_uid="gone",
-        job_namespace="default",
-        job_name="gone",
-        window=1.0,
-        claimed=0.0,
-        ended=1.0,
-    )
+    lease = past_key_lease(place.name)
     body = decoded(replace_key_lease(lease, namespace=place.namespace))
     body["metadata"]["annotations"]["podwright.dev/dedup-window-seconds"] = window
     world.api.create(LEASE, place.namespace, body, user="admin")

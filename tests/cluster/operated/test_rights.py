@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from podwright.devcluster import ClusterSpec, EmbeddedCluster
-from podwright.kube.key_lease import KeyLease, replace_key_lease
+from podwright.kube.key_lease import replace_key_lease
+from tests.builders import past_key_lease
 from tests.cluster.api import OPERATOR, Api
 from tests.cluster.conftest import REPOSITORY
 from tests.cluster.jobs import Jobs
@@ -37,17 +38,7 @@ OLD_LEASE = "podwright-key-of-long-ago"
 
 def old_key_lease() -> dict[str, Any]:
     """Build the Lease of a key that nobody need remember any more."""
-    lease = KeyLease(
-        name=OLD_LEASE,
-        uid="",
-        version="",
-        holder_uid="gone",
-        job_namespace="default",
-        job_name="gone",
-        window=1.0,
-        claimed=0.0,
-        ended=1.0,
-    )
+    lease = past_key_lease(OLD_LEASE)
     body: dict[str, Any] = json.loads(replace_key_lease(lease, namespace="podwright-system").body or b"")
     return body
 
