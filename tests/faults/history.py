@@ -99,9 +99,13 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VersionLog:
-    """All versions of all jobs and of the pods of jobs since the log began, and the present state."""
+    """All versions of all jobs and of the pods of jobs since the log began, and the present state.
 
-    def __init__(self) -> None:
+    What waits in vain on it is told the present state, and what `beside` tells of those who act.
+    """
+
+    def __init__(self, *, beside: Callable[[], str]) -> None:
+        self._beside = beside
         self.jobs: list[Version] = []
         self.pods: list[Version] = []
         # By kind and namespace, since hundreds of stories in namespaces of their own may ask at every event.
@@ -129,7 +133,7 @@ class VersionLog:
         while not condition():
             left = deadline - time.monotonic()
             if left <= 0:
-                raise TimeoutError(f"not within {seconds:.0f} s: {what}\n{self.summary()}")
+                raise TimeoutError(f"not within {seconds:.0f} s: {what}\n{self.summary()}\n  {self._beside()}")
             self._changed.clear()
             try:
                 # Looked at now and then also without news: a condition may depend on time.

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import uuid
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,8 @@ from tests.rest import MERGE, Rest
 SYSTEM_NAMESPACE: Final = "podwright-system"
 _LEASE: Final = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM_NAMESPACE}/leases/{lease_name(0)}"
 _END_SECONDS: Final = 10.0
+_LATEST: Final = 3
+_LAST_LINES: Final = 30
 
 
 class OperatorProcess:
@@ -68,6 +71,7 @@ class Nursery:
         self._process = process
         self._directory = directory
         self._running: dict[int, OperatorProcess] = {}
+        self._latest: deque[OperatorProcess] = deque(maxlen=_LATEST)
         self._started: asyncio.Queue[int] = asyncio.Queue()
         self._reader = asyncio.create_task(self._read())
 
@@ -84,7 +88,16 @@ class Nursery:
         pid = await asyncio.wait_for(self._started.get(), 30)
         operator = OperatorProcess(pid=pid, identity=identity, log=log)
         self._running[pid] = operator
+        self._latest.append(operator)
         return operator
+
+    def summary(self) -> str:
+        """Tell of the operators started last how they ended, and what they said last."""
+        told: list[str] = []
+        for operator in self._latest:
+            state = "runs" if operator.exit_code is None else f"ended with {operator.exit_code}"
+            told += [f"{operator.identity} {state}:", *operator.told().splitlines()[-_LAST_LINES:]]
+        return "\n  ".join(told)
 
     async def end_all(self) -> None:
         """Kill the operators that still run, and wait until they are gone."""

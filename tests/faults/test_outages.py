@@ -1,13 +1,10 @@
 """F5: the API server is killed, and comes back sooner or later."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 
 import pytest
 
 from podwright.devcluster import EmbeddedCluster
-from tests.faults.operators import OperatorProcess
 from tests.faults.scenarios import QUICK_RETRY
 from tests.faults.test_leadership import SHORT_LEASE
 from tests.faults.world import World
@@ -23,24 +20,12 @@ async def submit_many(world: World, namespace: str) -> None:
         await world.submit(namespace, job(f"job-{number}", annotations=told, retry=QUICK_RETRY))
 
 
-@contextlib.asynccontextmanager
-async def deployment(world: World, **settings: str) -> AsyncIterator[OperatorProcess]:
-    """Run an operator that is started again whenever it ends; gives the first one."""
-    first = await world.start_operator(settings=settings)
-    await world.until_leading(first)
-    keeping = asyncio.create_task(world.restart_when_dead(first, settings=settings))
-    try:
-        yield first
-    finally:
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
-
-
 @pytest.mark.parametrize("seconds", [0.3, 4.0], ids=["shorter than the lease", "longer than the lease"])
 async def test_api_server_is_away_for_a_while(world: World, seconds: float) -> None:
     """F5, simulated: within the time of the lease the process goes on; past it, a new one starts clean."""
     assert world.simulator is not None
-    async with deployment(world, **SHORT_LEASE) as operator:
+    async with world.deployment(settings=SHORT_LEASE) as operator:
+        await world.until_leading(operator)
         namespace = await world.new_namespace()
         await submit_many(world, namespace)
         await asyncio.sleep(0.3)
@@ -54,7 +39,8 @@ async def test_api_server_is_away_for_a_while(world: World, seconds: float) -> N
 async def test_api_server_killed_with_work_in_all_stages(fault_cluster: EmbeddedCluster, real_world: World) -> None:
     """F5: SIGKILL for the real one, twice; what is under way is finished, and nothing runs twice."""
     world = real_world
-    async with deployment(world):
+    async with world.deployment() as operator:
+        await world.until_leading(operator)
         namespace = await world.new_namespace()
         for _ in range(2):
             await asyncio.sleep(0.7)

@@ -24,7 +24,7 @@ async def test_the_leaders_lease_is_deleted_while_an_array_runs(any_world: World
     await until_running(world, namespace, 3)
     answer = await world.rest.send("DELETE", f"{_LEASES}/{names.lease_name(0)}")
     assert answer.code == 200, answer
-    await asyncio.wait_for(leader.ended.wait(), 10)
+    await world.until_ended(leader)
     assert leader.exit_code == 1, leader.told()
     written = len(world.proxy.history.writes(namespace))
     # The Deployment starts the one that ended anew; it must stand by.

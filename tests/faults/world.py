@@ -31,6 +31,7 @@ from tests.simulator.server import Simulator
 
 DEFINITION: Final = Path(__file__).parents[2] / "crds" / "podwright.dev_batchjobs.yaml"
 SETTLE_SECONDS: Final = 30.0
+_END_SECONDS: Final = 15.0
 _QUIET_SECONDS: Final = 0.7
 _RESTART_PAUSE: Final = 0.2
 _numbers: Final = itertools.count(1)
@@ -44,7 +45,7 @@ class World:
     ) -> None:
         self.rest = rest
         """The administrator, straight to the API server."""
-        self.log = VersionLog()
+        self.log = VersionLog(beside=nursery.summary)
         self.nursery = nursery
         self.proxies: list[FaultProxy] = []
         self.simulator: Simulator | None = None
@@ -163,12 +164,30 @@ class World:
         found = list(quiet_at_the_end(self.proxy.history.exchanges, since=since))
         assert not found, found
 
-    async def restart_when_dead(self, operator: OperatorProcess, *, settings: Mapping[str, str]) -> None:
-        """Be the Deployment until cancelled: whenever the operator has ended, start another one, which waits for the Lease."""
-        while True:
-            await operator.ended.wait()
-            await asyncio.sleep(_RESTART_PAUSE)
-            operator = await self.start_operator(settings=settings)
+    @asynccontextmanager
+    async def deployment(
+        self, proxy: FaultProxy | None = None, *, settings: Mapping[str, str] | None = None
+    ) -> AsyncIterator[OperatorProcess]:
+        """Be the Deployment of one operator: give the first process, and start another one whenever the last has ended."""
+        first = await self.start_operator(proxy, settings=settings)
+
+        async def keep() -> None:
+            operator = first
+            while True:
+                await operator.ended.wait()
+                await asyncio.sleep(_RESTART_PAUSE)
+                operator = await self.start_operator(proxy, settings=settings)
+
+        keeping = asyncio.create_task(keep())
+        try:
+            yield first
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+
+    async def until_ended(self, operator: OperatorProcess) -> None:
+        """Wait until an operator has ended of its own accord, or from a signal that was sent to it."""
+        await self.log.until(lambda: operator.exit_code is not None, seconds=_END_SECONDS, what=f"{operator.identity} ends")
 
     async def until_leading(self, operator: OperatorProcess, *, seconds: float = 15.0) -> None:
         """Wait until an operator has won the Lease and has looked at what it leads."""
