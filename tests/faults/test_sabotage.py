@@ -1,6 +1,5 @@
 """F28: somebody takes away what the operator stands on. What users may do to pods and status is in `tests.cluster.operated`."""
 
-import asyncio
 from typing import Any
 
 from podwright.core import names
