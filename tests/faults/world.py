@@ -187,7 +187,9 @@ class World:
 
     async def until_ended(self, operator: OperatorProcess) -> None:
         """Wait until an operator has ended of its own accord, or from a signal that was sent to it."""
-        await self.log.until(lambda: operator.exit_code is not None, seconds=_END_SECONDS, what=f"{operator.identity} ends")
+        await self.log.until(
+            lambda: operator.exit_code is not None, seconds=_END_SECONDS, what=f"{operator.identity} ends"
+        )
 
     async def until_leading(self, operator: OperatorProcess, *, seconds: float = 15.0) -> None:
         """Wait until an operator has won the Lease and has looked at what it leads."""
