@@ -22,7 +22,7 @@ from podwright.runtime.flow import AdaptiveLimit, LatencyGauge
 
 _log = logging.getLogger(__name__)
 
-_A_BURST: Final = 4
+_A_BURST: Final = 2
 """Writes under way from which on a slow API server may be slow because of us; else keeping silent would help nobody."""
 
 

@@ -59,10 +59,13 @@ def decide(look: Look, pods: SortedPods, *, after: After) -> Decision:
 
 
 def _overdue(look: Look, live: Sequence[PodView]) -> tuple[tuple[Command, ...], float | None]:
+    job = look.job
+    if job.attempt_timeout is None and job.start_timeout is None and not _is_ending_any(look):
+        return (), None  # as for most arrays, at every look: nothing is asked about each of hundreds of pods
     deletions: list[Command] = []
     first: float | None = None
     for pod in live:
-        clocks = (attempt_deadline(job=look.job, pod=pod), start_deadline(job=look.job, pod=pod))
+        clocks = (attempt_deadline(job=job, pod=pod), start_deadline(job=job, pod=pod))
         deadline = 0.0 if _is_ending(look, pod) else min((c for c in clocks if c is not None), default=None)
         if deadline is None or pod.deletion_requested is not None or pod.name in look.changing:
             continue
@@ -71,6 +74,10 @@ def _overdue(look: Look, live: Sequence[PodView]) -> tuple[tuple[Command, ...], 
         elif first is None or deadline < first:
             first = deadline
     return tuple(deletions), first
+
+
+def _is_ending_any(look: Look) -> bool:
+    return any(attempt.outcome is None and attempt.reason for attempt in look.job.status.attempts)
 
 
 def _is_ending(look: Look, pod: PodView) -> bool:
