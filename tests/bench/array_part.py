@@ -1,7 +1,8 @@
-"""An array beside as many bare pods, on the same cluster, one after the other.
+"""An array between two bursts of as many bare pods, on the same cluster, one after the other.
 
-The bare pods are those of this run, of the same number and the same shape, submitted as a burst: what the cluster can do
-with pods that nobody accounts for. Both are watched by the same client in the same way, so it costs both of them alike.
+The bare pods are those of this run, of the same number and the same shape: what the cluster can do with pods that nobody
+accounts for. They are measured before and after, since a cluster becomes slower by what it has done and a machine by what
+its neighbours do. All are watched by the same client in the same way, so it costs all of them alike.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from tests.bench import counters, workloads
 from tests.bench.errors import BenchError
 from tests.bench.observer import Observer
@@ -19,7 +22,7 @@ from tests.bench.result import ArrayRun
 from tests.bench.rounds import patience
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from tests.bench.result import Round
     from tests.bench.rounds import Rounds
@@ -30,19 +33,26 @@ _LOOK_SECONDS: Final = 0.25  # between two looks at the memory
 
 
 async def measure_array(rounds: Rounds, *, say: Callable[[str], None]) -> ArrayRun:
-    """Measure as many bare pods, then the array."""
+    """Measure as many bare pods, then the array, then the bare pods again."""
     tasks, parallelism = rounds.parameters.array_tasks, rounds.parameters.array_parallelism
     warm_up = rounds.parameters.warm_up
     former = await rounds.round("array-warm-up", workloads.PODS, number=0, jobs=warm_up)
-    await _measure(rounds, "array-warm-up", tasks=warm_up, pods=former)
-    pods = await rounds.round("array", workloads.PODS, number=0, jobs=tasks)
-    say(f"as many bare pods as the array has tasks: {tasks} in {pods.seconds:.1f} s, {pods.jobs_per_second:.0f}/s")
-    found = await _measure(rounds, "array", tasks=tasks, pods=pods)
+    await _measure(rounds, "array-warm-up", tasks=warm_up, pods=[former])
+    before = await _as_many_pods(rounds, number=0, say=say)
+    found = await _measure(rounds, "array", tasks=tasks, pods=[before])
     say(
         f"array of {tasks}, {parallelism} at once: {found.seconds:.1f} s, {found.tasks_per_second:.0f}/s, all pods let go"
         f" after {found.released_seconds:.1f} s (other programs: {found.other_load:.1f} cores)"
     )
-    return found
+    after = await _as_many_pods(rounds, number=1, say=say)
+    return msgspec.structs.replace(found, pods=[before, after])
+
+
+async def _as_many_pods(rounds: Rounds, *, number: int, say: Callable[[str], None]) -> Round:
+    tasks = rounds.parameters.array_tasks
+    pods = await rounds.round("array", workloads.PODS, number=number, jobs=tasks)
+    say(f"as many bare pods as the array has tasks: {tasks} in {pods.seconds:.1f} s, {pods.jobs_per_second:.0f}/s")
+    return pods
 
 
 async def measure_bulk_array(rounds: Rounds, *, beside: ArrayRun, say: Callable[[str], None]) -> ArrayRun:
@@ -52,7 +62,7 @@ async def measure_bulk_array(rounds: Rounds, *, beside: ArrayRun, say: Callable[
     return found
 
 
-async def _measure(rounds: Rounds, name: str, *, tasks: int, pods: Round) -> ArrayRun:
+async def _measure(rounds: Rounds, name: str, *, tasks: int, pods: Sequence[Round]) -> ArrayRun:
     parallelism = rounds.parameters.array_parallelism
     workload = workloads.array(size=tasks, parallelism=parallelism)
     pid = rounds.pids["operator"]
@@ -85,7 +95,7 @@ async def _measure(rounds: Rounds, name: str, *, tasks: int, pods: Round) -> Arr
         resident_highest=max(highest[0], resident_after),
         resident_after=resident_after,
         other_load=other_load,
-        pods=pods,
+        pods=list(pods),
     )
 
 

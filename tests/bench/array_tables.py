@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from tests.bench import counters
@@ -9,6 +10,8 @@ from tests.bench.summary import writes_of
 from tests.bench.tables import Table, number
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.bench.result import ArrayRecordRun, ArrayRun, PackedRun, Result, Round
 
 
@@ -25,33 +28,46 @@ def tables(result: Result) -> list[Table]:
 
 
 def _array(array: ArrayRun, bulk: ArrayRun | None) -> Table:
-    pods = array.pods
+    nothing = ["-"] * len(array.pods)
     rows = [
-        ["tasks/s, all ends on record", number(pods.jobs_per_second), number(array.tasks_per_second)],
-        ["tasks/s, all pods let go", "-", number(array.tasks / array.released_seconds)],
+        [
+            "tasks/s, all ends on record",
+            *_of_pods(array, lambda pods: pods.jobs_per_second),
+            number(array.tasks_per_second),
+        ],
+        ["tasks/s, all pods let go", *nothing, number(array.tasks / array.released_seconds)],
     ]
     for title, user in (("operator's", counters.OPERATOR), ("everybody's", counters.EVERYBODY)):
-        rows.append([f"{title} writes per task", number(writes_of(user, pods)), number(writes_of(user, array))])
-    rows += [[key, _writes(pods, key), _writes(array, key)] for key in _keys(array)]
-    for process, seconds in sorted(array.cpu.items()):
-        there = pods.cpu[process]
-        rows.append([f"CPU per task: {process}", f"{number(1000 * there)} ms", f"{number(1000 * seconds)} ms"])
+        there = _of_pods(array, functools.partial(writes_of, user))
+        rows.append([f"{title} writes per task", *there, number(writes_of(user, array))])
+    rows += [[key, *(_writes(pods, key) for pods in array.pods), _writes(array, key)] for key in _keys(array)]
+    for process in sorted(array.cpu):
+        each: tuple[Round | ArrayRun, ...] = (*array.pods, array)
+        rows.append([f"CPU per task: {process}", *(f"{number(1000 * one.cpu[process])} ms" for one in each)])
     rows += [
-        ["largest status", "-", f"{array.status_bytes / 1024:.1f} KiB"],
-        ["operator's memory before", "-", f"{array.resident_before:.0f} MiB"],
-        ["operator's memory, highest", "-", f"{array.resident_highest:.0f} MiB"],
-        ["operator's memory after", "-", f"{array.resident_after:.0f} MiB"],
-        ["cores that other programs kept busy", number(pods.other_load), number(array.other_load)],
+        ["largest status", *nothing, f"{array.status_bytes / 1024:.1f} KiB"],
+        ["operator's memory before", *nothing, f"{array.resident_before:.0f} MiB"],
+        ["operator's memory, highest", *nothing, f"{array.resident_highest:.0f} MiB"],
+        ["operator's memory after", *nothing, f"{array.resident_after:.0f} MiB"],
+        [
+            "cores that other programs kept busy",
+            *_of_pods(array, lambda pods: pods.other_load),
+            number(array.other_load),
+        ],
     ]
     return Table(
         title=f"An array of {array.tasks} tasks",
-        columns=["", "as many bare pods", f"array, {array.parallelism} at once"],
+        columns=["", "as many bare pods, before", "after", f"array, {array.parallelism} at once"],
         rows=rows,
-        text="Measured once, on the cluster of the rounds: first the bare pods, all submitted as a burst, then the array. The"
-        " same client watches all pods of both. Bare pods are done when they have ended; nobody accounts for them."
+        text="Measured once, on the cluster of the rounds: first the bare pods, all submitted as a burst, then the array, then"
+        " the bare pods again. The same client watches all pods of each. Bare pods are done when they have ended; nobody accounts for them."
         f" The operator's Lease is apart: {array.lease_writes:.2f} writes per second."
         + ("" if bulk is None else _bulk(bulk)),
     )
+
+
+def _of_pods(array: ArrayRun, value: Callable[[Round], float]) -> list[str]:
+    return [number(value(pods)) for pods in array.pods]
 
 
 def _bulk(array: ArrayRun) -> str:

@@ -1,4 +1,4 @@
-"""Bare pods, native Jobs and BatchJobs in turns, and an array, in an embedded cluster of the bench's own."""
+"""Bare pods, native Jobs and BatchJobs with either accounting in turns, and an array, in an embedded cluster of the bench's own."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from tests.bench.ready_cluster import ready_cluster
 from tests.bench.rounds import Rounds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
+    from tests.bench.ready_cluster import ReadyCluster
     from tests.bench.result import ArrayRun, Parameters, Round
     from tests.bench.workloads import Workload
     from tests.rest import Rest
 
-_SECONDS_PER_TASK: Final = 0.026
+_SECONDS_PER_TASK: Final = 0.038
 """What an array takes of the time, with the bare pods that it is compared with and clearing up after both."""
-_SECONDS_PER_BULK_JOB: Final = 0.025
 
 
 class ClusterRun(NamedTuple):
@@ -49,22 +49,22 @@ def measure_cluster(parameters: Parameters, *, until: float, say: Callable[[str]
         async def measure(rest: Rest) -> ClusterRun:
             taken = Rounds(rest, parameters, cluster=ready)
             reserved = _SECONDS_PER_TASK * parameters.array_tasks if parameters.array else 0.0
-            reserved += _SECONDS_PER_BULK_JOB * parameters.jobs * parameters.rounds if parameters.cluster else 0.0
             for workload in workloads.ALL if parameters.cluster else ():
                 await taken.round("warm-up", workload, number=0, jobs=parameters.warm_up)
-            rounds = await _rounds(taken, until=until - reserved, say=say) if parameters.cluster else []
+            rounds = await _rounds(taken, ready, until=until - reserved, say=say) if parameters.cluster else []
             # After them, so that what its pods leave in memory is in nobody else's numbers.
             array = await measure_array(taken, say=say) if parameters.array else None
+            if array is None:
+                return ClusterRun(rounds, None, None, ready.kubernetes, taken.notes)
             await ready.use_accounting(rest, Accounting.BULK)
-            rounds += await _bulk_rounds(taken, beside=rounds, say=say) if parameters.cluster else []
-            bulk_array = await measure_bulk_array(taken, beside=array, say=say) if array is not None else None
+            bulk_array = await measure_bulk_array(taken, beside=array, say=say)
             return ClusterRun(rounds, array, bulk_array, ready.kubernetes, taken.notes)
 
         found = ready.run(measure)
     return found._replace(notes=found.notes + ready.notes)
 
 
-async def _rounds(taken: Rounds, *, until: float, say: Callable[[str], None]) -> list[Round]:
+async def _rounds(taken: Rounds, ready: ReadyCluster, *, until: float, say: Callable[[str], None]) -> list[Round]:
     parameters = taken.parameters
     rounds: list[Round] = []
     for number in range(parameters.rounds):
@@ -73,7 +73,8 @@ async def _rounds(taken: Rounds, *, until: float, say: Callable[[str], None]) ->
             ("burst", parameters.jobs),
             ("paced", max(1, round(parameters.paced_rate * parameters.paced_seconds))),
         ):
-            for workload in workloads.ALL:
+            for workload in (*workloads.ALL, workloads.BULK) if load == "burst" else workloads.ALL:
+                await _prepare(taken, ready, workload)
                 measured = await taken.round(load, workload, number=number, jobs=jobs)
                 say(f"round {number + 1} of {parameters.rounds}, {_sentence(measured, workload)}")
                 rounds.append(measured)
@@ -84,16 +85,11 @@ async def _rounds(taken: Rounds, *, until: float, say: Callable[[str], None]) ->
     return rounds
 
 
-async def _bulk_rounds(taken: Rounds, *, beside: Sequence[Round], say: Callable[[str], None]) -> list[Round]:
-    """Take as many bursts as there are `beside`, with an operator whose accounting is bulk."""
-    await taken.round("warm-up", workloads.BULK, number=0, jobs=taken.parameters.warm_up)
-    count = sum((measured.load, measured.workload) == ("burst", workloads.BATCH_JOB.name) for measured in beside)
-    rounds = []
-    for number in range(count):
-        measured = await taken.round("burst", workloads.BULK, number=number, jobs=taken.parameters.jobs)
-        say(f"round {number + 1} of {count}, {_sentence(measured, workloads.BULK)}")
-        rounds.append(measured)
-    return rounds
+async def _prepare(taken: Rounds, ready: ReadyCluster, workload: Workload) -> None:
+    """Have the operator that a workload needs, warm."""
+    if workload.accounting not in (None, ready.accounting):
+        await ready.use_accounting(taken.rest, workload.accounting)
+        await taken.round("warm-up", workload, number=0, jobs=taken.parameters.warm_up)
 
 
 def _sentence(measured: Round, workload: Workload) -> str:

@@ -35,6 +35,7 @@ class ReadyCluster:
 
     cluster: EmbeddedCluster
     operator: subprocess.Popen[bytes]
+    accounting: Accounting
     start: Callable[[Accounting], subprocess.Popen[bytes]]
     log: Path
     notes: list[str] = field(default_factory=list)
@@ -62,7 +63,7 @@ class ReadyCluster:
     async def use_accounting(self, rest: Rest, accounting: Accounting) -> None:
         """Put an operator with another accounting in the place of the present one; return when it leads."""
         stop(self.operator)
-        self.operator = self.start(accounting)
+        self.operator, self.accounting = self.start(accounting), accounting
         await until_leading(rest, self.operator, log=self.log, identity=_IDENTITY)
 
 
@@ -91,7 +92,9 @@ def ready_cluster(spec: ClusterSpec) -> Iterator[ReadyCluster]:
                 started = operator(kubeconfig, log=log, identity=_IDENTITY, accounting=accounting, environment=mark)
                 return operators.enter_context(started)
 
-            ready = ReadyCluster(cluster=cluster, operator=start(Accounting.EXACT), start=start, log=log)
+            ready = ReadyCluster(
+                cluster=cluster, operator=start(Accounting.EXACT), accounting=Accounting.EXACT, start=start, log=log
+            )
             yield ready
         if complaints := log.read_text(encoding="utf-8", errors="replace").strip():
             ready.notes.append(f"The operator complained: {complaints[:2000]}")

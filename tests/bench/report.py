@@ -64,7 +64,7 @@ def facts(result: Result) -> str:
     parameters, rounds, array = result.parameters, result.rounds, result.array
     loads = [measured.other_load for measured in rounds]
     if array is not None:
-        loads += [array.pods.other_load, array.other_load]
+        loads += [*(pods.other_load for pods in array.pods), array.other_load]
     lines = [f"- Run: {result.facts.date}, commit {result.facts.commit}", f"- Machine: {result.facts.machine}"]
     if loads:
         lines.append(
@@ -76,7 +76,7 @@ def facts(result: Result) -> str:
         each = f"{done} rounds" if done > 1 else "one round"
         lines.append(
             f"- {each}, each with bare pods, native Jobs and BatchJobs in turn: medians over the rounds, extremes in brackets."
-            " Bulk accounting comes after all of them, with another operator. Times are of the submitting client's own clock,"
+            " For bulk accounting another operator takes the place of the first, and is warmed up. Times are of the submitting client's own clock,"
             " by watches"
         )
     if loads:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+
 import msgspec
 
 
@@ -168,8 +170,13 @@ class ArrayRun(msgspec.Struct, frozen=True, kw_only=True):
     resident_highest: float
     resident_after: float
     other_load: float
-    pods: Round
-    """The bare pods that it is compared with, before it."""
+    pods: list[Round]
+    """The bare pods that it is compared with: before it, and after it."""
+
+    @property
+    def pods_per_second(self) -> float:
+        """The mean rate of those."""
+        return statistics.fmean(each.jobs_per_second for each in self.pods)
 
 
 class ArrayRecordRun(msgspec.Struct, frozen=True, kw_only=True):

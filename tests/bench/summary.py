@@ -130,7 +130,7 @@ def summarize(
     if bulk_array is not None:
         single["array.bulk_controller_writes"] = writes_of(counters.OPERATOR, bulk_array)
         single["array.bulk_tasks_per_second"] = bulk_array.tasks_per_second
-        single["array.bulk_ratio_to_pods"] = bulk_array.tasks_per_second / bulk_array.pods.jobs_per_second
+        single["array.bulk_ratio_to_pods"] = bulk_array.tasks_per_second / bulk_array.pods_per_second
     if record is not None:
         single["record.bytes_per_task"] = record.bytes_per_task
         single["record.status_kib"] = record.status_bytes / 1024
@@ -151,8 +151,9 @@ def array_values(array: ArrayRun) -> dict[str, float]:
         "array.controller_cpu_ms": 1000 * array.cpu["operator"],
         "array.controller_growth": array.resident_highest - array.resident_before,
         "array.status_kib": array.status_bytes / 1024,
-        "array.ratio_to_pods": array.tasks_per_second / array.pods.jobs_per_second,
-        "array.cpu_ratio_to_pods": sum(array.pods.cpu.values()) / sum(array.cpu.values()),
+        "array.ratio_to_pods": array.tasks_per_second / array.pods_per_second,
+        "array.cpu_ratio_to_pods": statistics.fmean(sum(pods.cpu.values()) for pods in array.pods)
+        / sum(array.cpu.values()),
     }
 
 

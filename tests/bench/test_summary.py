@@ -132,10 +132,10 @@ def test_metrics_of_an_array_are_per_task_and_beside_bare_pods() -> None:
         resident_highest=90.0,
         resident_after=85.0,
         other_load=0.0,
-        pods=make_round(workload="pods", load="array", seconds=0.25, jobs=1),
+        pods=[make_round(workload="pods", load="array", seconds=seconds, jobs=1) for seconds in (0.2, 1 / 3)],
     )
     metrics = summarize([], None, None, array=array)
-    assert metrics["array.ratio_to_pods"].median == 1.25
+    assert metrics["array.ratio_to_pods"].median == pytest.approx(1.25)
     assert metrics["array.released_per_second"].median == 4.0
     assert metrics["array.controller_writes"].median == 2.0
     assert metrics["array.controller_cpu_ms"].median == 2.0

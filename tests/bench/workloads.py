@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from podwright.core import names
+from podwright.core.accounting import Accounting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +35,8 @@ class Workload:
     body: bytes
     owner_label: str
     """The pod's label that names what was submitted; empty if that is the pod itself."""
+    accounting: Accounting | None = None
+    """That of the operator that runs it; None if none does."""
 
     def manifest(self, name: str) -> bytes:
         """What to submit under `name`."""
@@ -61,9 +64,10 @@ BATCH_JOB: Final = Workload(
     path=f"/apis/{names.API_VERSION}/namespaces/{NAMESPACE}/{names.JOB_PLURAL}",
     body=_body(names.API_VERSION, names.JOB_KIND, {"template": {"spec": _POD_SPEC}}),
     owner_label=names.LABEL_JOB,
+    accounting=Accounting.EXACT,
 )
 ALL: Final = (PODS, NATIVE_JOB, BATCH_JOB)
-BULK: Final = replace(BATCH_JOB, name="bulk", title="BatchJob, bulk accounting")
+BULK: Final = replace(BATCH_JOB, name="bulk", title="BatchJob, bulk accounting", accounting=Accounting.BULK)
 """The same object; what differs is the operator."""
 
 
