@@ -196,13 +196,13 @@ def test_a_task_that_ignores_sigterm_is_killed_with_all_it_started(run: Callable
 
 
 def test_limits_are_of_each_task(run: Callable[..., Pack]) -> None:
-    pack = run(["sleep", "0.8"], tasks="0-2", limit=1)
+    pack = run(["sleep", "0.8"], tasks="0-2", limit=2)  # together they take longer
     assert (pack.end(), pack.report.timed_out) == (0, EMPTY)
 
 
 def test_tasks_run_side_by_side_and_a_slow_one_holds_up_no_other(run: Callable[..., Pack]) -> None:
-    pack = run(script_of('[ "$PODWRIGHT_TASK_INDEX" != 0 ] || sleep 2'), tasks="0-40", parallelism=2)
-    eventually(lambda: pack.report.succeeded == indexes("1-40"), seconds=1.9)
+    pack = run(script_of('[ "$PODWRIGHT_TASK_INDEX" != 0 ] || sleep 5'), tasks="0-40", parallelism=2)
+    eventually(lambda: pack.report.succeeded == indexes("1-40"), seconds=4.9)
     assert (pack.end(), pack.report.succeeded) == (0, indexes("0-40"))
 
 
