@@ -28,8 +28,6 @@ _ENDED: Final = f"has(self.phase) && self.phase in {_TERMINAL}"
 _WAS_TERMINAL: Final = f"has(oldSelf.phase) && oldSelf.phase in {_TERMINAL}"
 
 
-# Few rules, since the API server runs each of them at every write of a status and looks up each field anew: nine instead of
-# these five made such a write a fifteenth dearer.
 def _same(field: str) -> str:
     # Comparing optionals instead would be shorter, but the API server can't estimate its cost and refuses it.
     return f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})"
@@ -39,6 +37,8 @@ _MET: Final = "has(self.conditions) ? self.conditions.filter(c, c.status == 'Tru
 _FOR_GOOD: Final = ("startTime", "finishTime", "attempts")
 
 
+# Few rules, since the API server runs each of them at every write of a status and looks up each field anew: nine instead of
+# these five made such a write a fifteenth dearer.
 _RULES: Final = (
     Rule(
         rule=f"!has(oldSelf.phase) || (has(self.phase) && (self.phase == oldSelf.phase"

@@ -162,7 +162,8 @@ class ArrayRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`status.array`. What is in none of its sets has not ended an attempt.
 
     `skipped` are tasks that are not to run, since what they wait for ended otherwise; `given_up` is how many of `failed` never ran
-    for that reason. The units in `started` matter under AtMostOnce only. `lost_nodes` and `node_failures` are kept while they may tell against the job (`core.array.suspicion`).
+    for that reason. The units in `started` matter under AtMostOnce only. `lost_nodes` and `node_failures` are kept while they
+    may tell against the job (`core.array.suspicion`).
     """
 
     succeeded: IndexSet = EMPTY

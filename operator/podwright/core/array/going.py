@@ -60,7 +60,7 @@ def decide(look: Look, pods: SortedPods, *, after: After) -> Decision:
 
 def _overdue(look: Look, live: Sequence[PodView]) -> tuple[tuple[Command, ...], float | None]:
     job = look.job
-    if job.attempt_timeout is None and job.start_timeout is None and not _is_ending_any(look):
+    if job.attempt_timeout is None and job.start_timeout is None and not _any_is_ending(look):
         return (), None  # as for most arrays, at every look: nothing is asked about each of hundreds of pods
     deletions: list[Command] = []
     first: float | None = None
@@ -76,7 +76,7 @@ def _overdue(look: Look, live: Sequence[PodView]) -> tuple[tuple[Command, ...], 
     return tuple(deletions), first
 
 
-def _is_ending_any(look: Look) -> bool:
+def _any_is_ending(look: Look) -> bool:
     return any(attempt.outcome is None and attempt.reason for attempt in look.job.status.attempts)
 
 
