@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.bench.result import Round
     from tests.bench.rounds import Rounds
     from tests.bench.workloads import Workload
-    from tests.rest import Rest
+    from tests.support.rest import Rest
 
 _LOOK_SECONDS: Final = 0.25  # between two looks at the memory
 

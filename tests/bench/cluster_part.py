@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.bench.ready_cluster import ReadyCluster
     from tests.bench.result import ArrayRun, Parameters, Round
     from tests.bench.workloads import Workload
-    from tests.rest import Rest
+    from tests.support.rest import Rest
 
 _SECONDS_PER_TASK: Final = 0.038
 """What an array takes of the time, with the bare pods that it is compared with and clearing up after both."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from podwright.core import names
+from podwright.core.constants import names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.bench.result import Parameters
     from tests.bench.workloads import Workload
-    from tests.rest import Rest
+    from tests.support.rest import Rest
 
 _ENDLESS: Final = workloads.endless_batch_job(f"{ANNOTATION_PREFIX}duration")
 _PATIENCE: Final = 300.0

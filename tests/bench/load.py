@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from tests.bench.observer import Observer
     from tests.bench.workloads import Workload
-    from tests.rest import Rest
+    from tests.support.rest import Rest
 
 
 async def burst(rest: Rest, workload: Workload, names: Iterable[str], *, connections: int, observer: Observer) -> None:

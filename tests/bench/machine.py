@@ -37,7 +37,7 @@ def machine() -> Machine:
 def digest() -> str:
     """A digest of everything that is measured: two that differ tell that somebody changed it meanwhile."""
     found = hashlib.sha256()
-    for directory in ("operator", "crds", "manifests", "tests/bench", "tests/simulator"):
+    for directory in ("operator", "crds", "manifests", "tests/bench", "tests/support/simulator"):
         for path in sorted((_ROOT / directory).rglob("*")):
             if path.suffix in {".py", ".yaml"}:
                 found.update(f"{path.relative_to(_ROOT)}\0".encode() + path.read_bytes() + b"\0")

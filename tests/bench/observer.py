@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from tests.bench.workloads import Workload
-    from tests.rest import Rest
+    from tests.support.rest import Rest
 
 _NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=30)
 

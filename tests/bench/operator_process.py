@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Final
 
-from podwright.core import names
 from podwright.core.accounting import Accounting
+from podwright.core.constants import names
 from tests.bench.errors import BenchError
 from tests.bench.processes import require_running, running
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from tests.rest import Rest
+    from tests.support.rest import Rest
 
 SYSTEM_NAMESPACE: Final = "podwright-system"
 SERVICE_ACCOUNT: Final = "podwright-operator"

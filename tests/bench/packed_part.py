@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.bench.result import Parameters
-    from tests.rest import Rest
+    from tests.support.rest import Rest
 
 _PARALLELISM: Final = 2
 _PACK_PARALLELISM: Final = 4

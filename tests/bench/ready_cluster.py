@@ -16,7 +16,7 @@ from tests.bench import counters, workloads
 from tests.bench.operator_process import SERVICE_ACCOUNT, SYSTEM_NAMESPACE, operator, until_leading
 from tests.bench.processes import stop
 from tests.cluster.shared import install
-from tests.rest import Rest, Server
+from tests.support.rest import Rest, Server
 
 if TYPE_CHECKING:
     import subprocess

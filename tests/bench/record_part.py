@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from podwright.core.index_set import IndexSet
+from podwright.core.values.index_set import IndexSet
 from tests.bench import workloads
 from tests.bench.array_part import create_array, highest_memory
 from tests.bench.errors import BenchError
@@ -22,13 +22,13 @@ from tests.bench.observer import Observer
 from tests.bench.processes import resident_mib
 from tests.bench.result import ArrayRecordRun
 from tests.bench.simulated import leader, simulator, submitter
-from tests.rest import MERGE
+from tests.support.rest import MERGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.bench.result import Parameters
-    from tests.rest import Rest
+    from tests.support.rest import Rest
 
 _LEFT: Final = 20
 """One of so many tasks is left to be run. With fewer between them the record of 100,000 would have more gaps than it may."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.bench.ready_cluster import ReadyCluster
     from tests.bench.result import Parameters, Round
     from tests.bench.workloads import Workload
-    from tests.rest import Rest
+    from tests.support.rest import Rest
 
 _SECONDS_PER_JOB: Final = 0.2  # slower than this is broken
 _LEAST_SECONDS: Final = 60.0

@@ -13,7 +13,7 @@ from tests.bench import workloads
 from tests.bench.errors import BenchError
 from tests.bench.operator_process import SERVICE_ACCOUNT, SYSTEM_NAMESPACE, operator, until_leading
 from tests.bench.processes import start, stop
-from tests.rest import Rest, Server
+from tests.support.rest import Rest, Server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -35,7 +35,7 @@ async def submitter(server: str) -> AsyncIterator[Rest]:
 def simulator() -> Iterator[tuple[subprocess.Popen[bytes], str, Path]]:
     """Run the simulator; give its process, its URL, and a directory that goes with it."""
     with tempfile.TemporaryDirectory(prefix="podwright-bench-") as name:
-        process = start("tests.simulator.__main__", [], output=subprocess.PIPE)
+        process = start("tests.support.simulator.__main__", [], output=subprocess.PIPE)
         try:
             if process.stdout is None:
                 raise BenchError("the simulator has no output")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from podwright.core import names
 from podwright.core.accounting import Accounting
+from podwright.core.constants import names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

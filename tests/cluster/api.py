@@ -61,7 +61,7 @@ class Connection(http.client.HTTPSConnection):
     _used = 0.0
 
     def exchange(self, method: str, target: str, body: str | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
-        """Give the status code and the body of the answer."""
+        """Return the status code and the body of the answer."""
         if time.monotonic() - self._used > _IDLE_SECONDS:
             self.close()
         try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from podwright.core import names
+from podwright.core.constants import names
 from tests.cluster.api import Api
 from tests.cluster.jobs import Jobs
 from tests.cluster.shared import exclusive, install, shared_cluster

@@ -14,7 +14,7 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from tests.cluster.api import OPERATOR
-from tests.rest import JSON_PATCH, MERGE, STRATEGIC, Answer, Document, Rest
+from tests.support.rest import JSON_PATCH, MERGE, STRATEGIC, Answer, Document, Rest
 
 PATHS: Final = {
     "batchjobs": "/apis/podwright.dev/v1alpha1/namespaces/{}/batchjobs",
@@ -102,7 +102,7 @@ class Player:
         return events
 
     async def version(self) -> str:
-        """Give the server's present version."""
+        """Return the server's present version."""
         answer = await self._rest.send("GET", PATHS["leases"].format(self._namespace), query={"limit": "1"})
         return str(answer.body["metadata"]["resourceVersion"])
 
@@ -132,7 +132,7 @@ class Player:
         return {**call.body, "metadata": metadata} if metadata else call.body
 
     def _version(self, age: str, seen: Sequence[Document]) -> str:
-        """Give a resourceVersion of that age; a stale one is of a version that differs visibly from the current one."""
+        """Return a resourceVersion of that age; a stale one is of a version that differs visibly from the current one."""
         if not seen or age == "zero":
             return "" if seen else "7"
         if age == "current":
@@ -166,7 +166,7 @@ class Player:
                 )
 
     def _neutral(self, item: Document) -> Any:
-        """Give an object without what differs from server to server."""
+        """Return an object without what differs from server to server."""
         if not item:
             return item
         given = item.get("metadata", {})
@@ -196,7 +196,7 @@ def _sorted(value: Any) -> Any:
 
 
 def _pod_essence(pod: Document) -> Document:
-    """Give what the rules are about; the many defaults of a real API server are left out."""
+    """Return what the rules are about; the many defaults of a real API server are left out."""
     spec, status = pod["spec"], pod.get("status", {})
     containers = [{key: container.get(key) for key in ("name", "image")} for container in spec["containers"]]
     kept = {key: spec.get(key) for key in ("nodeName", "restartPolicy", "activeDeadlineSeconds", "schedulerName")}
@@ -391,5 +391,5 @@ _numbers: Final = itertools.count()
 
 
 def next_sequence() -> str:
-    """Give a word that no other sequence of this process has."""
+    """Return a word that no other sequence of this process has."""
     return f"q{next(_numbers)}"

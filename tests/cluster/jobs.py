@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from podwright.core.names import pod_name
+from podwright.core.constants.names import pod_name
 from tests.cluster.manifests import make_job
 
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ class Jobs:
         self._api.patch("BatchJob", self.namespace, name, {"metadata": {"annotations": annotations}}).expect()
 
     def status(self, name: str) -> dict[str, Any]:
-        """Give the status of a job."""
+        """Return the status of a job."""
         status: dict[str, Any] = self._api.get("BatchJob", self.namespace, name).expect()["status"]
         return status
 
     def pods(self, name: str) -> list[dict[str, Any]]:
-        """Give the pods of a job that are there."""
+        """Return the pods of a job that are there."""
         answer = self._api.list("Pod", self.namespace, labelSelector=f"podwright.dev/job={name}").expect()
         pods: list[dict[str, Any]] = answer["items"]
         return pods

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from podwright.core import names
+from podwright.core.constants import names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from podwright.core import names
+from podwright.core.constants import names
 from podwright.devcluster import ClusterSpec, EmbeddedCluster
 from tests.cluster.api import OPERATOR, Api
 from tests.cluster.manifests import make_job, make_pod

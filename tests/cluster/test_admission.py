@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from podwright.core import names
+from podwright.core.constants import names
 from tests.cluster.api import OPERATOR, STRATEGIC, Api
 from tests.cluster.manifests import make_job, make_lease, make_pod
 

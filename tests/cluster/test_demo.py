@@ -14,7 +14,7 @@ import pytest
 from podwright.devcluster import EmbeddedCluster, NodeKind, down
 from podwright.devcluster.processes import marked_processes
 from podwright.devcluster.real_node import why_not_real
-from tests.cli.program import PODWRIGHT, run
+from tests.unit.cli.program import PODWRIGHT, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

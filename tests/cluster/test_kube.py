@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from podwright.core import names
 from podwright.core.commands import CreatePod, DeleteJob, DeletePod, ReleasePod, WriteStatus
-from podwright.core.job.phase import Phase
-from podwright.core.job.pod_template import build_pod
+from podwright.core.constants import names
+from podwright.core.job.pod.template import build_pod
 from podwright.core.job.status import next_status
+from podwright.core.run.phase import Phase
 from podwright.core.view import Attempt, JobView, Outcome, PodView
-from podwright.kube import encode
 from podwright.kube.client import ApiClient
+from podwright.kube.codecs import requests as encode
+from podwright.kube.codecs.page import JOBS, PODS, EventType, Undecodable, decode_job, decode_metadata, decode_pod
 from podwright.kube.credentials import load_credentials
-from podwright.kube.decode import JOBS, PODS, EventType, Undecodable, decode_job, decode_metadata, decode_pod
 from podwright.kube.errors import StatusError, parse_status
 from podwright.kube.lease import LeaseElector
 from podwright.kube.reflector import Reflector
 from tests.cluster.manifests import make_job, make_lease
-from tests.kube.objects import nested
-from tests.operators import SYSTEM_NAMESPACE, operator_kubeconfig
+from tests.support.operators import SYSTEM_NAMESPACE, operator_kubeconfig
+from tests.unit.kube.objects import nested
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from podwright.devcluster import EmbeddedCluster
     from podwright.kube.client import ApiResponse
-    from podwright.kube.decode import ObjectDecoder
+    from podwright.kube.codecs.page import ObjectDecoder
     from tests.cluster.api import Api
 
 
@@ -92,13 +92,13 @@ async def mirrored(
 
 
 def ok(answer: ApiResponse) -> bytes:
-    """Give the body; fails the test on a refusal."""
+    """Return the body; fails the test on a refusal."""
     assert answer.status < 300, answer
     return answer.body
 
 
 def error(answer: ApiResponse) -> StatusError:
-    """Give the refusal; fails the test if there was none."""
+    """Return the refusal; fails the test if there was none."""
     assert answer.status >= 300, answer
     return parse_status(answer.status, answer.body)
 

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 
 from podwright.devcluster import EmbeddedCluster
 from tests.cluster.fidelity import PATHS, Call, Player, next_sequence, sequences
-from tests.rest import Rest, Server
-from tests.simulator.api import Api
-from tests.simulator.kinds import NAMESPACE
-from tests.simulator.server import Simulator
+from tests.support.rest import Rest, Server
+from tests.support.simulator.api import Api
+from tests.support.simulator.kinds import NAMESPACE
+from tests.support.simulator.server import Simulator
 
 DEFINITION = Path(__file__).parents[2] / "crds" / "podwright.dev_batchjobs.yaml"
 EXAMPLES = int(os.environ.get("FIDELITY_EXAMPLES", "60"))

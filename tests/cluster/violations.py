@@ -49,7 +49,7 @@ def violations(schema: Schema, *, base: Any, top: str) -> Iterator[Violation]:
 
 
 def sample(schema: Schema) -> Any:
-    """Give the smallest valid value."""
+    """Return the smallest valid value."""
     if "enum" in schema:
         return schema["enum"][0]
     if schema.get("x-kubernetes-int-or-string"):
@@ -82,7 +82,7 @@ def _fields(schema: Schema, steps: tuple[Step, ...]) -> Iterator[tuple[tuple[Ste
 
 
 def _breaches(node: Schema) -> Iterator[tuple[str, Any, str, tuple[str, ...]]]:
-    """Give keyword, bad value, where below the field the blame belongs, and what the message must say."""
+    """Return keyword, bad value, where below the field the blame belongs, and what the message must say."""
     if node.get("x-kubernetes-int-or-string"):
         yield "type", True, ":", ("must be of type integer,string",)
         return

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from podwright.api.batchjob import BATCH_JOB
-from podwright.core import names
+from podwright.core.constants import names
 from podwright.devcluster.real_node import why_not_real
 from tests.docs.pages import LANGUAGES, REPOSITORY, blocks, pages, script
 

@@ -11,11 +11,11 @@ import pytest
 
 from podwright.cli.reference.__main__ import SECTIONS, main
 from podwright.cli.reference.sections import SectionError, table, with_section
-from podwright.core import names
-from podwright.core.conditions import run_conditions
-from podwright.core.job import refusal
-from podwright.core.job.phase import Phase
-from podwright.core.job.stop import Stop
+from podwright.core.attempt import refusal
+from podwright.core.constants import names
+from podwright.core.run.conditions import run_conditions
+from podwright.core.run.phase import Phase
+from podwright.core.run.stop import Stop
 from podwright.core.view import Outcome
 from tests.docs.pages import REPOSITORY
 

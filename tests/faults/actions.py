@@ -36,15 +36,15 @@ class Action:
     """Does nothing; the others change one of these."""
 
     async def reply(self, exchange: Exchange, forward: Forward) -> Reply:
-        """Give the answer to a request other than a watch."""
+        """Return the answer to a request other than a watch."""
         return await forward()
 
     def opening(self, exchange: Exchange) -> Reply | None:
-        """Give the answer to a watch that is refused, or None to open it."""
+        """Return the answer to a watch that is refused, or None to open it."""
         return None
 
     def lines(self, exchange: Exchange, lines: Lines) -> Lines:
-        """Give the lines of a watch."""
+        """Return the lines of a watch."""
         return lines
 
 

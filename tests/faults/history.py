@@ -15,8 +15,8 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
-from podwright.core import names
-from tests.rest import Rest
+from podwright.core.constants import names
+from tests.support.rest import Rest
 
 Document = dict[str, Any]
 
@@ -113,15 +113,15 @@ class VersionLog:
         self._changed = asyncio.Event()
 
     def present_jobs(self, namespace: str) -> list[Version]:
-        """Give the jobs of a namespace that exist now."""
+        """Return the jobs of a namespace that exist now."""
         return list(self._present[names.JOB_PLURAL, namespace].values())
 
     def present_pods(self, namespace: str) -> list[Version]:
-        """Give the pods of jobs of a namespace that exist now."""
+        """Return the pods of jobs of a namespace that exist now."""
         return list(self._present["pods", namespace].values())
 
     def knows(self, uid: str, revision: int, *, deleted: bool) -> bool:
-        """Tell whether a version of an object that is at least so new, or its deletion, was recorded."""
+        """Return whether a version of an object that is at least so new, or its deletion, was recorded."""
         return any(
             version.uid == uid and version.revision >= revision and (version.deleted or not deleted)
             for version in itertools.chain(reversed(self.jobs), reversed(self.pods))
@@ -229,5 +229,5 @@ class History:
         return exchange
 
     def writes(self, namespace: str = "") -> Sequence[Exchange]:
-        """Give the requests that asked to change jobs or pods, in one namespace or in all."""
+        """Return the requests that asked to change jobs or pods, in one namespace or in all."""
         return [known for known in self.exchanges if known.writes and namespace in ("", known.namespace)]

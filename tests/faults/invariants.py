@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import msgspec
 
-from podwright.core import names
-from podwright.core.index_set import IndexSet
-from podwright.core.job.phase import TERMINAL, TRANSITIONS, Phase
+from podwright.core.constants import names
+from podwright.core.run.phase import TERMINAL, TRANSITIONS, Phase
+from podwright.core.values.index_set import IndexSet
 from tests.faults.history import Exchange, Version, VersionLog
 
 Document = Mapping[str, Any]
@@ -262,7 +262,7 @@ ALWAYS: Final[tuple[Callable[[Evidence], Violations], ...]] = (
 
 
 def violations(evidence: Evidence) -> list[str]:
-    """Give what is broken of the invariants that hold at the end of every run."""
+    """Return what is broken of the invariants that hold at the end of every run."""
     return [found for check in ALWAYS for found in check(evidence)]
 
 
@@ -273,7 +273,7 @@ def _attempt(pod: Version) -> tuple[str, str, str]:
 
 
 def _was_started(pod: Version) -> bool:
-    """Tell whether a kubelet took the pod up."""
+    """Return whether a kubelet took the pod up."""
     return bool(pod.status.get("startTime"))
 
 

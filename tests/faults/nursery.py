@@ -53,7 +53,7 @@ def main() -> None:
 
     import podwright.adapters.entry
     import podwright.adapters.service  # noqa: F401
-    from podwright.core.array import closing, telling
+    from podwright.core.job.array import closing, telling
 
     for module in (closing, telling):
         vars(module)["RECORD_EVERY"] = _RECORD_EVERY

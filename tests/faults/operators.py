@@ -17,9 +17,9 @@ from typing import Final
 
 import msgspec
 
-from podwright.core.names import lease_name
+from podwright.core.constants.names import lease_name
 from tests.faults.nursery import Ended, Start, Started
-from tests.rest import MERGE, Rest
+from tests.support.rest import MERGE, Rest
 
 SYSTEM_NAMESPACE: Final = "podwright-system"
 _LEASE: Final = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM_NAMESPACE}/leases/{lease_name(0)}"
@@ -55,7 +55,7 @@ class OperatorProcess:
         self._signal(signal.SIGCONT)
 
     def told(self) -> str:
-        """Give its log so far."""
+        """Return its log so far."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def _signal(self, number: signal.Signals) -> None:
@@ -147,11 +147,11 @@ async def nursery(directory: Path) -> AsyncIterator[Nursery]:
 
 
 async def free_lease(rest: Rest) -> None:
-    """Give the Lease back in the name of an operator that is known to be dead, so that nobody waits for it to expire."""
+    """Return the Lease back in the name of an operator that is known to be dead, so that nobody waits for it to expire."""
     await rest.send("PATCH", _LEASE, {"spec": {"holderIdentity": ""}}, content_type=MERGE)
 
 
 async def lease_holder(rest: Rest) -> str:
-    """Give who holds the Lease now, or nothing."""
+    """Return who holds the Lease now, or nothing."""
     answer = await rest.send("GET", _LEASE)
     return str(answer.body.get("spec", {}).get("holderIdentity", "")) if answer.code == 200 else ""

@@ -14,10 +14,10 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from podwright.core import names
+from podwright.core.constants import names
 from tests.faults.actions import Action, HangUp, Reply
 from tests.faults.history import Exchange, History
-from tests.rest import Server
+from tests.support.rest import Server
 
 _VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _PASSED_UP: Final = ("Accept", "Content-Type", "Authorization", "User-Agent", "Impersonate-User")
@@ -45,7 +45,7 @@ class Rule(msgspec.Struct, kw_only=True):
     met: int = 0
 
     def takes(self, exchange: Exchange) -> bool:
-        """Tell whether this request is for the action, counting it."""
+        """Return whether this request is for the action, counting it."""
         if self.writes and not exchange.writes:
             return False
         for wanted, found in (

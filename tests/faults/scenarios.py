@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import msgspec
 
-from podwright.core.names import parse_pod_name
+from podwright.core.constants.names import parse_pod_name
 from tests.faults.history import Version
 from tests.faults.world import World, jobs_path
-from tests.simulator.manifests import job, script
+from tests.support.simulator.manifests import job, script
 
 Document = dict[str, Any]
 

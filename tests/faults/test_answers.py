@@ -11,7 +11,7 @@ from tests.faults.actions import Action, Answer, AnswerAfterwards, Drop, DropRep
 from tests.faults.history import Exchange
 from tests.faults.scenarios import SCENARIOS, Scenario, end_state
 from tests.faults.world import World
-from tests.simulator.manifests import job, script
+from tests.support.simulator.manifests import job, script
 
 FAULTS: Final[dict[str, Callable[[], Action]]] = {
     "429": lambda: Answer(429, reason="TooManyRequests"),

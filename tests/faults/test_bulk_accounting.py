@@ -5,7 +5,7 @@ import pytest
 from tests.faults.killing import Killing
 from tests.faults.scenarios import SCENARIOS, until_pod_runs
 from tests.faults.world import World
-from tests.simulator.manifests import job, script
+from tests.support.simulator.manifests import job, script
 
 BULK = {"ACCOUNTING": "Bulk"}
 

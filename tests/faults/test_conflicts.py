@@ -7,11 +7,11 @@ import time
 
 import pytest
 
-from podwright.core import names
+from podwright.core.constants import names
 from tests.faults.actions import Hold
 from tests.faults.world import World, jobs_path, pods_path
-from tests.rest import MERGE
-from tests.simulator.manifests import job, script
+from tests.support.rest import MERGE
+from tests.support.simulator.manifests import job, script
 
 _INTERVAL = 0.01
 _JOBS = 3

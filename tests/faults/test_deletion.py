@@ -2,10 +2,10 @@
 
 import pytest
 
-from podwright.core import names
+from podwright.core.constants import names
 from tests.faults.actions import Hold
 from tests.faults.world import World, jobs_path, pods_path
-from tests.simulator.manifests import job, script
+from tests.support.simulator.manifests import job, script
 
 
 async def submit_running(world: World, namespace: str, *jobs: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from podwright.core import names
+from podwright.core.constants import names
 from tests.faults.history import Exchange, Version
 from tests.faults.invariants import Evidence, few_writes, quiet_at_the_end, violations
 
@@ -50,13 +50,13 @@ class Story:
         return Version(deleted=deleted, document={**body, "metadata": metadata}, at=float(self._revision))
 
     def found(self, **facts: Any) -> list[str]:
-        """Give the numbers of the invariants that are broken."""
+        """Return the numbers of the invariants that are broken."""
         evidence = Evidence(jobs=self.jobs, pods=self.pods, **facts)
         return sorted({told.partition(":")[0] for told in violations(evidence)})
 
 
 def over(*outcomes: str, phase: str = "Succeeded", **more: Any) -> Document:
-    """Give the status of a finished job with one attempt for each outcome."""
+    """Return the status of a finished job with one attempt for each outcome."""
     attempts = [
         {"number": n, "podUID": f"pod-{n}-uid", "outcome": outcome}
         | ({"budget": "User"} if outcome in ("Failed", "Lost") else {})

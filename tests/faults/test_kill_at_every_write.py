@@ -12,7 +12,7 @@ from tests.faults.killing import Killing
 from tests.faults.operators import free_lease
 from tests.faults.scenarios import AT_MOST_ONCE, SCENARIOS, Scenario
 from tests.faults.world import World
-from tests.simulator.manifests import job
+from tests.support.simulator.manifests import job
 
 _REQUESTS_OF_A_START: Final = 14
 

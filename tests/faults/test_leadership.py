@@ -11,8 +11,8 @@ from tests.faults.actions import Hold, Randomly
 from tests.faults.operators import Nursery
 from tests.faults.scenarios import QUICK_RETRY, SCENARIOS, Scenario
 from tests.faults.world import World, pods_path, simulated
-from tests.simulator.kinds import NAMESPACE
-from tests.simulator.manifests import job, script
+from tests.support.simulator.kinds import NAMESPACE
+from tests.support.simulator.manifests import job, script
 
 # So short that a test need not wait for the real times, so long that no busy machine stands still for the renew deadline.
 SHORT_LEASE: Final = {"LEASE_DURATION": "3", "RENEW_DEADLINE": "2.4", "RENEW_INTERVAL": "0.3", "RETRY_INTERVAL": "0.1"}

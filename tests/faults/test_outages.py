@@ -8,7 +8,7 @@ from podwright.devcluster import EmbeddedCluster
 from tests.faults.scenarios import QUICK_RETRY
 from tests.faults.test_leadership import SHORT_LEASE
 from tests.faults.world import World
-from tests.simulator.manifests import job, script
+from tests.support.simulator.manifests import job, script
 
 _JOBS = 12
 

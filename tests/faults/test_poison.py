@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from podwright.core import names
+from podwright.core.constants import names
 from tests.faults.world import World
-from tests.simulator.kinds import BATCH_JOB, POD
-from tests.simulator.manifests import job, pod
-from tests.simulator.storage import Key
+from tests.support.simulator.kinds import BATCH_JOB, POD
+from tests.support.simulator.manifests import job, pod
+from tests.support.simulator.storage import Key
 
 Document = dict[str, Any]
 

@@ -10,12 +10,12 @@ import pytest_asyncio
 from tests.faults import actions
 from tests.faults.actions import Moment
 from tests.faults.proxy import FaultProxy
-from tests.rest import Rest, Server
-from tests.simulator.api import Api
-from tests.simulator.kinds import BATCH_JOB
-from tests.simulator.manifests import JOBS, PODS, job, pod
-from tests.simulator.server import Simulator
-from tests.simulator.storage import Key
+from tests.support.rest import Rest, Server
+from tests.support.simulator.api import Api
+from tests.support.simulator.kinds import BATCH_JOB
+from tests.support.simulator.manifests import JOBS, PODS, job, pod
+from tests.support.simulator.server import Simulator
+from tests.support.simulator.storage import Key
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from podwright.core import names
+from podwright.core.constants import names
 from tests.faults.operators import SYSTEM_NAMESPACE
 from tests.faults.test_leadership import SHORT_LEASE
 from tests.faults.world import World
-from tests.simulator.manifests import job, script
+from tests.support.simulator.manifests import job, script
 
 _LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM_NAMESPACE}/leases"
 

@@ -7,19 +7,19 @@ from typing import Any, Final
 import aiohttp
 import pytest
 
-from podwright.core import names
+from podwright.core.constants import names
 from tests.faults.actions import Answer, EndWatch, Hold, Replay
 from tests.faults.operators import OperatorProcess
 from tests.faults.scenarios import QUICK_RETRY, SCENARIOS
 from tests.faults.world import World, jobs_path, pods_path
-from tests.simulator.kinds import BATCH_JOB, POD
-from tests.simulator.manifests import job, script
+from tests.support.simulator.kinds import BATCH_JOB, POD
+from tests.support.simulator.manifests import job, script
 
 KINDS: Final = ("pods", names.JOB_PLURAL)
 
 
 async def kept(operator: OperatorProcess) -> dict[str, int]:
-    """Give how many objects the operator has in memory, by kind, as it tells in its metrics."""
+    """Return how many objects the operator has in memory, by kind, as it tells in its metrics."""
     port = re.search(r"serving probes and metrics on \S+ port (\d+)", operator.told())
     assert port is not None
     async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port[1]}/metrics") as response:

@@ -14,20 +14,20 @@ from typing import Any, Final
 
 import yaml
 
-from podwright.core import names
-from podwright.core.job.phase import TERMINAL
+from podwright.core.constants import names
+from podwright.core.run.phase import TERMINAL
 from podwright.devcluster import EmbeddedCluster
 from tests.faults.history import VersionLog
 from tests.faults.invariants import Evidence, quiet_at_the_end, violations
 from tests.faults.operators import SYSTEM_NAMESPACE, Nursery, OperatorProcess, free_lease, lease_holder
 from tests.faults.proxy import FaultProxy
-from tests.rest import MERGE, Rest, Server
-from tests.simulator.api import Api
-from tests.simulator.fence import OPERATOR, fence
-from tests.simulator.garbage import GarbageCollector
-from tests.simulator.kinds import NAMESPACE
-from tests.simulator.kubelet import Kubelet
-from tests.simulator.server import Simulator
+from tests.support.rest import MERGE, Rest, Server
+from tests.support.simulator.api import Api
+from tests.support.simulator.fence import OPERATOR, fence
+from tests.support.simulator.garbage import GarbageCollector
+from tests.support.simulator.kinds import NAMESPACE
+from tests.support.simulator.kubelet import Kubelet
+from tests.support.simulator.server import Simulator
 
 DEFINITION: Final = Path(__file__).parents[2] / "crds" / "podwright.dev_batchjobs.yaml"
 SETTLE_SECONDS: Final = 30.0
@@ -119,7 +119,7 @@ class World:
         return answer.body
 
     def settled(self, namespace: str, *, waiting: Sequence[str] = ()) -> bool:
-        """Tell whether nothing is left to do: all jobs are over or rightly wait, no pod of an ended job is held, none goes."""
+        """Return whether nothing is left to do: all jobs are over or rightly wait, no pod of an ended job is held, none goes."""
         jobs = {job.uid: job for job in self.log.present_jobs(namespace)}
         if any("deletionTimestamp" in job.metadata for job in jobs.values()):
             return False
@@ -262,12 +262,12 @@ async def _peopled(world: World) -> AsyncIterator[None]:
 
 
 def jobs_path(namespace: str, name: str = "") -> str:
-    """Give the path of a namespace's jobs, or of one."""
+    """Return the path of a namespace's jobs, or of one."""
     return f"/apis/{names.API_VERSION}/namespaces/{namespace}/{names.JOB_PLURAL}" + (f"/{name}" if name else "")
 
 
 def pods_path(namespace: str, name: str = "") -> str:
-    """Give the path of a namespace's pods, or of one."""
+    """Return the path of a namespace's pods, or of one."""
     return f"/api/v1/namespaces/{namespace}/pods" + (f"/{name}" if name else "")
 
 

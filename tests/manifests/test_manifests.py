@@ -11,7 +11,7 @@ import yaml
 from podwright import __version__
 from podwright.api.batchjob import BatchJobSpec
 from podwright.api.generate import KINDS
-from podwright.core import names
+from podwright.core.constants import names
 
 if TYPE_CHECKING:
     from tests.manifests.conftest import Objects

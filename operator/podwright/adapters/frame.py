@@ -19,11 +19,11 @@ class NoDiffBase(kopf.DiffBaseStorage):
     """Keeps no copy of the last handled state: our handlers look at the state, and the copy would double each object."""
 
     def build(self, *, body: kopf.Body, extra_fields: Any = None) -> Any:
-        """Give an empty essence, so that none is computed."""
+        """Return an empty essence, so that none is computed."""
         return {}
 
     def fetch(self, *, body: kopf.Body) -> None:
-        """Give no former state."""
+        """Return no former state."""
 
     def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: Any) -> None:
         """Write nothing."""
@@ -49,7 +49,7 @@ def configure(settings: kopf.OperatorSettings) -> None:
 
 
 def connection(credentials: Credentials) -> kopf.ConnectionInfo:
-    """Give our credentials in kopf's form."""
+    """Return our credentials in kopf's form."""
     access = credentials.access
     return kopf.ConnectionInfo(
         server=access.server,

@@ -14,7 +14,7 @@ from podwright.api.model import ATOMIC_MAP, ApiModel, Rule, immutable, list_map,
 from podwright.api.pod.template import PodTemplate
 from podwright.api.retention import Retention
 from podwright.api.scalars import Count, Delay, Int32, Timeout, valid_duration
-from podwright.core import names
+from podwright.core.constants import names
 
 _ANEW = "delete the job, or create another one under a new name"
 

@@ -14,7 +14,7 @@ import yaml
 
 from podwright.api.batchjob import BATCH_JOB
 from podwright.api.kind import Kind
-from podwright.core.names import GROUP
+from podwright.core.constants.names import GROUP
 
 KINDS: Final[tuple[Kind, ...]] = (BATCH_JOB,)
 DIRECTORIES: Final = (Path("crds"), Path("charts/podwright/files/crds"))
@@ -53,7 +53,7 @@ def _holds_mappings(value: Any) -> bool:
 
 
 def render(kind: Kind) -> str:
-    """Give the file of one kind."""
+    """Return the file of one kind."""
     definition = kind.definition()
     definition["spec"]["versions"] = _on_lines(definition["spec"]["versions"])
     return _HEADER + yaml.dump(
@@ -67,7 +67,7 @@ def render(kind: Kind) -> str:
 
 
 def files() -> Iterator[tuple[Path, str]]:
-    """Give every generated file: its path in the repository and its content."""
+    """Return every generated file: its path in the repository and its content."""
     for directory in DIRECTORIES:
         for kind in KINDS:
             yield directory / f"{GROUP}_{kind.plural}.yaml", render(kind)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from podwright.api.model import ApiModel
 from podwright.api.structural import structural_schema
-from podwright.core.names import GROUP, VERSION
+from podwright.core.constants.names import GROUP, VERSION
 
 CATEGORY = "podwright"
 
@@ -21,7 +21,7 @@ class Column:
     wide: bool = False
 
     def as_column(self) -> dict[str, Any]:
-        """Give the entry of `additionalPrinterColumns`."""
+        """Return the entry of `additionalPrinterColumns`."""
         column = {"name": self.name, "type": self.type, "description": self.description, "jsonPath": self.path}
         return {**column, "priority": 1} if self.wide else column
 
@@ -45,7 +45,7 @@ class Kind:
         return f"{self.plural}.{GROUP}"
 
     def definition(self) -> dict[str, Any]:
-        """Give the CustomResourceDefinition as a manifest."""
+        """Return the CustomResourceDefinition as a manifest."""
         version: dict[str, Any] = {
             "name": VERSION,
             "served": True,

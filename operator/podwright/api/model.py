@@ -59,7 +59,7 @@ class Rule:
     field_path: str = ""
 
     def as_schema(self) -> JsonDict:
-        """Give the rule as an entry of `x-kubernetes-validations`."""
+        """Return the rule as an entry of `x-kubernetes-validations`."""
         entry: JsonDict = {"rule": self.rule, "message": self.message}
         if self.message_expression:
             entry["messageExpression"] = self.message_expression
@@ -74,7 +74,7 @@ def rules(*each: Rule) -> Extra:
 
 
 def validated_by(*each: Rule) -> ConfigDict:
-    """Give the `model_config` that attaches CEL rules to a whole model."""
+    """Return the `model_config` that attaches CEL rules to a whole model."""
     return ConfigDict(json_schema_extra={VALIDATIONS: [rule.as_schema() for rule in each]})
 
 

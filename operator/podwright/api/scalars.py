@@ -11,7 +11,7 @@ _DURATION_HELP: Final = "such as 90s, 10m or 1h30m (units h, m, s, ms; at most 5
 
 
 def valid_duration(expression: str) -> str:
-    """Give the CEL condition under which `duration(expression)` can be evaluated."""
+    """Return the CEL condition under which `duration(expression)` can be evaluated."""
     return f"{expression}.matches('{_DURATION}')"
 
 

@@ -26,7 +26,7 @@ class NotStructuralError(ValueError):
 
 
 def structural_schema(model: type[BaseModel]) -> Schema:
-    """Give the schema of `model` without references.
+    """Return the schema of `model` without references.
 
     Raises:
         NotStructuralError: a field is of a union or another type that has no structural form.

@@ -54,7 +54,7 @@ def paced(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Item]:
-    """Give the items one after the other, at least `gap` seconds from one to the next; the first comes at once."""
+    """Return the items one after the other, at least `gap` seconds from one to the next; the first comes at once."""
     due = clock()
     for item in items:
         if (wait := due - clock()) > 0:

@@ -39,7 +39,7 @@ def unreachable(server: str, error: Exception) -> Unreachable:
 
 
 def words_of(error: Exception) -> str:
-    """Give what matters of an error, on one line."""
+    """Return what matters of an error, on one line."""
     text = one_line(error)
     # urllib3 puts the address of its connection object before what matters.
     return (

@@ -65,7 +65,7 @@ class Follower:
         self._version = version
 
     def changes(self) -> Iterator[Change]:
-        """Give what is there, then what changes. It ends only by an error.
+        """Return what is there, then what changes. It ends only by an error.
 
         Raises:
             DeadlineError: the time is over.

@@ -14,7 +14,7 @@ from podwright.cli.connection import JSON, MERGE_PATCH, METADATA_LIST, TABLE, Co
 from podwright.cli.errors import CommandError
 from podwright.cli.failures import Unreachable
 from podwright.cli.refusals import explain, not_installed, unknown_job
-from podwright.core import names
+from podwright.core.constants import names
 from podwright.kube.errors import StatusError
 
 _ROOT: Final = f"/apis/{names.API_VERSION}"
@@ -39,7 +39,7 @@ class JobClient:
         self.everywhere = everywhere
 
     def path(self, *, name: str = "", namespace: str | None = None, everywhere: bool = False) -> str:
-        """Give the path of the jobs of a namespace, or of one of them."""
+        """Return the path of the jobs of a namespace, or of one of them."""
         if everywhere:
             return f"{_ROOT}/{names.JOB_PLURAL}"
         collection = f"{_ROOT}/namespaces/{quote(namespace or self.namespace, safe='')}/{names.JOB_PLURAL}"
@@ -181,6 +181,6 @@ class JobClient:
 
 
 def is_another(error: StatusError) -> bool:
-    """Tell whether a change was refused because the job has gone or is another one, or has changed if that mattered."""
+    """Return whether a change was refused because the job has gone or is another one, or has changed if that mattered."""
     # A patch can't change the uid, which is how it fails on another job.
     return error.code in (404, 409) or any(cause.field == "metadata.uid" for cause in error.causes)

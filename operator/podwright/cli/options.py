@@ -181,7 +181,7 @@ def _cut_at_dashes(arguments: list[str]) -> tuple[list[str], list[str], list[str
 
 
 def after_dashes(context: typer.Context) -> list[str]:
-    """Give what followed `--` on the command line."""
+    """Return what followed `--` on the command line."""
     found: list[str] = context.meta.get(_AFTER_DASHES, [])
     return found
 

@@ -14,11 +14,11 @@ from podwright.cli.errors import CommandError
 from podwright.cli.failures import Unreachable
 from podwright.cli.options import DryRun, Format, Manner
 from podwright.cli.printable import one_line
-from podwright.core import names
+from podwright.core.constants import names
 
 
 def full_name(job: Mapping[str, Any]) -> str:
-    """Give the name that `kubectl` takes as well: `batchjob.podwright.dev/report`."""
+    """Return the name that `kubectl` takes as well: `batchjob.podwright.dev/report`."""
     meta = job.get("metadata") or {}
     return f"{names.JOB_KIND.lower()}.{names.GROUP}/{one_line(meta.get('name') or meta.get('generateName', ''))}"
 
@@ -68,7 +68,7 @@ def remark(text: str) -> None:
 
 
 def news(form: Format | None) -> Callable[[str], None]:
-    """Give what tells of news beside a verb's results: objects on standard output must not be mixed with anything."""
+    """Return what tells of news beside a verb's results: objects on standard output must not be mixed with anything."""
     return print_line if form is None else remark
 
 
@@ -125,5 +125,5 @@ class Report:
             self.fail(str(error))
 
     def fail(self, problem: str) -> None:
-        """Take note of what failed, to be told at the end; the other jobs are not held up by it."""
+        """Record what failed, to be told at the end; the other jobs are not held up by it."""
         self._failures.append(problem)

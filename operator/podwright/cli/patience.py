@@ -24,7 +24,7 @@ class Deadline:
         self._at = None if seconds is None else time.monotonic() + seconds
 
     def left(self) -> float:
-        """Give the seconds that are left; infinite without a limit.
+        """Return the seconds that are left; infinite without a limit.
 
         Raises:
             DeadlineError: there are none.
@@ -47,7 +47,7 @@ class Deadline:
 
 
 def passes(error: Exception) -> bool:
-    """Tell whether a failure is one of those that pass: no answer, or a server in trouble or too busy."""
+    """Return whether a failure is one of those that pass: no answer, or a server in trouble or too busy."""
     cause = error if isinstance(error, StatusError) else error.__cause__
     troubled = isinstance(cause, StatusError) and (cause.code == 429 or cause.code >= 500)
     return troubled or isinstance(error, Unreachable | BrokenStreamError)
@@ -62,7 +62,7 @@ class Patience:
         self._lost_since: float | None = None
 
     def found(self) -> None:
-        """Take note that it answered."""
+        """Record that it answered."""
         self._lost_since = None
 
     def lost(self, error: CommandError) -> None:

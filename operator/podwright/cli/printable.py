@@ -17,12 +17,12 @@ _ESCAPES: Final = re.compile(
 
 
 def one_line(text: object) -> str:
-    """Give a text on one line, without what could steer a terminal."""
+    """Return a text on one line, without what could steer a terminal."""
     return " ".join(_visible(line) for line in _without_escapes(str(text)).split())
 
 
 def several_lines(text: str) -> str:
-    """Give a text with its line breaks and tabs, without what else could steer a terminal."""
+    """Return a text with its line breaks and tabs, without what else could steer a terminal."""
     unified = _without_escapes(text).replace("\r\n", "\n").replace("\r", "\n")
     return "".join(part if part in "\n\t" else _visible(part) for part in re.split(r"([\n\t])", unified))
 

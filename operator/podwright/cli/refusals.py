@@ -50,7 +50,7 @@ def explain(error: StatusError, *, doing: str, namespace: str = "") -> CommandEr
 
 
 def not_installed(error: StatusError) -> bool:
-    """Tell whether the kind is unknown to the server: only then a 404 has no Status."""
+    """Return whether the kind is unknown to the server: only then a 404 has no Status."""
     return error.code == 404 and (
         not error.reason or "the server could not find the requested resource" in error.message
     )

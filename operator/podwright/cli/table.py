@@ -15,7 +15,7 @@ Row = tuple[str, ...]
 
 
 def layout(headings: Sequence[str], rows: Sequence[Row], *, no_headers: bool = False) -> list[str]:
-    """Give the lines of a table; columns are as wide as their widest cell."""
+    """Return the lines of a table; columns are as wide as their widest cell."""
     widths = widths_of(headings, rows, no_headers=no_headers)
     shown = rows if no_headers else [tuple(headings), *rows]
     return [line(row, widths) for row in shown]
@@ -30,17 +30,17 @@ def widths_of(headings: Sequence[str], rows: Sequence[Row], *, no_headers: bool 
 
 
 def line(row: Row, widths: Sequence[int]) -> str:
-    """Give one line. Cells that are too long push the rest, so that nothing is cut off."""
+    """Return one line. Cells that are too long push the rest, so that nothing is cut off."""
     return _GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def headings_of(table: Mapping[str, Any]) -> tuple[str, ...]:
-    """Give the names of the columns that the API server offers, in capitals."""
+    """Return the names of the columns that the API server offers, in capitals."""
     return tuple(one_line(column.get("name", "")).upper() for column in table.get("columnDefinitions") or ())
 
 
 def rows_of(table: Mapping[str, Any], *, offered: Sequence[str], wanted: Sequence[str]) -> list[Row]:
-    """Give the rows of a `Table` with the wanted columns; `NAMESPACE` is of the row's object, not one of the table's.
+    """Return the rows of a `Table` with the wanted columns; `NAMESPACE` is of the row's object, not one of the table's.
 
     Args:
         table: the answer, or an event of a watch.
@@ -54,7 +54,7 @@ def rows_of(table: Mapping[str, Any], *, offered: Sequence[str], wanted: Sequenc
 
 
 def row_of(*, metadata: Mapping[str, Any], cells: Sequence[Any], offered: Sequence[str], wanted: Sequence[str]) -> Row:
-    """Give one row with the wanted columns; see `rows_of`."""
+    """Return one row with the wanted columns; see `rows_of`."""
     return tuple(
         one_line(metadata.get("namespace") or NOTHING)
         if name == NAMESPACE
@@ -64,7 +64,7 @@ def row_of(*, metadata: Mapping[str, Any], cells: Sequence[Any], offered: Sequen
 
 
 def metadata_of(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give the metadata of a row's object."""
+    """Return the metadata of a row's object."""
     found = (row.get("object") or {}).get("metadata") or {}
     return found if isinstance(found, Mapping) else {}
 

@@ -6,8 +6,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from podwright.core.duration import parse_duration
-from podwright.kube.times import format_time
+from podwright.core.values.duration import parse_duration
+from podwright.kube.codecs.times import format_time
 
 _UNITS: Final = {"w": 604_800.0, "d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _PART: Final = re.compile(r"([0-9]{1,12})(ms|w|d|h|m|s)")
@@ -29,7 +29,7 @@ def parse_span(text: str) -> float:
 
 
 def duration_field(text: str) -> str:
-    """Give a duration as the fields of a job's spec take it, which know no days.
+    """Return a duration as the fields of a job's spec take it, which know no days.
 
     Raises:
         ValueError: it is none.

@@ -7,7 +7,7 @@ decided once the earlier write is seen in the state. Every command is safe to re
 
 import msgspec
 
-from podwright.core.index_set import EMPTY, IndexSet
+from podwright.core.values.index_set import EMPTY, IndexSet
 from podwright.core.view import JobStatus
 
 

@@ -7,7 +7,7 @@ import enum
 
 import msgspec
 
-from podwright.core.index_set import IndexSet
+from podwright.core.values.index_set import IndexSet
 
 
 class CancelMode(enum.StrEnum):

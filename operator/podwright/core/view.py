@@ -8,8 +8,7 @@ import enum
 
 import msgspec
 
-from podwright.core.index_set import EMPTY, IndexSet
-from podwright.core.job.phase import Phase
+from podwright.core.run.phase import Phase
 from podwright.core.spec import (
     ArraySpec,
     CancelMode,
@@ -19,6 +18,7 @@ from podwright.core.spec import (
     Retention,
     RetryPolicy,
 )
+from podwright.core.values.index_set import EMPTY, IndexSet
 
 
 class PodPhase(enum.StrEnum):
@@ -94,7 +94,7 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def finished(self) -> bool:
-        """Tell whether no container of this pod runs or will ever run again."""
+        """Return whether no container of this pod runs or will ever run again."""
         if self.gone or self.phase in (PodPhase.SUCCEEDED, PodPhase.FAILED):
             return True
         # The API server refuses to bind a pod that is being deleted, so one without a node can never start.
@@ -102,7 +102,7 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def unsettled(self) -> bool:
-        """Tell whether the pod is there and something may be left to do about it: it is held, or may still run."""
+        """Return whether the pod is there and something may be left to do about it: it is held, or may still run."""
         return not self.gone and (self.held or not self.finished)
 
 
@@ -179,7 +179,7 @@ class ArrayRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def tried(self) -> IndexSet:
-        """Give the units that have ended an attempt and aren't done."""
+        """Return the units that have ended an attempt and aren't done."""
         return IndexSet.of_ranges(span for group in self.retries for span in group.indexes.ranges)
 
 
@@ -223,12 +223,12 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def is_over(self) -> bool:
-        """Tell whether the job has ended for good: no later write may change how."""
+        """Return whether the job has ended for good: no later write may change how."""
         return self.phase is not None and self.phase.terminal
 
     @property
     def has_begun(self) -> bool:
-        """Tell whether a pod of the job is, or may be, on record. Tasks that are given up before they run need none."""
+        """Return whether a pod of the job is, or may be, on record. Tasks that are given up before they run need none."""
         if self.attempts or self.attempt_count:
             return True
         return self.array is not None and bool(self.array.running or self.array.started)

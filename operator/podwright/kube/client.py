@@ -19,8 +19,8 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from podwright.kube.codecs.requests import JSON, ApiRequest
 from podwright.kube.credentials import Credentials, CredentialsError, load_certificates, ssl_context
-from podwright.kube.encode import JSON, ApiRequest
 from podwright.kube.errors import LONGEST_RETRY_AFTER, parse_status
 from podwright.kube.lines import LineSplitter, LineTooLongError
 
@@ -95,7 +95,7 @@ class ApiClient:
         )
 
     async def __aenter__(self) -> Self:
-        """Give the client itself; it is closed at the end of the block."""
+        """Return the client itself; it is closed at the end of the block."""
         return self
 
     async def __aexit__(

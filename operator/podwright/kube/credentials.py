@@ -42,7 +42,7 @@ class Credentials(Protocol):
 
     @property
     def access(self) -> Access:
-        """Give the present credentials, reading a rotated token when it is due."""
+        """Return the present credentials, reading a rotated token when it is due."""
         ...
 
     async def reload(self) -> None:
@@ -62,7 +62,7 @@ class FixedCredentials:
 
     @property
     def access(self) -> Access:
-        """Give the credentials."""
+        """Return the credentials."""
         return self._access
 
     async def reload(self) -> None:
@@ -81,7 +81,7 @@ class ServiceAccountCredentials:
 
     @property
     def access(self) -> Access:
-        """Give the present credentials; the token file is read again once a minute."""
+        """Return the present credentials; the token file is read again once a minute."""
         if self._clock() - self._read_at >= _TOKEN_LIFE:
             self._read_at = self._clock()
             # The former token may still be good; if not, the API server says so.
@@ -117,7 +117,7 @@ class KubeconfigCredentials:
 
     @property
     def access(self) -> Access:
-        """Give the credentials of the last reading."""
+        """Return the credentials of the last reading."""
         return self._access
 
     async def reload(self) -> None:

@@ -44,7 +44,7 @@ class StatusError(Exception):
 
     @property
     def fenced(self) -> bool:
-        """Tell whether the fencing policy refused the write: somebody else holds the shard now."""
+        """Return whether the fencing policy refused the write: somebody else holds the shard now."""
         return any(words in self.message for words in _FENCE_WORDS)
 
 

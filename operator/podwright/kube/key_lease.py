@@ -10,17 +10,17 @@ from typing import Final
 import msgspec
 
 from podwright.core.commands import ClaimKey
-from podwright.core.names import (
+from podwright.core.constants.names import (
     ANNOTATION_JOB,
     ANNOTATION_JOB_NAMESPACE,
     ANNOTATION_WINDOW,
     LABEL_JOB_UID,
     LABEL_KEY_LEASE,
 )
-from podwright.kube.encode import ApiRequest, pods_path
+from podwright.kube.codecs.requests import ApiRequest, pods_path
+from podwright.kube.codecs.times import format_micro_time, unix_seconds
 from podwright.kube.errors import DecodeError
 from podwright.kube.lease_record import lease_path
-from podwright.kube.times import format_micro_time, unix_seconds
 
 _TYPE: Final = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
 
@@ -175,7 +175,7 @@ def list_key_leases(*, namespace: str, limit: int, continue_token: str) -> ApiRe
 
 
 def continue_token_in(body: bytes) -> str:
-    """Give the token with which an expired list may be gone on with; "" if the answer brings none: start anew."""
+    """Return the token with which an expired list may be gone on with; "" if the answer brings none: start anew."""
     try:
         return _EXPIRED.decode(body).metadata.continue_token
     except _FAILURES:
@@ -203,7 +203,7 @@ def any_running_pod_of(*, namespace: str, job_uid: str) -> ApiRequest:
 
 
 def is_empty_list(body: bytes) -> bool:
-    """Tell whether a list has no items.
+    """Return whether a list has no items.
 
     Raises:
         DecodeError: the answer is no list.

@@ -23,9 +23,9 @@ from typing import Final
 import msgspec
 
 from podwright.kube.client import ApiClient, ApiResponse, ApiUnreachable, Pool
+from podwright.kube.codecs.times import format_micro_time
 from podwright.kube.errors import DecodeError, StatusError, parse_status
 from podwright.kube.lease_record import LeaseRecord, decode_lease, lease_path, lease_update, new_lease
-from podwright.kube.times import format_micro_time
 
 LONGEST_DURATION: Final = 60.0
 """Seconds. A Lease that promises its holder more is not believed: a typing error would keep a shard idle for years."""
@@ -107,7 +107,7 @@ class LeaseElector:
         self.problem = ""
 
     def is_valid(self) -> bool:
-        """Tell whether the claim holds at this very moment."""
+        """Return whether the claim holds at this very moment."""
         claim = self.claim
         return claim is not None and self._clock() < claim.valid_until
 
@@ -134,7 +134,7 @@ class LeaseElector:
             await self._hold(self.claim)
 
     async def release(self, *, within: float = 2.0) -> None:
-        """Give the Lease back, so that a successor need not wait. Call it after `run` ended and all writes with it.
+        """Return the Lease back, so that a successor need not wait. Call it after `run` ended and all writes with it.
 
         The claim ends at once; that the API server could not be told in `within` seconds is no error.
         """
@@ -176,7 +176,7 @@ class LeaseElector:
             _log.info("holding the Lease %s in epoch %d", self._where, epoch)
 
     def _is_free(self, record: LeaseRecord) -> bool:
-        """Tell whether nobody can be acting under the Lease any more.
+        """Return whether nobody can be acting under the Lease any more.
 
         If it names us while we have no claim, we gave the claim up before, and may ask for a new one.
         """

@@ -5,8 +5,8 @@ from typing import Final
 
 import msgspec
 
+from podwright.kube.codecs.times import unix_seconds
 from podwright.kube.errors import DecodeError
-from podwright.kube.times import unix_seconds
 
 _TYPE: Final = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
 _FIRST_EPOCH_AT: Final = 1_300_000_000  # Unix seconds
@@ -30,7 +30,7 @@ class LeaseRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def least_epoch(self) -> int:
-        """Give the epoch below which no acquisition may start: the seconds from March 2011 to the Lease's creation.
+        """Return the epoch below which no acquisition may start: the seconds from March 2011 to the Lease's creation.
 
         A Lease that was deleted and made anew would count from 0 again and so reuse epochs. Since acquisitions are rarer
         than one a second, counting from the creation (by the API server's clock) stays above all earlier ones. The number
@@ -39,7 +39,7 @@ class LeaseRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return int(self.created) - _FIRST_EPOCH_AT
 
     def same_holding(self, other: "LeaseRecord | None") -> bool:
-        """Tell whether the holder has not moved between two readings, whatever others changed in labels or annotations."""
+        """Return whether the holder has not moved between two readings, whatever others changed in labels or annotations."""
         return (
             other is not None
             and self.uid == other.uid
@@ -95,7 +95,7 @@ def decode_lease(body: bytes) -> LeaseRecord:
 
 
 def lease_path(namespace: str, name: str = "") -> str:
-    """Give the path of a Lease, or of all of a namespace."""
+    """Return the path of a Lease, or of all of a namespace."""
     collection = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
     return f"{collection}/{name}" if name else collection
 

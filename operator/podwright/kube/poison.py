@@ -21,7 +21,7 @@ _COMMA: Final = ord(",")
 
 
 def members(data: bytes, wanted: Iterable[str]) -> dict[str, bytes]:
-    """Give the raw values of the wanted members of a JSON object, and look no further once all are found.
+    """Return the raw values of the wanted members of a JSON object, and look no further once all are found.
 
     Raises:
         DecodeError: the text is not an object, or ends before the object does.
@@ -38,7 +38,7 @@ def members(data: bytes, wanted: Iterable[str]) -> dict[str, bytes]:
 
 
 def elements(data: bytes) -> list[bytes]:
-    """Give the raw elements of a JSON array.
+    """Return the raw elements of a JSON array.
 
     Raises:
         DecodeError: the text is not an array, or ends before the array does.
@@ -47,7 +47,7 @@ def elements(data: bytes) -> list[bytes]:
 
 
 def text_of(data: bytes | None) -> str:
-    """Give a raw JSON value as text: a string's content, nothing for null and for what is not there."""
+    """Return a raw JSON value as text: a string's content, nothing for null and for what is not there."""
     if data is None:
         return ""
     try:

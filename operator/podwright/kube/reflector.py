@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from podwright.kube.client import ApiClient, ApiUnreachable, Pool
-from podwright.kube.decode import EventType, ObjectDecoder, Undecodable, WatchEvent
+from podwright.kube.codecs.page import EventType, ObjectDecoder, Undecodable, WatchEvent
 from podwright.kube.errors import DecodeError, StatusError, parse_status
 
 View = TypeVar("View")
@@ -48,10 +48,10 @@ class Sink(Protocol[View_contra]):
         """Take in a new or changed object."""
 
     def deleted(self, item: View_contra | Undecodable) -> None:
-        """Take note that an object is gone; `item` is its last state."""
+        """Record that an object is gone; `item` is its last state."""
 
     def undecodable(self, item: Undecodable) -> None:
-        """Take note of a new or changed object that cannot be understood."""
+        """Record a new or changed object that cannot be understood."""
 
 
 class WentBackError(Exception):

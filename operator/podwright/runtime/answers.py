@@ -8,12 +8,12 @@ from typing import Final
 
 import msgspec
 
+from podwright.core.attempt.refusal import ask_again_at, classify
 from podwright.core.commands import ClaimKey, Command, CreatePod, DeleteJob, DeletePod, ReleasePod, WriteStatus
 from podwright.core.job.at_most_once import recorded_intent
-from podwright.core.job.refusal import ask_again_at, classify
 from podwright.core.view import JobView, PodView, Refusal, RefusalKind
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
-from podwright.kube.decode import decode_metadata, decode_pod
+from podwright.kube.codecs.page import decode_metadata, decode_pod
 from podwright.kube.errors import DecodeError, StatusError, parse_status
 from podwright.runtime.backoff import Backoff
 from podwright.runtime.metrics import Metrics
@@ -197,14 +197,14 @@ def _refusal(command: CreatePod, *, error: StatusError, before: Refusal | None, 
 
 
 def _surely_not_created(result: Result) -> bool:
-    """Tell whether a request to create an object was surely not carried out, so that it may be made once more."""
+    """Return whether a request to create an object was surely not carried out, so that it may be made once more."""
     if isinstance(result, ApiResponse):
         return 400 <= result.status < 500 or _admission_failed(result)
     return not isinstance(result, Ambiguous)
 
 
 def _admission_failed(result: ApiResponse) -> bool:
-    """Tell whether a server error surely came before anything was stored: an admission webhook did not answer."""
+    """Return whether a server error surely came before anything was stored: an admission webhook did not answer."""
     return result.status == 500 and "failed calling webhook" in parse_status(result.status, result.body).message
 
 

@@ -7,13 +7,13 @@ most as often as their cost allows.
 from collections.abc import Sequence
 from typing import Final
 
-from podwright.core.array.by_task import give_up, permitted, waits_by_task
-from podwright.core.array.decide import decide_array
-from podwright.core.array.look import Look
-from podwright.core.array.units import Units, units_of
 from podwright.core.commands import Decision
-from podwright.core.index_set import EMPTY, IndexSet
-from podwright.core.job.dependency import NO_DEPENDENCIES, Dependencies
+from podwright.core.job.array.by_task import give_up, permitted, waits_by_task
+from podwright.core.job.array.decide import decide_array
+from podwright.core.job.array.look import Look
+from podwright.core.job.array.units import Units, units_of
+from podwright.core.job.gates.dependency import NO_DEPENDENCIES, Dependencies
+from podwright.core.values.index_set import EMPTY, IndexSet
 from podwright.core.view import JobStatus, JobView, PodView
 from podwright.store.notes import Notes
 
@@ -64,7 +64,7 @@ def look_at_array(
 
 
 def note_intents(status: JobStatus, *, job: JobView, notes: Notes, epoch: int) -> None:
-    """Take note of what a status write is about to record as started."""
+    """Record what a status write is about to record as started."""
     before = EMPTY if job.status.array is None else job.status.array.started
     after = EMPTY if status.array is None else status.array.started
     if after != before:
@@ -72,7 +72,7 @@ def note_intents(status: JobStatus, *, job: JobView, notes: Notes, epoch: int) -
 
 
 def _keep_until(job: JobView, notes: Notes) -> float:
-    """Give when no creation of unknown outcome can start a pod any more; those made again since are known by their pods."""
+    """Return when no creation of unknown outcome can start a pod any more; those made again since are known by their pods."""
     if job.status.is_over:
         return notes.creation_until
     return max((*notes.missing.values(), *notes.unanswered.values()), default=0.0)

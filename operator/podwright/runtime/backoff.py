@@ -30,10 +30,10 @@ class Backoff:
         self._failures.pop(key, None)
 
     def until(self, key: str) -> float:
-        """Give the time before which the key must be left alone; 0 if it may be tried."""
+        """Return the time before which the key must be left alone; 0 if it may be tried."""
         entry = self._failures.get(key)
         return entry[1] if entry else 0.0
 
     def __len__(self) -> int:
-        """Give how many keys have failed and not succeeded since."""
+        """Return how many keys have failed and not succeeded since."""
         return len(self._failures)

@@ -22,7 +22,7 @@ class Cleanup:
 
     @property
     def ready(self) -> bool:
-        """Tell whether a job that waits could go on."""
+        """Return whether a job that waits could go on."""
         return self._free > 0 and len(self._waiting) > 0
 
     def begin(self, uid: str) -> bool:
@@ -34,7 +34,7 @@ class Cleanup:
         return True
 
     def end(self) -> None:
-        """Give a place back."""
+        """Return a place back."""
         self._free += 1
 
     def admitted(self) -> Iterator[str]:
@@ -44,5 +44,5 @@ class Cleanup:
 
 
 def is_cleanup(command: Command) -> bool:
-    """Tell whether a command only tidies up, and may wait for everything else."""
+    """Return whether a command only tidies up, and may wait for everything else."""
     return isinstance(command, DeleteJob) or (isinstance(command, DeletePod) and command.cleanup)

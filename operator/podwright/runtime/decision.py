@@ -6,8 +6,8 @@ gathers are the jobs this one depends on, who holds its idempotency key, and the
 
 from podwright.core.commands import Decision
 from podwright.core.job.decide import decide_job, release_all
-from podwright.core.job.dependency import Dependencies
-from podwright.core.job.gate import before_first_pod
+from podwright.core.job.gates.dependency import Dependencies
+from podwright.core.job.gates.gate import before_first_pod
 from podwright.core.view import JobView, KeyClaim, PodView
 from podwright.runtime.array_look import look_at_array
 from podwright.runtime.keys import Keys

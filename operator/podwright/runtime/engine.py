@@ -14,7 +14,7 @@ from typing import Final
 from podwright.core.accounting import Accounting
 from podwright.core.shard import shard_of
 from podwright.core.view import JobView, PodView
-from podwright.kube.decode import Undecodable
+from podwright.kube.codecs.page import Undecodable
 from podwright.runtime.answers import Answers
 from podwright.runtime.cleanup import Cleanup
 from podwright.runtime.decision import decide

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from podwright.core.view import JobView, PodView
-from podwright.kube.decode import Undecodable
+from podwright.kube.codecs.page import Undecodable
 from podwright.runtime.metrics import Metrics
 from podwright.store.jobs import JobStore
 
@@ -37,7 +37,7 @@ class JobFeed:
         self._store.put_job(item)
 
     def deleted(self, item: JobView | Undecodable) -> None:
-        """Take note that a job is gone."""
+        """Record that a job is gone."""
         self._store.remove_job(item.uid)
 
     def undecodable(self, item: Undecodable) -> None:
@@ -69,7 +69,7 @@ class PodFeed:
         self._store.put_pod(item)
 
     def deleted(self, item: PodView | Undecodable) -> None:
-        """Take note that a pod is gone."""
+        """Record that a pod is gone."""
         if isinstance(item, PodView):
             self._store.remove_pod(item)
         else:

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import msgspec
 
-from podwright.core import names
+from podwright.core.constants import names
 from podwright.kube.client import ApiUnreachable
-from podwright.kube.encode import METADATA_ONLY, ApiRequest, pods_path
+from podwright.kube.codecs.requests import METADATA_ONLY, ApiRequest, pods_path
 from podwright.kube.errors import parse_status
 from podwright.runtime.writer import Send
 

@@ -23,15 +23,15 @@ class AdaptiveLimit:
 
     @property
     def current(self) -> int:
-        """Give how many requests may be under way now."""
+        """Return how many requests may be under way now."""
         return int(self._limit)
 
     def succeeded(self) -> None:
-        """Take note of an answered request: the limit grows by one per round of requests."""
+        """Record an answered request: the limit grows by one per round of requests."""
         self._limit = min(float(self._highest), self._limit + 1.0 / self._limit)
 
     def overloaded(self, *, now: float) -> None:
-        """Take note of a 429, a server error or a silence: the limit halves, at most once a second."""
+        """Record a 429, a server error or a silence: the limit halves, at most once a second."""
         if now - self._shrunk_at >= _COOL_DOWN:
             self._shrunk_at = now
             self._limit = max(float(self._lowest), self._limit / 2.0)
@@ -48,10 +48,10 @@ class LatencyGauge:
         self._floor = float("inf")
 
     def answered(self, seconds: float) -> None:
-        """Take note of how long an answer took."""
+        """Record how long an answer took."""
         self._mean += _SMOOTHING * (seconds - self._mean)
         self._floor = min(seconds, self._floor * _DRIFT)
 
     def is_strained(self) -> bool:
-        """Tell whether answers take much longer than they could."""
+        """Return whether answers take much longer than they could."""
         return self._mean > max(_ALWAYS_FINE, _STRAIN * self._floor)

@@ -19,8 +19,8 @@ from podwright.core.commands import (
     ReleasePod,
     WriteStatus,
 )
+from podwright.core.constants.names import pod_name
 from podwright.core.job.at_most_once import recorded_intent
-from podwright.core.names import pod_name
 from podwright.core.view import JobView
 from podwright.runtime.answers import Answers
 from podwright.runtime.array_look import note_intents
@@ -161,7 +161,7 @@ class Issuer:
         return now - notes.deferred_since < _NEWS_PATIENCE
 
     def _may_lack_a_pod(self, command: WriteStatus, job: JobView, notes: Notes, tenure: Tenure) -> bool:
-        """Tell whether a job is to end without a pod although the shard's former holder may just have created one.
+        """Return whether a job is to end without a pod although the shard's former holder may just have created one.
 
         A duplicate can't have had one: who holds its key has not changed.
         """
@@ -178,7 +178,7 @@ class Issuer:
 
 
 def _confirmed(job: JobView, notes: Notes, tenure: Tenure) -> bool:
-    """Tell whether the job's picture is surely newer than anything the shard's former holder did."""
+    """Return whether the job's picture is surely newer than anything the shard's former holder did."""
     return job.resource_version > tenure.baseline or notes.confirmed_epoch == tenure.epoch
 
 

@@ -14,13 +14,13 @@ from typing import Final
 
 import msgspec
 
-from podwright.core.job.idempotency import remembered_until
-from podwright.core.names import key_lease_name
+from podwright.core.constants.names import key_lease_name
+from podwright.core.job.gates.idempotency import remembered_until
 from podwright.core.shard import shard_of
 from podwright.core.view import JobView
 from podwright.kube import key_lease
 from podwright.kube.client import ApiResponse, ApiUnreachable
-from podwright.kube.encode import ApiRequest
+from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.errors import DecodeError, StatusError, parse_status
 from podwright.kube.key_lease import KeyLease, decode_key_lease, decode_key_leases
 from podwright.runtime.keys import Keys

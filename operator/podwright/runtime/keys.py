@@ -13,12 +13,13 @@ from typing import Final
 import msgspec
 
 from podwright.core.commands import ClaimKey
-from podwright.core.job.idempotency import ASK_AGAIN, remembered_until, with_end_known
-from podwright.core.names import key_lease_name
+from podwright.core.constants.names import key_lease_name
+from podwright.core.job.gates.idempotency import ASK_AGAIN, remembered_until, with_end_known
 from podwright.core.view import JobView, KeyClaim
-from podwright.kube import encode, key_lease
+from podwright.kube import key_lease
 from podwright.kube.client import ApiResponse
-from podwright.kube.decode import decode_job
+from podwright.kube.codecs import requests as encode
+from podwright.kube.codecs.page import decode_job
 from podwright.kube.errors import DecodeError, parse_status
 from podwright.kube.key_lease import KeyLease, decode_key_lease
 from podwright.runtime.writer import Result, Send
@@ -51,7 +52,7 @@ class Keys:
         return key_lease_name(namespace=job.namespace, key=job.idempotency_key)
 
     def claim_of(self, job: JobView, *, notes: Notes, store: JobStore, now: float) -> KeyClaim | None:
-        """Give what is known of the holder of the job's key, None if the API server must be asked."""
+        """Return what is known of the holder of the job's key, None if the API server must be asked."""
         if not job.idempotency_key:
             return None
         if notes.key_held:
@@ -63,7 +64,7 @@ class Keys:
         return with_end_known(claim=reading, holder=store.job(reading.holder_uid))
 
     def is_known(self, lease: str, *, now: float) -> bool:
-        """Tell whether there is an answer about a Lease that still serves."""
+        """Return whether there is an answer about a Lease that still serves."""
         reading = self._readings.get(lease)
         return reading is not None and now < reading.at + (ASK_AGAIN if reading.problem else _READING_LIFE)
 
@@ -80,7 +81,7 @@ class Keys:
         return self._turns.pop(lease, set())
 
     def note_departed(self, job: JobView) -> None:
-        """Take note that a job with a key is gone, with all its pods, so that its end is put on record."""
+        """Record that a job with a key is gone, with all its pods, so that its end is put on record."""
         if not job.status.duplicate_of:
             self.departed.append(job)
             self.has_departed.set()

@@ -9,10 +9,10 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from podwright.core.names import lease_name
+from podwright.core.constants.names import lease_name
 from podwright.kube.client import ApiClient, ApiResponse, ApiUnreachable, Pool
-from podwright.kube.decode import JOBS
-from podwright.kube.encode import ApiRequest, jobs_path
+from podwright.kube.codecs.page import JOBS
+from podwright.kube.codecs.requests import ApiRequest, jobs_path
 from podwright.kube.errors import DecodeError, parse_status
 from podwright.kube.lease import LeaseElector
 from podwright.runtime.fence import prove_fence
@@ -52,16 +52,16 @@ class Leadership:
 
     @property
     def shards(self) -> int:
-        """Give the number of shards."""
+        """Return the number of shards."""
         return self._settings.shards
 
     @property
     def held(self) -> int:
-        """Give how many shards may be acted on now."""
+        """Return how many shards may be acted on now."""
         return sum(self.tenure(shard) is not None for shard in self._electors)
 
     def tenure(self, shard: int) -> Tenure | None:
-        """Give the tenure of a shard if it is ours at this very moment."""
+        """Return the tenure of a shard if it is ours at this very moment."""
         tenure = self._tenures.get(shard)
         if tenure is None or not self._electors[shard].is_valid():
             return None
@@ -82,7 +82,7 @@ class Leadership:
                 part.cancel()
 
     async def release(self) -> None:
-        """Give all Leases back, so that a successor need not wait."""
+        """Return all Leases back, so that a successor need not wait."""
         self._tenures.clear()
         await asyncio.gather(*(elector.release() for elector in self._electors.values()))
 

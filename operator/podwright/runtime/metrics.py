@@ -115,7 +115,7 @@ class Metrics:
             self._dead_letters.labels(namespace).set(count)
 
     def exposition(self) -> bytes:
-        """Give all metrics in the Prometheus text format."""
+        """Return all metrics in the Prometheus text format."""
         return generate_latest(self.registry)
 
 

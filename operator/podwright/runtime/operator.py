@@ -13,11 +13,11 @@ from typing import Any, Final
 
 import msgspec
 
-from podwright.core import names
+from podwright.core.constants import names
 from podwright.kube.client import ApiClient, ApiResponse, Pool
+from podwright.kube.codecs.page import JOBS, PODS
+from podwright.kube.codecs.requests import ApiRequest, jobs_path, pods_path
 from podwright.kube.credentials import Credentials
-from podwright.kube.decode import JOBS, PODS
-from podwright.kube.encode import ApiRequest, jobs_path, pods_path
 from podwright.kube.reflector import Reflector
 from podwright.runtime.engine import Engine
 from podwright.runtime.feeds import JobFeed, PodFeed
@@ -107,7 +107,7 @@ class Operator:
             await self._leave({*parts, stopped})
 
     def health(self) -> Health:
-        """Give what the probes tell."""
+        """Return what the probes tell."""
         lag = time.monotonic() - self._beat
         alive = f"the event loop has been stuck for {lag:.0f} s" if lag > _LOOP_LAG_LIMIT else ""
         for kind, reflector in (("jobs", self._jobs), ("pods", self._pods)):
@@ -123,7 +123,7 @@ class Operator:
         return Health(alive_problem=alive, ready_problem="; ".join(unsynced))
 
     def exposition(self) -> bytes:
-        """Give the metrics in the Prometheus text format."""
+        """Return the metrics in the Prometheus text format."""
         jobs, pods = self.engine.store.counts()
         self.metrics.observe(
             jobs=jobs,

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from typing import Final
 
 from podwright.core.commands import NoteProblem
-from podwright.core.job.phase import IllegalTransitionError
 from podwright.core.job.status import with_problem
 from podwright.core.job.write import write_status
+from podwright.core.run.phase import IllegalTransitionError
 from podwright.core.shard import shard_of
 from podwright.kube.client import ApiResponse
-from podwright.kube.decode import Undecodable
+from podwright.kube.codecs.page import Undecodable
 from podwright.runtime.backoff import Backoff
 from podwright.runtime.issuer import Issuer
 from podwright.runtime.metrics import Metrics
@@ -59,11 +59,11 @@ class Problems:
         self._told: dict[str, str] = {}  # by uid, the error that its status tells
 
     def uids(self) -> set[str]:
-        """Give the uids of the jobs that cannot be understood."""
+        """Return the uids of the jobs that cannot be understood."""
         return set(self._unreadable)
 
     def undecodable(self, item: Undecodable) -> None:
-        """Take note that a job cannot be understood; the next look at it tells so."""
+        """Record that a job cannot be understood; the next look at it tells so."""
         self._unreadable[item.uid] = item
         self._mark(item.uid)
 

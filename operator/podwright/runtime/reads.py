@@ -7,13 +7,13 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection
 
-from podwright.core.array.units import units_of
+from podwright.core.attempt.ending import current_number
+from podwright.core.constants.names import parse_pod_name
+from podwright.core.job.array.units import units_of
 from podwright.core.job.at_most_once import recorded_intent
-from podwright.core.job.attempt import current_number
-from podwright.core.names import parse_pod_name
 from podwright.core.view import JobView, PodView, Refusal, RefusalKind
-from podwright.kube import encode
-from podwright.kube.decode import PODS, decode_job, decode_pod
+from podwright.kube.codecs import requests as encode
+from podwright.kube.codecs.page import PODS, decode_job, decode_pod
 from podwright.kube.errors import parse_status
 from podwright.runtime.writer import Send
 from podwright.store.jobs import JobStore

@@ -12,10 +12,11 @@ from podwright.core.commands import (
     ReleasePod,
     WriteStatus,
 )
-from podwright.core.job.pod_template import build_pod
+from podwright.core.job.pod.template import build_pod
 from podwright.core.view import JobView
-from podwright.kube import encode, key_lease
-from podwright.kube.encode import ApiRequest
+from podwright.kube import key_lease
+from podwright.kube.codecs import requests as encode
+from podwright.kube.codecs.requests import ApiRequest
 from podwright.runtime.tenure import Tenure
 
 

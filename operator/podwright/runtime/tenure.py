@@ -22,9 +22,9 @@ class Tenures(Protocol):
 
     @property
     def shards(self) -> int:
-        """Give the number of shards."""
+        """Return the number of shards."""
         ...
 
     def tenure(self, shard: int) -> Tenure | None:
-        """Give the tenure of a shard if it is ours at this very moment, judged by the monotonic clock."""
+        """Return the tenure of a shard if it is ours at this very moment, judged by the monotonic clock."""
         ...

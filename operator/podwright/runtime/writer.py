@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
-from podwright.kube.encode import ApiRequest
+from podwright.kube.codecs.requests import ApiRequest
 from podwright.runtime.flow import AdaptiveLimit, LatencyGauge
 
 _log = logging.getLogger(__name__)
@@ -73,22 +73,22 @@ class Writer:
 
     @property
     def backlog(self) -> int:
-        """Give how many writes wait."""
+        """Return how many writes wait."""
         return len(self._queue)
 
     @property
     def busy(self) -> bool:
-        """Tell whether the API server has so much to do, by us, that what only informs people should wait."""
+        """Return whether the API server has so much to do, by us, that what only informs people should wait."""
         return bool(self._queue) or (len(self._under_way) >= _A_BURST and self._latency.is_strained())
 
     @property
     def under_way(self) -> int:
-        """Give how many writes are sent and not answered."""
+        """Return how many writes are sent and not answered."""
         return len(self._under_way)
 
     @property
     def limit(self) -> int:
-        """Give how many writes may be under way."""
+        """Return how many writes may be under way."""
         return self._limit.current
 
     def submit(self, write: Write) -> None:

@@ -7,7 +7,7 @@ number cost no more than their jobs.
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from podwright.core.job.cycle import cycle_through, entangled_with
+from podwright.core.job.gates.cycle import cycle_through, entangled_with
 
 Name = tuple[str, str]  # namespace and name
 Neighbours = Callable[[Name], Iterable[Name]]
@@ -26,7 +26,7 @@ class Circles:
         self._paths: dict[Name, tuple[Name, ...]] = {}  # a job → the circle it is told, from a member to itself
 
     def told_of(self, job: Name) -> tuple[str, ...]:
-        """Give the names on a circle, from and to the job if it is on that one itself; () if it is on none."""
+        """Return the names on a circle, from and to the job if it is on that one itself; () if it is on none."""
         path = self._paths.get(job, ())
         if job in path:
             place = path.index(job)
@@ -38,7 +38,7 @@ class Circles:
         return self._search(job, without=set())
 
     def leave(self, job: Name) -> set[Name]:
-        """Take note that a job waits no longer or is gone; give those of whom something else is to be told."""
+        """Record that a job waits no longer or is gone; give those of whom something else is to be told."""
         tangle = self._tangles.get(job)
         if tangle is None:
             return set()
@@ -51,7 +51,7 @@ class Circles:
         return others
 
     def __len__(self) -> int:
-        """Give how many jobs are on circles."""
+        """Return how many jobs are on circles."""
         return len(self._tangles)
 
     def _search(self, job: Name, *, without: set[Name]) -> set[Name]:
@@ -80,7 +80,7 @@ class Circles:
 
 
 def _from_the_end(path: tuple[Name, ...], *, others: set[Name], gap: Name) -> Iterator[Name]:
-    """Give the others, those first that depended on the one that left: then each finds at once that it leads nowhere."""
+    """Return the others, those first that depended on the one that left: then each finds at once that it leads nowhere."""
     ring = path[:-1]
     place = ring.index(gap) if gap in ring else 0
     on_it = set(ring)

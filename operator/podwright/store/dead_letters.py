@@ -6,7 +6,7 @@ Counted as they come and go: to count them anew for each reading of the metrics 
 from collections import Counter
 from collections.abc import Mapping
 
-from podwright.core.job.phase import Phase
+from podwright.core.run.phase import Phase
 from podwright.core.view import JobView
 
 
@@ -17,7 +17,7 @@ class DeadLetters:
         self._counts: Counter[str] = Counter()
 
     def replace(self, before: JobView | None, now: JobView | None) -> None:
-        """Take note that a job came (`before` is None), changed, or went (`now` is None)."""
+        """Record that a job came (`before` is None), changed, or went (`now` is None)."""
         if before is not None and before.status.phase is Phase.DEAD_LETTERED:
             self._counts[before.namespace] -= 1
             if not self._counts[before.namespace]:
@@ -26,5 +26,5 @@ class DeadLetters:
             self._counts[now.namespace] += 1
 
     def by_namespace(self) -> Mapping[str, int]:
-        """Give the counts."""
+        """Return the counts."""
         return self._counts

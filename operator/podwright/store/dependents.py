@@ -6,7 +6,7 @@ both depends on jobs and is depended on, since no other event can close one: who
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from podwright.core.job.dependency import NO_DEPENDENCIES, Dependencies
+from podwright.core.job.gates.dependency import NO_DEPENDENCIES, Dependencies
 from podwright.core.view import JobView, PodView
 from podwright.store.circles import Circles, Name
 
@@ -29,7 +29,7 @@ class Dependents:
         self._circles = Circles(successors=self._successors, predecessors=self._predecessors)
 
     def of(self, job: JobView) -> Dependencies:
-        """Give what is known of the jobs that a job depends on."""
+        """Return what is known of the jobs that a job depends on."""
         if not job.dependencies:
             return NO_DEPENDENCIES
         found = {}
@@ -45,11 +45,11 @@ class Dependents:
         )
 
     def is_awaited(self, job: JobView) -> bool:
-        """Tell whether a job that has not started depends on this one."""
+        """Return whether a job that has not started depends on this one."""
         return self._uid(job.namespace, job.name) == job.uid and bool(self._dependents(job.namespace, job.name))
 
     def put(self, before: JobView | None, job: JobView) -> None:
-        """Take note of a job that appeared or changed; the store has it already."""
+        """Record a job that appeared or changed; the store has it already."""
         if before is None:
             self._take_name(job)
         if before is not None and _waits(before):
@@ -65,7 +65,7 @@ class Dependents:
             self._tell(self._circles.join((job.namespace, job.name)))
 
     def remove(self, job: JobView) -> None:
-        """Take note that a job is gone; the store has forgotten it already."""
+        """Record that a job is gone; the store has forgotten it already."""
         if _waits(job):
             self._unregister(job, still=False)
         named = self._uids.get(job.namespace, {})
@@ -77,13 +77,13 @@ class Dependents:
         self._tell_dependents(job)
 
     def pod_started(self, job_uid: str) -> None:
-        """Take note that a pod of a job was seen to have started."""
+        """Record that a pod of a job was seen to have started."""
         job = self._jobs.get(job_uid)
         if job is not None:
             self._tell_dependents(job)
 
     def counts(self) -> tuple[int, int, int]:
-        """Give how many names, dependencies that are waited for, and jobs in circles are kept."""
+        """Return how many names, dependencies that are waited for, and jobs in circles are kept."""
         return (
             sum(len(named) for named in self._uids.values()),
             sum(len(waiting) for waiting in self._waiting.values()),
@@ -91,7 +91,7 @@ class Dependents:
         )
 
     def _take_name(self, job: JobView) -> None:
-        """Give the name to the newest of all that bear it: a namesake's deletion may be seen late."""
+        """Return the name to the newest of all that bear it: a namesake's deletion may be seen late."""
         present = self._named(job.namespace, job.name)
         if present is None or present.resource_version < job.resource_version:
             self._uids.setdefault(job.namespace, {})[job.name] = job.uid
@@ -120,7 +120,7 @@ class Dependents:
             self._on_change(self._uid(namespace, name))
 
     def _successors(self, of: Name) -> Iterator[Name]:
-        """Give those of the jobs that a waiting job depends on that wait themselves."""
+        """Return those of the jobs that a waiting job depends on that wait themselves."""
         namespace, name = of
         job = self._named(namespace, name)
         if job is None or not self._blocked(job):
@@ -131,7 +131,7 @@ class Dependents:
                 yield namespace, wanted.name
 
     def _predecessors(self, of: Name) -> Iterator[Name]:
-        """Give the jobs that wait for a waiting job, and have not begun."""
+        """Return the jobs that wait for a waiting job, and have not begun."""
         namespace, name = of
         job = self._named(namespace, name)
         if job is None or not self._blocked(job):
@@ -142,7 +142,7 @@ class Dependents:
                 yield namespace, other.name
 
     def _blocked(self, job: JobView) -> bool:
-        """Tell whether the job has not started, and won't before those that it depends on."""
+        """Return whether the job has not started, and won't before those that it depends on."""
         return _waits(job) and not job.status.has_begun and not self._pods.get(job.uid)
 
     def _named(self, namespace: str, name: str) -> JobView | None:
@@ -159,7 +159,7 @@ _NOBODY: set[str] = set()
 
 
 def _waits(job: JobView) -> bool:
-    """Tell whether news of the jobs that this one depends on still matter to it."""
+    """Return whether news of the jobs that this one depends on still matter to it."""
     if not job.dependencies or job.deleting or job.status.is_over:
         return False
     # Tasks that wait for single tasks do so until the end.
@@ -167,7 +167,7 @@ def _waits(job: JobView) -> bool:
 
 
 def _standing(job: JobView) -> tuple[object, ...]:
-    """Give all of a job that a dependency's condition can hang on."""
+    """Return all of a job that a dependency's condition can hang on."""
     status = job.status
     started = any(attempt.started is not None or attempt.outcome is not None for attempt in status.attempts)
     return (job.uid, status.phase, started, status.array)

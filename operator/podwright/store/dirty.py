@@ -18,5 +18,5 @@ class DirtySet:
         return self._keys.popitem(last=False)[0]
 
     def __len__(self) -> int:
-        """Give how many objects wait."""
+        """Return how many objects wait."""
         return len(self._keys)

@@ -15,11 +15,11 @@ class Intents(msgspec.Struct, kw_only=True):
     units: set[int] = msgspec.field(default_factory=set)
 
     def own(self, epoch: int) -> frozenset[int]:
-        """Give the units that may be asked for in this epoch."""
+        """Return the units that may be asked for in this epoch."""
         return frozenset(self.units) if epoch == self.epoch else frozenset()
 
     def write(self, *, added: Iterable[int], withdrawn: Iterable[int], epoch: int) -> None:
-        """Take note of a status write that is on its way; whether it arrives, the record will tell."""
+        """Record a status write that is on its way; whether it arrives, the record will tell."""
         if epoch != self.epoch:
             self.epoch = epoch
             self.units.clear()
@@ -27,13 +27,13 @@ class Intents(msgspec.Struct, kw_only=True):
         self.units.update(added)
 
     def asked(self, unit: int) -> None:
-        """Take note that the unit's pod is being asked for."""
+        """Record that the unit's pod is being asked for."""
         self.units.discard(unit)
 
     def not_created(self, unit: int) -> None:
-        """Take note that the pod was surely not created."""
+        """Record that the pod was surely not created."""
         self.units.add(unit)
 
     def forget(self) -> None:
-        """Take note that a status write was refused: what is on record may be somebody else's."""
+        """Record that a status write was refused: what is on record may be somebody else's."""
         self.units.clear()

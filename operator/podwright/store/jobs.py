@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
-from podwright.core.job.dependency import Dependencies
-from podwright.core.recorded import end_is_recorded
+from podwright.core.job.gates.dependency import Dependencies
+from podwright.core.job.recorded import end_is_recorded
 from podwright.core.view import JobView, PodView
 from podwright.store.dead_letters import DeadLetters
 from podwright.store.dependents import Dependents
@@ -42,24 +42,24 @@ class JobStore:
     # What decisions read.
 
     def job(self, uid: str) -> JobView | None:
-        """Give the job of that uid, or None if it is not (or no longer) known."""
+        """Return the job of that uid, or None if it is not (or no longer) known."""
         return self._jobs.get(uid)
 
     def pods(self, job_uid: str) -> tuple[PodView, ...]:
-        """Give all pods that the job controls, vanished ones whose end is unrecorded included."""
+        """Return all pods that the job controls, vanished ones whose end is unrecorded included."""
         pods = self._pods.get(job_uid)
         return tuple(pods.values()) if pods else ()
 
     def job_was_deleted(self, uid: str) -> bool:
-        """Tell whether the job is known to be deleted, rather than just not known."""
+        """Return whether the job is known to be deleted, rather than just not known."""
         return uid in self._deleted
 
     def dependencies(self, job: JobView) -> Dependencies:
-        """Give what is known of the jobs that a job depends on."""
+        """Return what is known of the jobs that a job depends on."""
         return self._dependents.of(job)
 
     def is_awaited(self, job: JobView) -> bool:
-        """Tell whether a job that has not started depends on this one, so that its record is still needed."""
+        """Return whether a job that has not started depends on this one, so that its record is still needed."""
         return self._dependents.is_awaited(job)
 
     def take_departed(self, uid: str) -> JobView | None:
@@ -67,15 +67,15 @@ class JobStore:
         return self._departed.pop(uid, None)
 
     def lacks_pods(self, job_uid: str) -> bool:
-        """Tell whether pods of the job were forgotten that are wanted now: `spec.retention.podSeconds` came after its end."""
+        """Return whether pods of the job were forgotten that are wanted now: `spec.retention.podSeconds` came after its end."""
         return job_uid in self._incomplete
 
     def uids(self) -> set[str]:
-        """Give the uids of all jobs that exist or still have pods."""
+        """Return the uids of all jobs that exist or still have pods."""
         return self._jobs.keys() | self._pods.keys()
 
     def counts(self) -> tuple[int, int]:
-        """Give how many jobs and how many pods are kept."""
+        """Return how many jobs and how many pods are kept."""
         return len(self._jobs), sum(len(pods) for pods in self._pods.values())
 
     # What the job reflector and our own writes feed.
@@ -94,7 +94,7 @@ class JobStore:
         self._dependents.put(known, self._jobs[job.uid])
 
     def remove_job(self, uid: str) -> None:
-        """Take note that a job is gone; its pods stay until they are gone as well."""
+        """Record that a job is gone; its pods stay until they are gone as well."""
         job = self._jobs.pop(uid, None)
         self.dead_letters.replace(job, None)
         self._incomplete.discard(uid)
@@ -143,7 +143,7 @@ class JobStore:
         self._on_change(pod.job_uid)
 
     def remove_pod(self, pod: PodView) -> None:
-        """Take note that a pod is gone. If its end is not on record yet, keep it as gone until it is."""
+        """Record that a pod is gone. If its end is not on record yet, keep it as gone until it is."""
         pod = self._identified(pod)
         self._deleted.add(pod.uid)
         pods = self._pods.get(pod.job_uid, {})
@@ -157,7 +157,7 @@ class JobStore:
         self._on_change(pod.job_uid)
 
     def _identified(self, pod: PodView) -> PodView:
-        """Give a pod that lost its owner reference as the job's that it was known to be of: whose it is can't change."""
+        """Return a pod that lost its owner reference as the job's that it was known to be of: whose it is can't change."""
         if pod.job_uid:
             return pod
         known = next((pods[pod.uid] for pods in self._pods.values() if pod.uid in pods), None)
@@ -168,7 +168,7 @@ class JobStore:
         )
 
     def remove_pod_by_uid(self, uid: str) -> None:
-        """Take note that a pod is gone of which only the uid is known."""
+        """Record that a pod is gone of which only the uid is known."""
         for pods in list(self._pods.values()):
             if uid in pods:
                 self.remove_pod(pods[uid])

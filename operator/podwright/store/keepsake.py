@@ -10,24 +10,24 @@ from podwright.core.view import ArrayRecord, Attempt, JobStatus, JobView, PodVie
 
 
 def keeps_pods(job: JobView) -> bool:
-    """Tell whether the pods of the job, should it be over, must be known for as long as they exist."""
+    """Return whether the pods of the job, should it be over, must be known for as long as they exist."""
     return job.retention.pods is not None and not job.deleting
 
 
 def lacks_pods(before: JobView, *, now: JobView) -> bool:
-    """Tell whether pods were forgotten of a job that keeps them now that it is over."""
+    """Return whether pods were forgotten of a job that keeps them now that it is over."""
     if not (is_closed(now) and keeps_pods(now)):
         return False
     return not keeps_pods(before) if is_closed(before) else now.array is not None
 
 
 def kept_pod(pod: PodView) -> PodView:
-    """Give what must be known of a pod whose end is accounted for."""
+    """Return what must be known of a pod whose end is accounted for."""
     return msgspec.structs.replace(pod, reason="", message="", waiting_reason="", waiting_message="", disruption="")
 
 
 def keepsake(job: JobView) -> JobView:
-    """Give what must be known of a job that is over: who it is, when and how it ended, and which pods its record names."""
+    """Return what must be known of a job that is over: who it is, when and how it ended, and which pods its record names."""
     attempts = tuple(
         Attempt(number=attempt.number, pod_name="", pod_uid=attempt.pod_uid, outcome=attempt.outcome)
         for attempt in job.status.attempts
@@ -53,5 +53,5 @@ def _sets_alone(record: ArrayRecord | None) -> ArrayRecord | None:
 
 
 def is_closed(job: JobView) -> bool:
-    """Tell whether nothing more will be run of the job: it has ended, or is being deleted."""
+    """Return whether nothing more will be run of the job: it has ended, or is being deleted."""
     return job.deleting or job.status.is_over

@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
-from podwright.core.array.units import Units
 from podwright.core.commands import Command, CreatePod, DeletePod, ReleasePod
+from podwright.core.job.array.units import Units
 from podwright.core.view import Refusal
 from podwright.store.intents import Intents
 
@@ -71,20 +71,20 @@ class Notes(msgspec.Struct, kw_only=True):
 
     @property
     def in_doubt(self) -> bool:
-        """Tell whether something must be read before the next decision."""
+        """Return whether something must be read before the next decision."""
         return self.doubtful or self.pods_unlisted or bool(self.doubtful_pods)
 
     @property
     def is_unasked(self) -> bool:
-        """Tell whether this process recorded an intent whose pod it surely has not asked for."""
+        """Return whether this process recorded an intent whose pod it surely has not asked for."""
         return self.intent_epoch >= 0 and not self.pod_asked
 
     def own_intent(self, epoch: int) -> bool:
-        """Tell whether that intent, if one is on record, can only be ours: nobody else writes in our epoch."""
+        """Return whether that intent, if one is on record, can only be ours: nobody else writes in our epoch."""
         return self.is_unasked and self.intent_epoch == epoch
 
     def looked_for(self, pod_name: str, *, found: bool) -> None:
-        """Take note that a pod was read. One that is not there yet may still come, and its creation be repeated."""
+        """Record that a pod was read. One that is not there yet may still come, and its creation be repeated."""
         until = self.unanswered.pop(pod_name, 0.0)
         if found:
             self.missing.pop(pod_name, None)
@@ -106,7 +106,7 @@ class Notes(msgspec.Struct, kw_only=True):
             self.refusal = msgspec.structs.replace(self.refusal, at=now)
 
     def begin(self, command: Command | None) -> None:
-        """Take note that a command, or a read (None), is under way."""
+        """Record that a command, or a read (None), is under way."""
         self.outstanding += 1
         match command:
             case CreatePod():
@@ -118,7 +118,7 @@ class Notes(msgspec.Struct, kw_only=True):
                 self.exclusive += 1
 
     def end(self, command: Command | None) -> None:
-        """Take note that it is answered."""
+        """Record that it is answered."""
         self.outstanding -= 1
         match command:
             case CreatePod():
@@ -136,7 +136,7 @@ class Notebook:
         self._notes: dict[str, Notes] = {}
 
     def of(self, uid: str) -> Notes:
-        """Give the job's notes, empty ones if there were none."""
+        """Return the job's notes, empty ones if there were none."""
         notes = self._notes.get(uid)
         if notes is None:
             notes = self._notes[uid] = Notes()
@@ -154,5 +154,5 @@ class Notebook:
             notes.set_back(now)
 
     def __len__(self) -> int:
-        """Give how many jobs have notes."""
+        """Return how many jobs have notes."""
         return len(self._notes)

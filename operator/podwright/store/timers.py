@@ -32,11 +32,11 @@ class Timers:
         return due
 
     def next_at(self) -> float | None:
-        """Give the next time at which a key is due, or None."""
+        """Return the next time at which a key is due, or None."""
         while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
     def __len__(self) -> int:
-        """Give how many keys have a time set."""
+        """Return how many keys have a time set."""
         return len(self._due)

@@ -24,9 +24,9 @@ class Tombstones:
         self._uids.pop(uid, None)
 
     def __contains__(self, uid: str) -> bool:
-        """Tell whether the object is known to be deleted."""
+        """Return whether the object is known to be deleted."""
         return uid in self._uids
 
     def __len__(self) -> int:
-        """Give the number of deletions that are remembered."""
+        """Return the number of deletions that are remembered."""
         return len(self._uids)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cli.program import PODWRIGHT
 from tests.cluster.api import OPERATOR, Api
+from tests.unit.cli.program import PODWRIGHT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ import pytest
 from tests.cluster.api import Api
 from tests.cluster.conftest import REPOSITORY
 from tests.cluster.shared import install, shared_cluster
-from tests.operators import OperatorProcess, operator_kubeconfig, started_operator
+from tests.support.operators import OperatorProcess, operator_kubeconfig, started_operator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

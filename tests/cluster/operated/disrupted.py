@@ -55,7 +55,7 @@ class Disrupted:
             self.api.request("POST", "/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", **new}).expect()
 
     def placed(self, *, cpu: str = "1", **spec: Any) -> dict[str, Any]:
-        """Give a pod's spec that fits only on these nodes; by default it takes half of one."""
+        """Return a pod's spec that fits only on these nodes; by default it takes half of one."""
         container = {"name": "main", "image": "busybox:1", "resources": {"requests": {"cpu": cpu}}}
         tolerations = [{"key": "hazard", "operator": "Exists"}]
         return {"nodeSelector": {"hazard": self._group}, "tolerations": tolerations, "containers": [container], **spec}
@@ -94,7 +94,7 @@ class Disrupted:
                 time.sleep(0.05)
 
     def pod(self, job: str) -> dict[str, Any]:
-        """Give the only pod of a job."""
+        """Return the only pod of a job."""
         (pod,) = self.jobs.pods(job)
         return pod
 

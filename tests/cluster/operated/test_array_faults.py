@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from podwright.core.array.size import fits
-from podwright.core.array.status import array_status
-from podwright.core.array.suspicion import FAILURES_KEPT, NODES_KEPT
-from podwright.core.index_set import IndexSet
-from podwright.core.job.phase import Phase
+from podwright.core.job.array.size import fits
+from podwright.core.job.array.status import array_status
+from podwright.core.job.array.suspicion import FAILURES_KEPT, NODES_KEPT
+from podwright.core.run.phase import Phase
 from podwright.core.spec import ArraySpec
+from podwright.core.values.index_set import IndexSet
 from podwright.core.view import ArrayRecord, FailureOnNode, RetryGroup
-from podwright.kube.status_encoding import status_fields
-from tests.builders import make_job as make_view
+from podwright.kube.codecs.status_encoding import status_fields
 from tests.cluster.api import MERGE, OPERATOR
 from tests.cluster.operated.test_refusals import pod_creations
+from tests.support.builders import make_job as make_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.cluster.api import Api
     from tests.cluster.jobs import Jobs
-    from tests.operators import OperatorProcess
+    from tests.support.operators import OperatorProcess
 
 pytestmark = [pytest.mark.usefixtures("operator"), pytest.mark.timeout(120)]
 
@@ -36,13 +36,13 @@ _numbers = itertools.count()
 
 
 def live(jobs: Jobs, name: str) -> list[str]:
-    """Give the tasks whose pods run or may still run, one entry for each pod."""
+    """Return the tasks whose pods run or may still run, one entry for each pod."""
     pods = [pod for pod in jobs.pods(name) if pod["status"]["phase"] in LIVE and not _never_starts(pod)]
     return [pod["metadata"]["labels"]["podwright.dev/task-index"] for pod in pods]
 
 
 def _never_starts(pod: dict[str, Any]) -> bool:
-    """Tell whether a pod is being deleted that has no node: the API server gives it none any more."""
+    """Return whether a pod is being deleted that has no node: the API server gives it none any more."""
     return "deletionTimestamp" in pod["metadata"] and not pod["spec"].get("nodeName")
 
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from podwright.core.index_set import IndexSet
+from podwright.core.values.index_set import IndexSet
 from tests.cluster.api import MERGE
 from tests.cluster.conftest import sole_leadership
 from tests.cluster.operated.disrupted import MODES, STAYS, STRATEGIC, Disrupted, disrupted_jobs
-from tests.operators import operator_kubeconfig, started_operator
+from tests.support.operators import operator_kubeconfig, started_operator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ class LongWaits:
     silent_with_deleted_pods: Disrupted
 
     def outlast_silence(self) -> None:
-        """Give the operator the time to do something wrong, and Kubernetes the time to notice."""
+        """Return the operator the time to do something wrong, and Kubernetes the time to notice."""
         time.sleep(max(0.0, self.silent_since + _SILENCE_SECONDS - time.monotonic()))
 
 
@@ -104,7 +104,7 @@ def run(disrupted: Disrupted, *, script: dict[str, str] | None = None) -> None:
 
 
 def nodes_of_tasks(disrupted: Disrupted, job: str) -> dict[str, str]:
-    """Give the node of each task of an array of which each task has one pod."""
+    """Return the node of each task of an array of which each task has one pod."""
     pods = disrupted.jobs.pods(job)
     found = {pod["metadata"]["labels"]["podwright.dev/task-index"]: pod["spec"]["nodeName"] for pod in pods}
     assert len(found) == len(pods) == 4

@@ -8,13 +8,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from podwright.core.names import key_lease_name
+from podwright.core.constants.names import key_lease_name
 from tests.cluster.api import Api
 from tests.cluster.jobs import Jobs
 
 if TYPE_CHECKING:
     from podwright.devcluster import EmbeddedCluster
-    from tests.operators import OperatorProcess
+    from tests.support.operators import OperatorProcess
 
 
 def test_a_chain_submitted_backwards_runs_in_its_order(operator: OperatorProcess, jobs: Jobs) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.operators import OperatorProcess, operator_kubeconfig, started_operator
+from tests.support.operators import OperatorProcess, operator_kubeconfig, started_operator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

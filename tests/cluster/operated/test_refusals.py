@@ -12,7 +12,7 @@ from tests.cluster.api import MERGE
 if TYPE_CHECKING:
     from tests.cluster.api import Api
     from tests.cluster.jobs import Jobs
-    from tests.operators import OperatorProcess
+    from tests.support.operators import OperatorProcess
 
 pytestmark = pytest.mark.usefixtures("operator")
 

@@ -12,12 +12,12 @@ import yaml
 
 from podwright.devcluster import ClusterSpec, EmbeddedCluster
 from podwright.kube.key_lease import replace_key_lease
-from tests.builders import past_key_lease
 from tests.cluster.api import OPERATOR, Api
 from tests.cluster.conftest import REPOSITORY
 from tests.cluster.jobs import Jobs
 from tests.cluster.shared import install
-from tests.operators import operator_kubeconfig, started_operator
+from tests.support.builders import past_key_lease
+from tests.support.operators import operator_kubeconfig, started_operator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

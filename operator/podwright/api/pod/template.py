@@ -10,7 +10,7 @@ from podwright.api.pod.scheduling import Affinity, Toleration, TopologySpread
 from podwright.api.pod.security import PodSecurity
 from podwright.api.pod.volume import Volume
 from podwright.api.scalars import Argument, Int64, Labels, ObjectName, Word
-from podwright.core.names import GROUP
+from podwright.core.constants.names import GROUP
 
 _MAX_CONTAINERS: Final = 16
 

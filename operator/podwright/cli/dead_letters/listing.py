@@ -45,7 +45,7 @@ def list_(
 
 
 def row_of(job: Object, *, now: float, everywhere: bool, whole: bool) -> tuple[str, ...]:
-    """Give the line of a dead letter. Pure."""
+    """Return the line of a dead letter. Pure."""
     from podwright.cli.jobs.copies import redrive_count
     from podwright.cli.jobs.state import name_of, status_of
     from podwright.cli.printable import one_line

@@ -21,7 +21,7 @@ from podwright.cli.jobs.state import array_of, name_of, recorded_set
 from podwright.cli.options import DryRun, Manner
 from podwright.cli.output import Report, full_name, remark
 from podwright.cli.refusals import explain
-from podwright.core.index_set import IndexSet
+from podwright.core.values.index_set import IndexSet
 from podwright.kube.errors import StatusError
 
 MOST_REDRIVES: Final = 5
@@ -43,7 +43,7 @@ class Redrive:
         return Wish(origin=Origin.REDRIVE, verb="dlq redrive", change=self._changed, goes_on=True, again=self.again)
 
     def tasks(self, job: Object) -> IndexSet | None:
-        """Give the tasks of an array that run again; None for all."""
+        """Return the tasks of an array that run again; None for all."""
         if array_of(job) is None or self.all_tasks:
             return None
         # Where too many were skipped for the job to succeed, only these are left to run.

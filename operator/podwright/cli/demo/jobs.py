@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from podwright.core.job.phase import Phase
+from podwright.core.run.phase import Phase
 from podwright.core.view import Outcome
 
 

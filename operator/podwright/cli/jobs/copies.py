@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from podwright.cli.connection import Object
 from podwright.cli.jobs.state import annotation, array_of, name_of, recorded_set, spec_of, tasks_of
-from podwright.core import names
-from podwright.core.index_set import IndexSet
+from podwright.core.constants import names
 from podwright.core.job.work import tokens_before, work_uid
+from podwright.core.values.index_set import IndexSet
 
 _NUMBERED: Final = re.compile(r"(?P<base>.+)-r(?P<number>[0-9]{1,6})")
 _NAME_LIMIT: Final = 63
@@ -38,22 +38,22 @@ class Origin(enum.StrEnum):
 
 
 def announced(job: Mapping[str, Any], origin: Origin) -> str:
-    """Give the name of the copy that there is, was, or was to be; empty if the job was never copied."""
+    """Return the name of the copy that there is, was, or was to be; empty if the job was never copied."""
     return annotation(job, origin.mark.partition("/")[2])
 
 
 def selector(job: Mapping[str, Any], origin: Origin) -> str:
-    """Give the label selector that finds the copy of a job."""
+    """Return the label selector that finds the copy of a job."""
     return f"{origin}={job['metadata']['uid']}"
 
 
 def is_copy_of(copy: Mapping[str, Any], job: Mapping[str, Any], origin: Origin) -> bool:
-    """Tell whether a job is that copy."""
+    """Return whether a job is that copy."""
     return annotation(copy, origin.partition("/")[2]) == str(job["metadata"]["uid"])
 
 
 def copy_number(job: Mapping[str, Any], *, origin: Origin) -> int:
-    """Give the number of the next copy: one more than its own, if it is a copy itself."""
+    """Return the number of the next copy: one more than its own, if it is a copy itself."""
     if origin is Origin.REDRIVE:
         return redrive_count(job) + 1
     match = _NUMBERED.fullmatch(name_of(job)) if _is_copy(job) else None
@@ -79,7 +79,7 @@ def _is_copy(job: Mapping[str, Any]) -> bool:
 
 
 def undone(job: Mapping[str, Any]) -> IndexSet:
-    """Give the tasks of an array that failed or never came to an end. Skipped ones were not to run, and still aren't."""
+    """Return the tasks of an array that failed or never came to an end. Skipped ones were not to run, and still aren't."""
     return tasks_of(job) - recorded_set(job, "succeededIndexes") - recorded_set(job, "skippedIndexes")
 
 
@@ -121,7 +121,7 @@ def copied(job: Object, *, name: str, origin: Origin, tasks: IndexSet | None = N
 
 
 def going_on(copy: Object, job: Object) -> Object:
-    """Give the copy as one that goes on with the job's work: its programs are told the same idempotency keys, and greater tokens.
+    """Return the copy as one that goes on with the job's work: its programs are told the same idempotency keys, and greater tokens.
 
     Not if the tasks were changed: under the key of another piece of work, a new one would be dropped as done.
     """
@@ -139,13 +139,13 @@ def going_on(copy: Object, job: Object) -> Object:
 
 
 def _pieces(job: Object) -> tuple[bool, object]:
-    """Give what the index of a task stands for: the whole job, a number, or an item."""
+    """Return what the index of a task stands for: the whole job, a number, or an item."""
     array = array_of(job)
     return array is not None, (array or {}).get("items")
 
 
 def _array_of(job: Object, tasks: IndexSet) -> dict[str, Any]:
-    """Give the array with only some of its tasks; what had succeeded before counts towards its success policy.
+    """Return the array with only some of its tasks; what had succeeded before counts towards its success policy.
 
     Tasks that were skipped count for it no more than they did in the array itself: no index has to succeed for them.
     """

@@ -21,7 +21,7 @@ from podwright.cli.jobs.state import name_of
 from podwright.cli.output import full_name
 from podwright.cli.printable import one_line
 from podwright.cli.refusals import explain
-from podwright.core.index_set import IndexSet
+from podwright.core.values.index_set import IndexSet
 from podwright.kube.errors import StatusError
 
 _NAMES_TRIED: Final = 50
@@ -80,7 +80,7 @@ def judge_copy(client: JobClient, job: Object, wish: Wish, *, tasks: IndexSet | 
 
 
 def create_copy(client: JobClient, job: Object, wish: Wish, *, tasks: IndexSet | None) -> tuple[Object, bool]:
-    """Give the copy, and tell whether it is new. It is created under the first free name of its series.
+    """Return the copy, and tell whether it is new. It is created under the first free name of its series.
 
     Args:
         client: for the cluster.

@@ -18,7 +18,7 @@ from podwright.kube.errors import StatusError
 
 
 def finished_before(jobs: Sequence[Object], *, age: float) -> list[Object]:
-    """Give the jobs that finished more than `age` seconds ago; others are left alone, however old they are."""
+    """Return the jobs that finished more than `age` seconds ago; others are left alone, however old they are."""
     limit = time.time() - age
     return [job for job in jobs if finished(job) and _finish_time(job) < limit]
 

@@ -21,14 +21,14 @@ from podwright.cli.jobs.state import (
 from podwright.cli.printable import one_line, several_lines
 from podwright.cli.table import NOTHING, layout
 from podwright.cli.times import local, seconds_of, span
-from podwright.core.index_set import IndexSet
+from podwright.core.values.index_set import IndexSet
 
 _INDEXES_SHOWN = 100
 _ATTEMPT_HEADINGS = ("ATTEMPT", "OUTCOME", "EXIT", "REASON", "TOOK", "NODE", "POD")
 
 
 def describe(job: Mapping[str, Any], *, now: float) -> list[str]:
-    """Give the lines of the description."""
+    """Return the lines of the description."""
     facts = [(label, value) for label, value in _facts(job, now=now) if value]
     width = max(len(label) for label, _ in facts) + 1
     return [

@@ -8,7 +8,7 @@ from typing import Any, Final
 from podwright.cli.jobs.sentence import Leader
 from podwright.cli.printable import one_line
 from podwright.cli.times import seconds_of, span
-from podwright.core.names import lease_name
+from podwright.core.constants.names import lease_name
 from podwright.core.shard import shard_of
 
 _CLOCKS_DIFFER: Final = 30.0
@@ -16,7 +16,7 @@ _CLOCKS_DIFFER: Final = 30.0
 
 
 def leader_of(leases: Sequence[Mapping[str, Any]], *, namespace: str, system_namespace: str, now: float) -> Leader:
-    """Give the leader of the shard that a namespace belongs to.
+    """Return the leader of the shard that a namespace belongs to.
 
     The number of shards is that of the Leases in a row from shard 0.
     """

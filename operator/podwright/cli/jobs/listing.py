@@ -43,7 +43,7 @@ def with_phase(fields: str, phase: str) -> str:
         CommandError: there is no such phase.
     """
     from podwright.cli.errors import CommandError
-    from podwright.core.job.phase import Phase
+    from podwright.core.run.phase import Phase
 
     if not phase:
         return fields
@@ -130,7 +130,7 @@ def _watch_objects(client: JobClient, *, selector: str, fields: str, output: str
 
     from podwright.cli.follow import Follower
     from podwright.cli.output import print_object
-    from podwright.core import names
+    from podwright.core.constants import names
 
     between = ""
     for change in Follower(client, selector=selector, fields=fields).changes():

@@ -30,7 +30,7 @@ class GoneError(Exception):
 
 
 def read_log(connection: Connection, pod: JobPod, *, container: str, tail: int | None = None) -> Iterator[bytes]:
-    """Give the lines that there are.
+    """Return the lines that there are.
 
     Raises:
         NotStartedError, GoneError: there is no log.
@@ -49,7 +49,7 @@ def read_log(connection: Connection, pod: JobPod, *, container: str, tail: int |
 def follow_log(
     connection: Connection, pod: JobPod, *, container: str, deadline: Deadline, tail: int | None = None
 ) -> Iterator[bytes]:
-    """Give the lines that there are and those that come, until the container has ended. A stream that breaks is resumed.
+    """Return the lines that there are and those that come, until the container has ended. A stream that breaks is resumed.
 
     Raises:
         NotStartedError, GoneError: there is no log.
@@ -101,7 +101,7 @@ def _order(moment: str) -> tuple[str, str]:
 
 
 def _ended(connection: Connection, pod: JobPod, *, container: str) -> bool:
-    """Tell whether the container writes no more: a stream may also end because some proxy had enough."""
+    """Return whether the container writes no more: a stream may also end because some proxy had enough."""
     try:
         found = connection.get(f"/api/v1/namespaces/{quote(pod.namespace, safe='')}/pods/{quote(pod.name, safe='')}")
     except StatusError as error:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from podwright.cli.connection import Object
 from podwright.cli.errors import CommandError
-from podwright.core import names
+from podwright.core.constants import names
 
 _CONTAINER: Final = "main"
 _WHOLE_NUMBER: Final = re.compile(r"[-+]?(?:0b[01_]+|0[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)\Z")
@@ -124,7 +124,7 @@ def _documents(text: str, *, where: str) -> Iterator[Any]:
 
 
 def _loader() -> Any:
-    """Give a reader that takes times and `12:30` for text, as kubectl does and the fields of a job want them."""
+    """Return a reader that takes times and `12:30` for text, as kubectl does and the fields of a job want them."""
     import yaml
 
     class Loader(yaml.SafeLoader):

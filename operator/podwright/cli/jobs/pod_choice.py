@@ -11,7 +11,7 @@ from typing import Any
 
 from podwright.cli.errors import CommandError
 from podwright.cli.jobs.state import array_of, name_of, pack_of, tasks_of
-from podwright.core import names
+from podwright.core.constants import names
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class JobPod:
 
 
 def unit_of(job: Mapping[str, Any], task: int | None) -> int | None:
-    """Give the unit whose pods run a task; None if no task is named.
+    """Return the unit whose pods run a task; None if no task is named.
 
     Raises:
         CommandError: the job has no such task.
@@ -74,7 +74,7 @@ def unit_of(job: Mapping[str, Any], task: int | None) -> int | None:
 def candidates(
     pods: Iterable[JobPod], *, unit: int | None, attempt: int | None = None, previous: bool = False
 ) -> dict[int, list[JobPod]]:
-    """Give the pods that may hold what the user wants to read, by unit, the newest first.
+    """Return the pods that may hold what the user wants to read, by unit, the newest first.
 
     Args:
         pods: all pods of the job.
@@ -93,7 +93,7 @@ def candidates(
 
 
 def container_of(pod: JobPod, wanted: str) -> str:
-    """Give the container to read: the named one, else the first, which is the job's.
+    """Return the container to read: the named one, else the first, which is the job's.
 
     Raises:
         CommandError: there is none of that name.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from podwright.cli.connection import Object
     from podwright.cli.job_client import JobClient
     from podwright.cli.jobs.create_copy import Wish
-    from podwright.core.index_set import IndexSet
+    from podwright.core.values.index_set import IndexSet
 
 _NewName = Annotated[
     str, typer.Option("--name", metavar="NAME", help="Name of the new job. Default: NAME-r1 and so on.")
@@ -101,7 +101,7 @@ def _copy(
 
 
 def _tasks(job: Object, *, only_undone: bool, force: bool) -> IndexSet | None:
-    """Give the tasks that the new job gets, None for all. Raises CommandError if there must be none."""
+    """Return the tasks that the new job gets, None for all. Raises CommandError if there must be none."""
     from podwright.cli.jobs.copies import undone
     from podwright.cli.jobs.state import array_of, finished, name_of, phase_of, succeeded
 

@@ -30,7 +30,7 @@ class Section:
         return self.found and not self._open
 
     def keeps(self, line: bytes) -> bool:
-        """Tell whether a line belongs to the task. The marks of other tasks never do, its own do."""
+        """Return whether a line belongs to the task. The marks of other tasks never do, its own do."""
         match = _MARK.fullmatch(line)
         if match is None:
             self.mixed = self.mixed or (self._open and bool(self._among))

@@ -9,9 +9,9 @@ from typing import Any, Final
 from podwright.cli.jobs.state import array_of, finished, name_of, phase_of, recorded_set, spec_of, status_of
 from podwright.cli.printable import one_line
 from podwright.cli.times import local, seconds_of, span
-from podwright.core import names
-from podwright.core.index_set import IndexSet
-from podwright.core.job.phase import Phase
+from podwright.core.constants import names
+from podwright.core.run.phase import Phase
+from podwright.core.values.index_set import IndexSet
 
 _ENDED: Final = {
     Phase.SUCCEEDED: "succeeded",

@@ -5,62 +5,62 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from podwright.core import names
-from podwright.core.index_set import EMPTY, IndexSet
-from podwright.core.job.phase import TERMINAL, Phase
+from podwright.core.constants import names
+from podwright.core.run.phase import TERMINAL, Phase
+from podwright.core.values.index_set import EMPTY, IndexSet
 
 Json = Mapping[str, Any]
 
 
 def name_of(job: Json) -> str:
-    """Give its name."""
+    """Return its name."""
     return str((job.get("metadata") or {}).get("name", ""))
 
 
 def spec_of(job: Json) -> Json:
-    """Give `spec`."""
+    """Return `spec`."""
     return job.get("spec") or {}
 
 
 def status_of(job: Json) -> Json:
-    """Give `status`, empty if there is none."""
+    """Return `status`, empty if there is none."""
     return job.get("status") or {}
 
 
 def phase_of(job: Json) -> str:
-    """Give the phase, empty if no operator has looked at the job."""
+    """Return the phase, empty if no operator has looked at the job."""
     return str(status_of(job).get("phase") or "")
 
 
 def finished(job: Json) -> bool:
-    """Tell whether the job has ended for good."""
+    """Return whether the job has ended for good."""
     return phase_of(job) in TERMINAL
 
 
 def succeeded(job: Json) -> bool:
-    """Tell whether it has succeeded."""
+    """Return whether it has succeeded."""
     return phase_of(job) == Phase.SUCCEEDED
 
 
 def annotation(job: Json, key: str) -> str:
-    """Give an annotation below our group; empty if there is none."""
+    """Return an annotation below our group; empty if there is none."""
     return str(((job.get("metadata") or {}).get("annotations") or {}).get(f"{names.GROUP}/{key}", ""))
 
 
 def array_of(job: Json) -> Json | None:
-    """Give `spec.array`, None if the job is a single task."""
+    """Return `spec.array`, None if the job is a single task."""
     found = spec_of(job).get("array")
     return found if isinstance(found, Mapping) else None
 
 
 def pack_of(job: Json) -> int:
-    """Give how many tasks share a pod."""
+    """Return how many tasks share a pod."""
     array = array_of(job)
     return max(1, int(array.get("pack") or 1)) if array else 1
 
 
 def tasks_of(job: Json) -> IndexSet:
-    """Give the indexes of all tasks of an array; of a single job, task 0."""
+    """Return the indexes of all tasks of an array; of a single job, task 0."""
     array = array_of(job)
     if array is None:
         return IndexSet.up_to(1)
@@ -70,7 +70,7 @@ def tasks_of(job: Json) -> IndexSet:
 
 
 def recorded_set(job: Json, name: str) -> IndexSet:
-    """Give one of the index sets of `status.array`, such as `failedIndexes`."""
+    """Return one of the index sets of `status.array`, such as `failedIndexes`."""
     return index_set((status_of(job).get("array") or {}).get(name))
 
 

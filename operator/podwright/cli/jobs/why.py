@@ -62,7 +62,7 @@ def find_leader(client: JobClient, *, namespace: str, system_namespace: str) -> 
     import time
 
     from podwright.cli.jobs.leader import leader_of
-    from podwright.core.names import lease_name
+    from podwright.core.constants.names import lease_name
     from podwright.kube.errors import StatusError
 
     leases: list[Object] = []

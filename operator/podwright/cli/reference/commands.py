@@ -75,7 +75,7 @@ def _option(option: Any) -> tuple[str, str]:
 
 
 def _choices(kind: Any) -> str:
-    """Give the values of an enumeration, also of an optional one; nothing of other types."""
+    """Return the values of an enumeration, also of an optional one; nothing of other types."""
     for each in (kind, *typing.get_args(kind)):
         if isinstance(each, type) and issubclass(each, enum.Enum):
             return "/".join(str(member.value) for member in each)

@@ -9,7 +9,7 @@ class SectionError(ValueError):
 
 
 def with_section(text: str, *, name: str, content: str) -> str:
-    """Give the page with another content of section `name`. Raises SectionError."""
+    """Return the page with another content of section `name`. Raises SectionError."""
     begin, end = f"<!-- generated: {name}, by `make crds` -->", f"<!-- end of {name} -->"
     parts = re.split(f"(?<={re.escape(begin)}\n).*?(?={re.escape(end)})", text, flags=re.DOTALL)
     if len(parts) != 2:

@@ -8,22 +8,22 @@ itself, and no pod, cannot know whether the pod ever ran, and gives the job up. 
 import msgspec
 
 from podwright.core.commands import CreatePod, WriteStatus
-from podwright.core.job.phase import Phase
 from podwright.core.job.status import is_intent, next_status
-from podwright.core.job.stop import Stop
 from podwright.core.job.write import write_status
+from podwright.core.run.phase import Phase
+from podwright.core.run.stop import Stop
 from podwright.core.spec import DeliveryMode
 from podwright.core.view import Attempt, JobStatus, JobView, Outcome, Refusal
 
 
 def recorded_intent(status: JobStatus) -> Attempt | None:
-    """Give the intent on record: the last attempt, if its pod may have been asked for and has not been recorded since."""
+    """Return the intent on record: the last attempt, if its pod may have been asked for and has not been recorded since."""
     last = status.attempts[-1] if status.attempts else None
     return last if last is not None and is_intent(last) else None
 
 
 def without_intent(job: JobView) -> JobView:
-    """Give the job as if the intent on record had never been written: what is decided on it takes the intent back.
+    """Return the job as if the intent on record had never been written: what is decided on it takes the intent back.
 
     Only for whoever wrote the intent and surely has no creation under way.
     """
@@ -34,7 +34,7 @@ def without_intent(job: JobView) -> JobView:
 def begin(
     *, job: JobView, create: CreatePod, intended: bool, refusal: Refusal | None, now: float
 ) -> CreatePod | WriteStatus:
-    """Give the write that comes next on the way to a pod: the creation, or the intent that must be recorded before it.
+    """Return the write that comes next on the way to a pod: the creation, or the intent that must be recorded before it.
 
     `intended` tells that our own intent is on record. A job that waits after a refusal keeps telling why.
     """
@@ -53,12 +53,12 @@ def begin(
 
 
 def may_start_again(attempt: Attempt) -> bool:
-    """Tell whether an attempt surely never ran: it was stopped before its pod had a node, and then cannot get one any more."""
+    """Return whether an attempt surely never ran: it was stopped before its pod had a node, and then cannot get one any more."""
     return attempt.outcome is Outcome.STOPPED and not attempt.node
 
 
 def follow_up(*, job: JobView, attempt: Attempt, stop: Stop | None) -> tuple[Phase, str, str] | None:
-    """Give the phase, reason and message of a job whose attempt ended without success and may not be repeated; else None."""
+    """Return the phase, reason and message of a job whose attempt ended without success and may not be repeated; else None."""
     if job.delivery is not DeliveryMode.AT_MOST_ONCE or may_start_again(attempt):
         return None
     if attempt.outcome is Outcome.LOST:

@@ -7,17 +7,18 @@ the state: a verdict is recorded, then its pod is released, then the next attemp
 
 from collections.abc import Sequence
 
+from podwright.core.attempt import termination as pod_end
+from podwright.core.attempt.avoidance import nodes_to_avoid
+from podwright.core.attempt.ending import current_number, recorded_end
 from podwright.core.commands import Command, ConfirmPod, CreatePod, Decision, DeleteJob
-from podwright.core.job import ended, invalid, pod_end, unfinished, unstarted
+from podwright.core.constants.names import pod_name
+from podwright.core.job import ended, invalid, unfinished, unstarted
 from podwright.core.job.at_most_once import recorded_intent, without_intent
-from podwright.core.job.attempt import current_number, recorded_end
-from podwright.core.job.avoidance import nodes_to_avoid
-from podwright.core.job.deadline import total_deadline
-from podwright.core.job.dependency import NO_DEPENDENCIES, Dependencies
-from podwright.core.job.gate import before_first_pod
-from podwright.core.job.retention import expires_at, pods_expire_at
-from podwright.core.job.stop import wanted_stop
-from podwright.core.names import pod_name
+from podwright.core.job.gates.dependency import NO_DEPENDENCIES, Dependencies
+from podwright.core.job.gates.gate import before_first_pod
+from podwright.core.run.deadline import total_deadline
+from podwright.core.run.retention import expires_at, pods_expire_at
+from podwright.core.run.stop import wanted_stop
 from podwright.core.view import JobView, KeyClaim, PodView, Refusal, RefusalKind
 
 

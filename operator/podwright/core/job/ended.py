@@ -4,14 +4,15 @@ from typing import Final
 
 import msgspec
 
+from podwright.core.attempt import retry
+from podwright.core.attempt.ending import recorded_ending
+from podwright.core.attempt.verdict import Verdict, same_failure_on_nodes, verdict_on
 from podwright.core.commands import Decision
-from podwright.core.job import at_most_once, retry
-from podwright.core.job.attempt import recorded_ending
-from podwright.core.job.phase import Phase
+from podwright.core.job import at_most_once
 from podwright.core.job.status import next_status
-from podwright.core.job.stop import Stop, recorded_stop
-from podwright.core.job.verdict import Verdict, same_failure_on_nodes, verdict_on
 from podwright.core.job.write import write_status
+from podwright.core.run.phase import Phase
+from podwright.core.run.stop import Stop, recorded_stop
 from podwright.core.view import Attempt, Budget, JobView, Outcome, PodView
 
 _EXHAUSTED: Final = {
@@ -50,7 +51,7 @@ def record(*, job: JobView, verdict: Verdict, stop: Stop | None, now: float) -> 
 
 
 def phase_after(stop: Stop) -> Phase:
-    """Give the phase that a job enters once a stop has taken effect."""
+    """Return the phase that a job enters once a stop has taken effect."""
     return {
         Stop.CANCELLED: Phase.CANCELLED,
         Stop.TOTAL_TIMEOUT: Phase.FAILED,
@@ -103,7 +104,7 @@ def _succeeded(verdict: Verdict) -> tuple[Phase, str, str]:
 
 
 def _given_up(*, job: JobView, verdict: Verdict, counts: retry.Counts) -> tuple[Phase, str, str] | None:
-    """Give how the job ends if a failure leaves no further attempt, None if another may follow."""
+    """Return how the job ends if a failure leaves no further attempt, None if another may follow."""
     attempt, policy = verdict.attempt, job.failure_policy
     told = _describe(attempt)
     dead = Phase.DEAD_LETTERED if job.dead_letter else Phase.FAILED

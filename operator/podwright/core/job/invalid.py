@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import msgspec
 
+from podwright.core.attempt.ending import recorded_end
 from podwright.core.commands import Decision
-from podwright.core.index_set import EMPTY
-from podwright.core.job.attempt import recorded_end
-from podwright.core.job.phase import Phase
 from podwright.core.job.status import next_status
 from podwright.core.job.write import write_status
+from podwright.core.run.phase import Phase
+from podwright.core.values.index_set import EMPTY
 from podwright.core.view import JobView, PodView
 
 

@@ -5,7 +5,7 @@ Asked once, when a job is decoded. A job with a problem fails before anything of
 
 from collections.abc import Sequence
 
-from podwright.core.index_set import IndexSet
+from podwright.core.values.index_set import IndexSet
 
 
 def array_problem(
@@ -16,7 +16,7 @@ def array_problem(
     success: IndexSet | None,
     success_count: int | None = None,
 ) -> str:
-    """Give what is wrong with an array, "" if nothing is. The sets and the count are None where none is given."""
+    """Return what is wrong with an array, "" if nothing is. The sets and the count are None where none is given."""
     twice = _first_repeated(items)
     if twice is not None:
         first, again = twice

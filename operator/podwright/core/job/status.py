@@ -5,12 +5,12 @@ from typing import Final
 
 import msgspec
 
-from podwright.core.conditions import run_conditions
-from podwright.core.index_set import IndexSet
-from podwright.core.job.phase import Phase, require_transition
-from podwright.core.job.report import Report
-from podwright.core.job.retry import Counts, counts_of
+from podwright.core.attempt.report import Report
+from podwright.core.attempt.retry import Counts, counts_of
+from podwright.core.run.conditions import run_conditions
+from podwright.core.run.phase import Phase, require_transition
 from podwright.core.spec import ArraySpec
+from podwright.core.values.index_set import IndexSet
 from podwright.core.view import ArrayRecord, Attempt, JobStatus, JobView
 
 ATTEMPTS_KEPT: Final = 10
@@ -30,7 +30,7 @@ def next_status(
     started: float | None = None,
     next_attempt: float | None = None,
 ) -> JobStatus:
-    """Give the status that follows the job's present one.
+    """Return the status that follows the job's present one.
 
     Args:
         job: the job as the decision sees it.
@@ -84,7 +84,7 @@ def next_status(
 
 
 def progress(*, array: ArraySpec | None, record: ArrayRecord | None, phase: Phase) -> str:
-    """Give how many tasks succeeded, of all; indexes that an invalid array names beyond its size are no tasks."""
+    """Return how many tasks succeeded, of all; indexes that an invalid array names beyond its size are no tasks."""
     if array is None:
         return "1/1" if phase is Phase.SUCCEEDED else "0/1"
     beyond = array.tasks.ranges and array.tasks.ranges[-1][1] >= array.size
@@ -93,12 +93,12 @@ def progress(*, array: ArraySpec | None, record: ArrayRecord | None, phase: Phas
 
 
 def is_intent(attempt: Attempt) -> bool:
-    """Tell whether the record says only that a pod may have been asked for (`core.job.at_most_once`)."""
+    """Return whether the record says only that a pod may have been asked for (`core.job.at_most_once`)."""
     return attempt.outcome is None and not attempt.pod_uid
 
 
 def with_problem(*, job: JobView, message: str) -> JobStatus:
-    """Give the present status with an internal error noted on it; nothing that decisions are made on is changed."""
+    """Return the present status with an internal error noted on it; nothing that decisions are made on is changed."""
     # While a job is stopping, its reason is the recorded intent.
     reason = job.status.reason if job.status.phase is Phase.STOPPING else "InternalError"
     return msgspec.structs.replace(job.status, reason=reason, message=message[:_MESSAGE_LIMIT])

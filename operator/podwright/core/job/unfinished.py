@@ -4,16 +4,17 @@ from typing import Final
 
 import msgspec
 
+from podwright.core.attempt import termination as pod_end
+from podwright.core.attempt.ending import MESSAGE_LIMIT, ongoing, recorded_ending
+from podwright.core.attempt.failure_policy import ends_wait, evidence_of_wait
+from podwright.core.attempt.redaction import redacted
 from podwright.core.commands import Command, Decision
-from podwright.core.job import ended, pod_end
-from podwright.core.job.attempt import MESSAGE_LIMIT, ongoing, recorded_ending
-from podwright.core.job.deadline import attempt_deadline, start_deadline
-from podwright.core.job.failure_policy import ends_wait, evidence_of_wait
-from podwright.core.job.phase import Phase
-from podwright.core.job.redaction import redacted
+from podwright.core.job import ended
 from podwright.core.job.status import next_status
-from podwright.core.job.stop import Stop, recorded_stop, stop_grace
 from podwright.core.job.write import write_status
+from podwright.core.run.deadline import attempt_deadline, start_deadline
+from podwright.core.run.phase import Phase
+from podwright.core.run.stop import Stop, recorded_stop, stop_grace
 from podwright.core.view import JobView, PodPhase, PodView
 
 SETTLE: Final = 2.0
@@ -58,7 +59,7 @@ def _stop(*, job: JobView, pod: PodView, stop: Stop, now: float) -> Decision:
 
 
 def must_not_wait(*, job: JobView, pod: PodView) -> bool:
-    """Tell whether a rule says that an attempt which can't start is to be ended."""
+    """Return whether a rule says that an attempt which can't start is to be ended."""
     # One that somebody else is deleting ends by itself, and was not ended for this.
     if not job.failure_policy.rules or not pod.waiting_reason or pod.deletion_requested is not None:
         return False

@@ -1,15 +1,15 @@
 """The next attempt has no pod yet: create it, wait for its time, or end the job instead."""
 
+from podwright.core.attempt.ending import collided
+from podwright.core.attempt.refusal import ask_again_at
+from podwright.core.attempt.verdict import verdict_without_pod
 from podwright.core.commands import CreatePod, Decision, WriteStatus
 from podwright.core.job import ended
 from podwright.core.job.at_most_once import begin
-from podwright.core.job.attempt import collided
-from podwright.core.job.phase import Phase
-from podwright.core.job.refusal import ask_again_at
 from podwright.core.job.status import next_status
-from podwright.core.job.stop import Stop
-from podwright.core.job.verdict import verdict_without_pod
 from podwright.core.job.write import write_status
+from podwright.core.run.phase import Phase
+from podwright.core.run.stop import Stop
 from podwright.core.view import JobView, Refusal, RefusalKind
 
 

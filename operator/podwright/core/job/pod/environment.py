@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
-from podwright.core import names
 from podwright.core.commands import CreatePod
+from podwright.core.constants import names
 from podwright.core.view import JobView
 
 # What differs between the tasks of one pod: the runner of packs sets these, the pod can't.
@@ -11,7 +11,7 @@ TASK_VARIABLES: Final = frozenset({names.ENV_TASK_INDEX, names.ENV_TASK_ITEM, na
 
 
 def contract(*, job: JobView, create: CreatePod) -> dict[str, str]:
-    """Give the variables of a pod, ready for the kubelet, which replaces $(NAME) in them."""
+    """Return the variables of a pod, ready for the kubelet, which replaces $(NAME) in them."""
     array = job.array
     told = {
         names.ENV_JOB_NAME: create.job_name,
@@ -31,7 +31,7 @@ def contract(*, job: JobView, create: CreatePod) -> dict[str, str]:
 
 
 def work_of(job: JobView) -> str:
-    """Give the uid by which the work of a job is known outside."""
+    """Return the uid by which the work of a job is known outside."""
     return job.work_uid or job.uid
 
 

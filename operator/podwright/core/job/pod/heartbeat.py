@@ -8,9 +8,9 @@ The message that it leaves is how the verdict tells this end from others.
 import math
 from typing import Any, Final
 
-from podwright.core import names
+from podwright.core.constants import names
+from podwright.core.job.pack.report import STALLED_PART, is_report
 from podwright.core.job.pod.environment import literal, with_variables
-from podwright.core.pack.report import STALLED_PART, is_report
 
 VOLUME: Final = "podwright"
 DIRECTORY: Final = "/run/podwright"
@@ -31,7 +31,7 @@ exit 1
 
 
 def with_heartbeat(spec: dict[str, Any], *, limit: float, packed: bool) -> dict[str, Any]:
-    """Give the first container of a pod's spec the file, its variable and the probe. `limit` in seconds.
+    """Return the first container of a pod's spec the file, its variable and the probe. `limit` in seconds.
 
     In a pack the message goes to a file beside the heartbeat: the runner writes the termination message, and includes it.
     """
@@ -56,7 +56,7 @@ def with_heartbeat(spec: dict[str, Any], *, limit: float, packed: bool) -> dict[
 
 
 def heartbeat_problem(spec: dict[str, Any]) -> str:
-    """Give why the first container can't be watched for progress, "" if it can."""
+    """Return why the first container can't be watched for progress, "" if it can."""
     first = (spec.get("containers") or [{}])[0]
     where = "spec.timeouts.progress needs the liveness probe of the first container for itself, but"
     if first.get("livenessProbe") is not None:
@@ -69,5 +69,5 @@ def heartbeat_problem(spec: dict[str, Any]) -> str:
 
 
 def ended_for_lack_of_progress(message: str) -> bool:
-    """Tell whether the message of a container that ended says that the probe above found it idle for too long."""
+    """Return whether the message of a container that ended says that the probe above found it idle for too long."""
     return message.startswith(_MESSAGE) or (is_report(message) and f"; {STALLED_PART}." in message)

@@ -1,0 +1,136 @@
+"""What an ended pod says about its attempt: the verdict that status records before the pod may be forgotten."""
+
+from typing import Final
+
+import msgspec
+
+from podwright.core.attempt.budget import DELETED_WHILE_RUNNING
+from podwright.core.attempt.redaction import redacted
+from podwright.core.job.pod.heartbeat import ended_for_lack_of_progress
+from podwright.core.run.deadline import failed_to_start, ran_out_of_time
+from podwright.core.run.phase import Phase
+from podwright.core.run.stop import Stop
+from podwright.core.view import Attempt, JobStatus, JobView, Outcome, PodPhase, PodView
+
+MESSAGE_LIMIT: Final = 1024
+_START_TIMEOUT: Final = "StartTimeout"
+# What a container that is told to go is said to have ended with. Another reason, such as OOMKilled, tells more than this.
+_ENDS_OF_DELETED: Final = frozenset({"", "Error", "ContainerStatusUnknown"})
+
+
+def ongoing(pod: PodView) -> Attempt:
+    """Describe an attempt whose pod has not ended."""
+    return Attempt(number=pod.attempt, pod_name=pod.name, pod_uid=pod.uid, node=pod.node, started=pod.started)
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Why we end one attempt, and go on with the job: written to the attempt's record before its pod is deleted."""
+
+    reason: str
+    message: str = ""
+
+
+def recorded_ending(*, status: JobStatus, pod: PodView) -> Ending | None:
+    """Return why this very pod is being ended, if that is on record: the record of an attempt that goes on has no reason else."""
+    own = (attempt for attempt in reversed(status.attempts) if attempt.pod_uid == pod.uid)
+    last = next(own, None)
+    if last is None or last.outcome is not None or not last.reason:
+        return None
+    return Ending(reason=last.reason, message=last.message)
+
+
+def verdict(*, job: JobView, pod: PodView, stop: Stop | None, now: float, ending: Ending | None = None) -> Attempt:
+    """Judge a finished pod. `stop` and `ending` are the recorded reasons for which we ended it, if we did."""
+    outcome, reason = _judge(job=job, pod=pod, stop=stop, ending=ending)
+    ended_by_us = ending is not None and outcome is Outcome.FAILED and reason == ending.reason
+    message = ending.message if ending is not None and ended_by_us else pod.message
+    if reason == _START_TIMEOUT:
+        message = _why_it_waited(job=job, pod=pod) or message
+    return Attempt(
+        number=pod.attempt,
+        pod_name=pod.name,
+        pod_uid=pod.uid,
+        node=pod.node,
+        started=pod.started,
+        ended=now if pod.ended is None else pod.ended,
+        outcome=outcome,
+        exit_code=pod.exit_code,
+        reason=reason,
+        # Of a success only what was reported is kept: status holds ten attempts of thousands of jobs.
+        message="" if outcome is Outcome.SUCCEEDED else redacted(message)[:MESSAGE_LIMIT],
+    )
+
+
+def collided(*, number: int, pod_name: str, message: str, now: float) -> Attempt:
+    """Describe an attempt that never got a pod, because an object that is not ours holds its name."""
+    return Attempt(
+        number=number,
+        pod_name=pod_name,
+        ended=now,
+        outcome=Outcome.FAILED,
+        reason="NameCollision",
+        message=redacted(message)[:MESSAGE_LIMIT],
+    )
+
+
+def current_number(status: JobStatus) -> int:
+    """Return the number of the attempt that may run now: the unfinished one, or the one after the last that ended."""
+    if not status.attempts:
+        return 0
+    last = status.attempts[-1]
+    return last.number if last.outcome is None else last.number + 1
+
+
+def recorded_end(*, status: JobStatus, pod: PodView) -> bool:
+    """Return whether this very pod's end is in status. Records older than those kept were complete before they were dropped."""
+    if status.attempts and pod.attempt < status.attempts[0].number:
+        return True
+    return any(a.number == pod.attempt and a.pod_uid == pod.uid and a.outcome is not None for a in status.attempts)
+
+
+def _why_it_waited(*, job: JobView, pod: PodView) -> str:
+    """Return what status says of a pod that waits, if it does: a pod that was deleted for waiting no longer tells."""
+    waited = job.array is None and job.status.phase is Phase.PENDING and bool(job.status.attempts)
+    return job.status.message if waited and job.status.attempts[-1].pod_uid == pod.uid else ""
+
+
+def _judge(*, job: JobView, pod: PodView, stop: Stop | None, ending: Ending | None) -> tuple[Outcome, str]:
+    if pod.phase is PodPhase.SUCCEEDED:
+        # An application that exits 0 on SIGTERM has not done its work.
+        if _ended_after_deletion(pod) and (stop is not None or ending is not None):
+            return _ended_by_us(stop=stop, ending=ending)
+        return Outcome.SUCCEEDED, "Completed"
+    if pod.phase is PodPhase.FAILED:
+        return _judge_failed(job=job, pod=pod, stop=stop, ending=ending)
+    # Gone, or deleted before it had a node. What we meant to end and is gone was ended by us, as far as anybody can tell.
+    if (pod.deletion_requested is not None and stop is not None) or ending is not None:
+        return _ended_by_us(stop=stop, ending=ending)
+    if pod.gone and pod.node:
+        return Outcome.LOST, "PodLost"
+    return Outcome.FAILED, _START_TIMEOUT if failed_to_start(job=job, pod=pod) else "DeletedBeforeStart"
+
+
+def _judge_failed(*, job: JobView, pod: PodView, stop: Stop | None, ending: Ending | None) -> tuple[Outcome, str]:
+    deleted = pod.deletion_requested is not None
+    if ran_out_of_time(job=job, pod=pod) and (ending is None or not deleted):
+        return Outcome.FAILED, "AttemptTimeout"
+    if deleted and (stop is not None or ending is not None):
+        return _ended_by_us(stop=stop, ending=ending)
+    if failed_to_start(job=job, pod=pod):
+        return Outcome.FAILED, _START_TIMEOUT
+    if job.progress_timeout is not None and ended_for_lack_of_progress(pod.message):
+        return Outcome.FAILED, "ProgressTimeout"
+    if _ended_after_deletion(pod) and not pod.disruption and pod.reason in _ENDS_OF_DELETED:
+        return Outcome.FAILED, DELETED_WHILE_RUNNING
+    return Outcome.FAILED, pod.disruption or pod.reason or "Error"
+
+
+def _ended_after_deletion(pod: PodView) -> bool:
+    """Return whether a pod ended after somebody asked for its deletion. Times have whole seconds, so equal counts as after."""
+    return pod.deletion_requested is not None and (pod.ended is None or pod.ended >= pod.deletion_requested)
+
+
+def _ended_by_us(*, stop: Stop | None, ending: Ending | None) -> tuple[Outcome, str]:
+    if stop is not None:
+        return Outcome.STOPPED, str(stop)
+    return Outcome.FAILED, "" if ending is None else ending.reason

@@ -1,0 +1,1 @@
+"""Names that are part of the contract with users: labels, annotations, environment variables."""

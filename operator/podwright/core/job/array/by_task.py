@@ -1,0 +1,72 @@
+"""Tasks that wait for single tasks of another array (`dependsOn[].tasks: NToN`): which may run, and which are given up."""
+
+import msgspec
+
+from podwright.core.commands import WriteStatus
+from podwright.core.job.array.status import array_status
+from podwright.core.job.array.units import Units, open_tasks, tasks_of_all, units_with
+from podwright.core.job.gates.dependency import Dependencies
+from podwright.core.job.gates.task_dependency import TaskDependencies, task_dependencies
+from podwright.core.job.write import write_status
+from podwright.core.run.phase import Phase
+from podwright.core.spec import ArraySpec
+from podwright.core.values.index_set import EMPTY, IndexSet
+from podwright.core.view import JobView
+
+_WHILE = (None, Phase.PENDING, Phase.RUNNING, Phase.RETRYING)
+
+
+def waits_by_task(job: JobView) -> bool:
+    """Return whether any task waits for a task of another array."""
+    return any(wanted.task_by_task for wanted in job.dependencies)
+
+
+def permitted(*, job: JobView, array: ArraySpec, units: Units, dependencies: Dependencies) -> IndexSet:
+    """Return the tasks that may run. A pack may once all its open tasks may; what was tried once is not asked again."""
+    found = task_dependencies(job=job, dependencies=dependencies)
+    ready = found.ready | _begun(array, units)
+    if array.pack == 1:
+        return ready
+    held = units_with(array=array, tasks=open_tasks(array=array, record=units.record) - ready)
+    return ready - tasks_of_all(array=array, units=held)
+
+
+def give_up(
+    *, job: JobView, array: ArraySpec, units: Units, busy: IndexSet, dependencies: Dependencies, now: float
+) -> WriteStatus | None:
+    """Record tasks as failed, or skipped, whose counterpart will never do what they wait for; None if there are none (left).
+
+    `busy` are units that have a pod.
+    """
+    if job.status.phase not in _WHILE:
+        return None
+    found: TaskDependencies = task_dependencies(job=job, dependencies=dependencies)
+    untried = (
+        open_tasks(array=array, record=units.record) - _begun(array, units) - tasks_of_all(array=array, units=busy)
+    )
+    failed, skipped = found.failed & untried, found.skipped & untried
+    if not failed and not skipped:
+        return None
+    known, record = job.status.array, units.record
+    count = len(failed) + len(skipped)
+    status = array_status(
+        job=job,
+        array=array,
+        phase=job.status.phase or Phase.PENDING,
+        reason="DependencyFailed",
+        message=f"{count} tasks can't start any more: the tasks that they wait for ended otherwise",
+        record=msgspec.structs.replace(
+            record,
+            failed=record.failed | failed,
+            skipped=record.skipped | skipped,
+            given_up=record.given_up + len(failed),
+        ),
+        ends=(),
+        running=EMPTY if known is None else known.running,
+        now=now,
+    )
+    return write_status(job=job, status=status)
+
+
+def _begun(array: ArraySpec, units: Units) -> IndexSet:
+    return tasks_of_all(array=array, units=units.record.tried)

@@ -1,0 +1,140 @@
+"""What an ended pod says about the tasks that it ran. Pure reading; `record` counts it."""
+
+from typing import Final
+
+import msgspec
+
+from podwright.core.attempt.ending import Ending, collided, recorded_ending
+from podwright.core.attempt.failure_policy import Evidence, rule_on
+from podwright.core.attempt.signals import signal_name
+from podwright.core.attempt.verdict import Verdict, verdict_on, verdict_without_pod
+from podwright.core.constants.names import array_pod_name
+from podwright.core.job.pack.report import NOTHING, is_report, parse_report
+from podwright.core.run.stop import Stop
+from podwright.core.spec import FailureAction
+from podwright.core.values.index_set import EMPTY, IndexSet
+from podwright.core.view import Budget, FailedContainer, JobView, Outcome, PodView, Refusal
+
+UNTOLD: Final = "TasksUntold"
+
+
+class UnitEnd(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The end of one attempt of a unit.
+
+    Attributes:
+        unit: its index.
+        verdict: what the attempt as a whole means.
+        succeeded: tasks that are known to have succeeded, or whose failure is to be ignored.
+        failed: tasks of a pack that ended with a failure of their own, which counts.
+        given_up: those of a pack that must not be tried again, whatever their budgets.
+        free: tasks of a pack that failed and may be tried again for free.
+        unstarted: tasks of a pack that surely never started.
+        reported: whether each task of the pack told how it ended, so that the pod's own end means nothing more.
+        fatal: why the failure policy ends the whole job, "" if it doesn't.
+    """
+
+    unit: int
+    verdict: Verdict
+    succeeded: IndexSet = EMPTY
+    failed: IndexSet = EMPTY
+    given_up: IndexSet = EMPTY
+    free: IndexSet = EMPTY
+    unstarted: IndexSet = EMPTY
+    reported: bool = False
+    fatal: str = ""
+
+
+def unit_end(*, job: JobView, pod: PodView, tasks: IndexSet, stop: Stop | None, now: float) -> UnitEnd:
+    """Judge a finished pod that ran `tasks`. `stop` is the recorded reason for which we ended all pods, if we did."""
+    ending: Ending | None = recorded_ending(status=job.status, pod=pod)
+    verdict = verdict_on(job=job, pod=pod, stop=stop, now=now, ending=ending)
+    # A pod that nobody has seen has no uid of its own; what stands in for it must not be taken for one.
+    uid = "" if pod.uid.startswith(f"{pod.job_uid}/") else pod.uid
+    attempt = msgspec.structs.replace(verdict.attempt, index=pod.task_index, pod_uid=uid)
+    verdict = msgspec.structs.replace(verdict, attempt=attempt)
+    if job.array is not None and job.array.pack > 1:
+        return _pack_end(job=job, pod=pod, verdict=verdict, tasks=tasks)
+    return UnitEnd(
+        unit=pod.task_index,
+        verdict=verdict,
+        succeeded=tasks if verdict.succeeded else EMPTY,
+        fatal=_fatal(f"task {pod.task_index}", verdict.attempt.reason, verdict.action, verdict.rule)
+        if verdict.failed
+        else "",
+    )
+
+
+def _pack_end(*, job: JobView, pod: PodView, verdict: Verdict, tasks: IndexSet) -> UnitEnd:
+    # The runner always reports. Without its word for it no task is called done, whatever the exit code.
+    report = parse_report(pod.message, tasks=tasks) if is_report(pod.message) else NOTHING
+    end = UnitEnd(unit=pod.task_index, verdict=verdict, succeeded=report.succeeded, unstarted=report.unstarted)
+    codes = [(f"exit code {code}", code, indexes) for code, indexes in report.failed.items()]
+    known = report.succeeded
+    for words, code, indexes in (*codes, ("TaskTimeout", 0, report.timed_out)):
+        if indexes:
+            known = known | indexes
+            end = _with_failures(end, job=job, pod=pod, words=words, code=code, indexes=indexes)
+    if verdict.attempt.outcome is Outcome.SUCCEEDED and tasks - report.succeeded:
+        verdict = _untold(job=job, verdict=verdict)
+        end = msgspec.structs.replace(end, verdict=verdict)
+    if verdict.failed and verdict.action is FailureAction.IGNORE:
+        return _ignored(end, tasks=tasks, known=known, told=is_report(pod.message))
+    # A pack that was ended from outside pays as a whole; one that ended by itself has told all there is to tell.
+    if known and verdict.attempt.budget is Budget.USER and not tasks - known - report.unstarted:
+        return msgspec.structs.replace(end, reported=True)
+    fatal = end.fatal or (_fatal(f"pack {end.unit}", verdict.attempt.reason, verdict.action, verdict.rule))
+    return msgspec.structs.replace(end, fatal=fatal if verdict.failed else end.fatal)
+
+
+def _ignored(end: UnitEnd, *, tasks: IndexSet, known: IndexSet, told: bool) -> UnitEnd:
+    """Ignore what befell a whole pack: for the tasks that it befell. Which those are only its report can tell."""
+    if told:
+        return msgspec.structs.replace(end, succeeded=end.succeeded | (tasks - known - end.unstarted))
+    # Without one, nothing says that any task ran: it is a failure like any other.
+    attempt = msgspec.structs.replace(end.verdict.attempt, budget=Budget.USER)
+    verdict = msgspec.structs.replace(end.verdict, attempt=attempt, action=FailureAction.RETRY)
+    return msgspec.structs.replace(end, verdict=verdict)
+
+
+def _untold(*, job: JobView, verdict: Verdict) -> Verdict:
+    """Judge a pod that ended well and did not say that all its tasks did: a failure, or it would be repeated for ever."""
+    failed = msgspec.structs.replace(
+        verdict.attempt,
+        outcome=Outcome.FAILED,
+        reason=UNTOLD,
+        message="the pod ended with exit code 0, but its termination message doesn't say that all its tasks succeeded",
+    )
+    return verdict_without_pod(job=job, attempt=failed)
+
+
+def _with_failures(end: UnitEnd, *, job: JobView, pod: PodView, words: str, code: int, indexes: IndexSet) -> UnitEnd:
+    """Apply the failure policy to tasks of a pack that ended alike. Their messages are not known, only how they ended."""
+    container = pod.failed[0].name if pod.failed else ""
+    signal = signal_name(signal=None, exit_code=code)
+    reason = "TaskTimeout" if words == "TaskTimeout" else "Error"
+    failed = (FailedContainer(container, code, signal, reason),) if code else ()
+    ruling = rule_on(rules=job.failure_policy.rules, evidence=Evidence(reasons=frozenset({reason}), failed=failed))
+    match ruling.action:
+        case FailureAction.IGNORE:
+            return msgspec.structs.replace(end, succeeded=end.succeeded | indexes)
+        case FailureAction.RETRY_FREE:
+            return msgspec.structs.replace(end, free=end.free | indexes)
+        case FailureAction.RETRY:
+            return msgspec.structs.replace(end, failed=end.failed | indexes)
+        case _:
+            fatal = _fatal(f"task {indexes}", words, ruling.action, ruling.rule)
+            return msgspec.structs.replace(end, given_up=end.given_up | indexes, fatal=end.fatal or fatal)
+
+
+def _fatal(what: str, reason: str, action: FailureAction, rule: int | None) -> str:
+    if action is not FailureAction.FAIL:
+        return ""
+    return f"{what} failed ({reason}), which spec.failurePolicy.rules[{rule}] makes the end of the job"
+
+
+def collided_end(*, job: JobView, refusal: Refusal, now: float) -> UnitEnd:
+    """Describe an attempt that never got a pod, because an object that is not ours holds its name."""
+    name = array_pod_name(job_name=job.name, job_uid=job.uid, index=refusal.task_index, attempt=refusal.attempt)
+    attempt = collided(number=refusal.attempt, pod_name=name, message=refusal.message, now=now)
+    verdict = verdict_without_pod(job=job, attempt=msgspec.structs.replace(attempt, index=refusal.task_index))
+    return UnitEnd(unit=refusal.task_index, verdict=verdict)

@@ -1,0 +1,107 @@
+"""Whether an array is over, by its record alone: all done, enough succeeded, too many failed, or nothing more may start."""
+
+import msgspec
+
+from podwright.core.job.array.size import is_too_scattered
+from podwright.core.job.array.suspicion import suspicion
+from podwright.core.job.array.units import open_tasks
+from podwright.core.job.gates.task_dependency import unmet_in_words
+from podwright.core.run.phase import TRANSITIONS, Phase
+from podwright.core.run.stop import Stop
+from podwright.core.spec import ArraySpec, DeliveryMode
+from podwright.core.values.index_set import IndexSet
+from podwright.core.view import ArrayRecord, JobView
+
+_NAMED = 5
+
+
+class End(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """How the array ends. Pods that still run are stopped first, for `stop`."""
+
+    phase: Phase
+    reason: str
+    message: str
+    stop: Stop = Stop.OUTCOME_DECIDED
+
+
+def end_of(*, job: JobView, array: ArraySpec, record: ArrayRecord) -> End | None:
+    """Return how the array ends, or None while there is work left."""
+    failed = len(record.failed)
+    if _has_succeeded(array=array, record=record):
+        return _success(job=job, array=array, record=record)
+    held_against = suspicion(job=job, record=record)
+    if held_against is not None:
+        return condemned(job=job, stop=held_against.stop, message=held_against.message)
+    if array.most_failed is not None and failed > array.most_failed:
+        return _failure(
+            job=job, record=record, reason="TooManyFailedTasks", detail=f"; allowed are {array.most_failed}"
+        )
+    partly = array.success_count is not None or array.success_indexes is not None
+    if partly and _cannot_succeed(array=array, record=record):
+        return _failure(job=job, record=record, reason="SuccessPolicyUnreachable", detail="")
+    if failed and array.sequential:
+        return _failure(job=job, record=record, reason="SequenceBroken", detail="; the tasks after it are not started")
+    if is_too_scattered(array=array, record=record):
+        return too_scattered(job=job, record=record)
+    if open_tasks(array=array, record=record):
+        return None
+    return _failure(job=job, record=record, reason="TasksFailed", detail="")
+
+
+def condemned(*, job: JobView, stop: Stop, message: str) -> End:
+    """Return the end of an array that is ended for what it does to nodes, or fails alike on all of them."""
+    dead = job.dead_letter and job.delivery is DeliveryMode.AT_LEAST_ONCE
+    phase = Phase.DEAD_LETTERED if dead else Phase.FAILED
+    return End(phase=phase, reason=str(stop), message=message, stop=stop)
+
+
+def too_scattered(*, job: JobView, record: ArrayRecord) -> End:
+    """Return the end of an array of which no more can be recorded."""
+    detail = "; a record of more would become too large"
+    return _failure(job=job, record=record, reason="FailuresTooScattered", detail=detail)
+
+
+def _has_succeeded(*, array: ArraySpec, record: ArrayRecord) -> bool:
+    wanted = array.tasks if array.success_indexes is None else array.success_indexes
+    if array.success_count is None:
+        # Where none of those that decide is to run, the others do.
+        decided = bool(wanted & record.succeeded) or not open_tasks(array=array, record=record)
+        return decided and not wanted - record.succeeded - record.skipped
+    return len(wanted & record.succeeded) >= array.success_count
+
+
+def _cannot_succeed(*, array: ArraySpec, record: ArrayRecord) -> bool:
+    wanted = array.tasks if array.success_indexes is None else array.success_indexes
+    if array.success_count is None:
+        return bool(wanted & record.failed)
+    # A number that was asked for is not made less by tasks that are skipped.
+    return len(wanted - record.failed - record.skipped) < array.success_count
+
+
+def _success(*, job: JobView, array: ArraySpec, record: ArrayRecord) -> End:
+    if not array.tasks - record.skipped and Phase.SKIPPED in TRANSITIONS[job.status.phase]:
+        message = "no task is to run: what they wait for ended otherwise"
+        return End(phase=Phase.SKIPPED, reason="DependencyFailed", message=message)
+    others = ((len(record.failed), "failed"), (len(record.skipped), "skipped"))
+    told = "".join(f", {count} {what}" for count, what in others if count)
+    message = f"{len(record.succeeded)} of {len(array.tasks)} tasks succeeded{told}"
+    return End(phase=Phase.SUCCEEDED, reason="Completed", message=message)
+
+
+def _failure(*, job: JobView, record: ArrayRecord, reason: str, detail: str) -> End:
+    count = len(record.failed)
+    if record.given_up:
+        which = f"{record.given_up} of them" if record.given_up < count else "all of them"
+        detail = f"; {which} without having run, as {unmet_in_words(job)}{detail}"
+    retried = job.delivery is DeliveryMode.AT_LEAST_ONCE and job.retry.limit > 0
+    dead = job.dead_letter and retried
+    return End(
+        phase=Phase.DEAD_LETTERED if dead else Phase.FAILED,
+        reason=reason,
+        message=f"{count} {'task' if count == 1 else 'tasks'} failed: {_shortened(record.failed)}{detail}",
+    )
+
+
+def _shortened(indexes: IndexSet) -> str:
+    shown = str(IndexSet(indexes.ranges[:_NAMED]))
+    return shown if len(indexes.ranges) <= _NAMED else f"{shown},…"

@@ -1,0 +1,81 @@
+"""The status of an array: what `core.job.status` builds for every job, with the record and the counts of its tasks."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from podwright.core.attempt.retry import counts_of
+from podwright.core.job.array.ends import UnitEnd
+from podwright.core.job.status import next_status, progress
+from podwright.core.run.phase import Phase
+from podwright.core.spec import ArraySpec
+from podwright.core.values.index_set import IndexSet
+from podwright.core.view import ArrayRecord, Attempt, JobStatus, JobView
+
+FAILURES_KEPT: Final = 10
+
+
+def array_status(
+    *,
+    job: JobView,
+    array: ArraySpec,
+    phase: Phase,
+    reason: str,
+    message: str,
+    record: ArrayRecord,
+    ends: Sequence[UnitEnd],
+    running: IndexSet,
+    now: float,
+    started: float | None = None,
+) -> JobStatus:
+    """Return the status that follows the job's present one.
+
+    Args:
+        job: the job as the decision sees it.
+        array: its array.
+        phase: the new phase; `reason` and `message` say why.
+        reason: see there.
+        message: see there.
+        record: what has become of the tasks, `ends` counted in.
+        ends: the attempts that this status records.
+        running: tasks whose pods have not ended.
+        now: Unix seconds.
+        started: when the total clock starts; None keeps the present start.
+
+    Raises:
+        IllegalTransitionError: the phase table forbids the step.
+    """
+    before = job.status
+    status = next_status(job=job, phase=phase, reason=reason, message=message, now=now, started=started)
+    counts = counts_of(before)
+    for end in ends:
+        counts = end.verdict.counted(counts)
+    return msgspec.structs.replace(
+        status,
+        array=msgspec.structs.replace(record, running=running),
+        attempts=_with_failures(before.attempts, ends),
+        attempt_count=counts.attempts,
+        failed_count=counts.failed,
+        platform_failed_count=counts.platform,
+        timeout_count=counts.timeouts,
+        out_of_memory_count=counts.out_of_memory,
+        lost_node_count=counts.lost_nodes,
+        progress=progress(array=array, record=record, phase=phase),
+    )
+
+
+def _with_failures(known: tuple[Attempt, ...], ends: Sequence[UnitEnd]) -> tuple[Attempt, ...]:
+    ended = {(end.unit, end.verdict.attempt.number) for end in ends}
+    # An attempt that was to be ended for how it waited is in the list already.
+    others = [attempt for attempt in known if (attempt.index, attempt.number) not in ended]
+    return kept_attempts((*others, *(end.verdict.attempt for end in ends if end.verdict.failed)))
+
+
+def kept_attempts(attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
+    """Leave out the oldest failures. An attempt that goes on is listed for why it is being ended, and must stay till it has."""
+    ongoing = sum(attempt.outcome is None for attempt in attempts)
+    spare = max(0, FAILURES_KEPT - ongoing)
+    ended = [attempt for attempt in attempts if attempt.outcome is not None]
+    dropped = {id(attempt) for attempt in ended[: max(0, len(ended) - spare)]}
+    return tuple(attempt for attempt in attempts if id(attempt) not in dropped)

@@ -1,0 +1,137 @@
+"""What status says of an array, and when that is written: what has ended soon, what is merely news seldom.
+
+Used by `going` and `closing`, which decide what is to be done; nothing here starts or ends a pod.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from podwright.core.commands import WriteStatus
+from podwright.core.job.array.ends import UnitEnd
+from podwright.core.job.array.look import Look, SortedPods
+from podwright.core.job.array.start import tasks_to_run
+from podwright.core.job.array.status import array_status
+from podwright.core.job.array.units import open_tasks, units_of
+from podwright.core.job.unfinished import SETTLE
+from podwright.core.job.write import write_status
+from podwright.core.run.phase import Phase
+from podwright.core.values.index_set import IndexSet
+from podwright.core.view import ArrayRecord, JobStatus, PodPhase, PodView
+
+RECORD_EVERY: Final = 1.0
+"""Seconds between two writes that only record ended attempts: their pods can wait, and one write records them all."""
+TELL_EVERY: Final = 10.0
+"""Seconds between two writes that only tell how many tasks run."""
+
+
+class After(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What the next write records: the attempts that ended, and the record with them counted in.
+
+    `urgent` tells that some of their pods are gone, so that only this process knows of their ends.
+    """
+
+    ends: Sequence[UnitEnd]
+    record: ArrayRecord
+    urgent: bool = False
+
+
+def record_due(look: Look, after: After) -> float:
+    """Return when what has ended is to be recorded."""
+    return look.now if after.urgent else look.recorded_at + RECORD_EVERY
+
+
+def running_tasks(look: Look, pods: Sequence[PodView]) -> IndexSet:
+    """Return the tasks of pods that have not ended."""
+    if look.array.pack == 1:
+        return IndexSet.of(pod.task_index for pod in pods)
+    packs = (tasks_to_run(array=look.array, units=look.units, unit=pod.task_index) for pod in pods)
+    return IndexSet.of_ranges(span for tasks in packs for span in tasks.ranges)
+
+
+def status_after(
+    look: Look,
+    after: After,
+    *,
+    phase: Phase,
+    reason: str,
+    message: str,
+    running: IndexSet,
+    started: float | None = None,
+) -> JobStatus:
+    """Return the status that records what has ended; `array_status` explains the arguments."""
+    return array_status(
+        job=look.job,
+        array=look.array,
+        phase=phase,
+        reason=reason,
+        message=message,
+        record=after.record,
+        ends=after.ends,
+        running=running,
+        now=look.now,
+        started=started,
+    )
+
+
+def progress_status(
+    look: Look, pods: SortedPods, after: After, *, phase: Phase, reason: str, started: float | None = None
+) -> JobStatus:
+    """Return a status that says how many tasks have come how far."""
+    running = running_tasks(look, pods.live)
+    record = after.record
+    waiting = len(open_tasks(array=look.array, record=record)) - len(running)
+    skipped = f"{len(record.skipped)} skipped, " if record.skipped else ""
+    message = (
+        f"{len(record.succeeded)} tasks succeeded, {len(record.failed)} failed, {skipped}"
+        f"{len(running)} in pods, {waiting} waiting"
+    )
+    if look.refusal is not None and reason == look.refusal.reason:
+        message = f"{look.refusal.message}; {message}"
+    return status_after(look, after, phase=phase, reason=reason, message=message, running=running, started=started)
+
+
+def record_or_tell(
+    look: Look, pods: SortedPods, after: After, *, starting: bool
+) -> tuple[tuple[WriteStatus, ...], float | None]:
+    """Write what has ended, or tell what has changed, if it is time for it; else say when it will be."""
+    phase, reason = phase_and_reason(look, pods, after, starting=starting)
+    if after.ends:
+        due = record_due(look, after)
+        if look.now < due:
+            return (), due
+        status = progress_status(look, pods, after, phase=phase, reason=reason)
+        return (write_status(job=look.job, status=status),), None
+    status = look.job.status
+    if status.phase is not phase or status.reason != reason:
+        # Without any pod, under way or not, there is nothing to wait for: what keeps it from starting must be told.
+        idle = look.now if starting or look.creating else look.job.created
+        since = min((pod.created if pod.started is None else pod.started for pod in pods.live), default=idle)
+        due = max(since, look.recorded_at) + SETTLE
+    elif status.array is None or status.array.running != running_tasks(look, pods.live):
+        due = look.recorded_at + TELL_EVERY
+    else:
+        return (), None
+    if look.now < due:
+        return (), due
+    status = progress_status(look, pods, after, phase=phase, reason=reason)
+    return (write_status(job=look.job, status=status, deferrable=True),), None
+
+
+def phase_and_reason(look: Look, pods: SortedPods, after: After, *, starting: bool) -> tuple[Phase, str]:
+    """Return the phase of an array that goes on, and its reason. `starting` says that pods are about to be created."""
+    phase, reason = _phase_of_tasks(look, pods, after, starting=starting)
+    # What keeps the others from starting is more worth telling than that some run.
+    return phase, reason if look.refusal is None else look.refusal.reason
+
+
+def _phase_of_tasks(look: Look, pods: SortedPods, after: After, *, starting: bool) -> tuple[Phase, str]:
+    present = look.job.status.phase
+    if any(pod.phase is not PodPhase.PENDING for pod in pods.live):
+        return Phase.RUNNING, "TasksRunning"
+    if present is Phase.RUNNING and (pods.live or look.creating or starting):
+        return Phase.RUNNING, "TasksRunning"
+    if not (pods.live or look.creating or starting) and units_of(after.record).groups:
+        return Phase.RETRYING, "TasksFailed"
+    return (present if present is Phase.RUNNING else Phase.PENDING), "TasksPending"

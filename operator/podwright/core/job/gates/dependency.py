@@ -1,0 +1,146 @@
+"""`spec.dependsOn`: what other jobs must have done before this one starts, and what follows if they never will.
+
+A dependency is a name: the job that bears it when the gate is asked is the one that counts. Nothing is remembered of a job that
+bore it before. The gate is asked until the first pod exists, and never again after that.
+"""
+
+import enum
+from collections.abc import Mapping
+
+import msgspec
+
+from podwright.core.job.gates.result import OPEN, End, Gate, Wait
+from podwright.core.run.phase import Phase
+from podwright.core.spec import Dependency, DependencyCondition, Otherwise
+from podwright.core.view import ArrayRecord, JobView
+
+
+class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the jobs that a job depends on.
+
+    Attributes:
+        jobs: those that exist, by name.
+        started: names of those of which a pod is known to have started, though their status may not say so yet.
+        cycle: the names on a circle of dependencies through this job, from and to it; empty if there is none.
+    """
+
+    jobs: Mapping[str, JobView] = {}
+    started: frozenset[str] = frozenset()
+    cycle: tuple[str, ...] = ()
+
+
+class Outlook(enum.Enum):
+    """How a condition stands."""
+
+    MET = "Met"
+    OPEN = "Open"  # it may yet come true
+    NEVER = "Never"
+
+
+NO_DEPENDENCIES = Dependencies()
+WORDS = {
+    DependencyCondition.SUCCEEDED: "succeed",
+    DependencyCondition.FAILED: "fail",
+    DependencyCondition.FINISHED: "finish",
+    DependencyCondition.STARTED: "start",
+}
+
+
+def dependency(*, job: JobView, dependencies: Dependencies) -> Gate:
+    """Judge all dependencies. One that can't be met ends the job at once, whatever the others still do."""
+    missing: Dependency | None = None
+    waiting: Dependency | None = None
+    for wanted in job.dependencies:
+        other = dependencies.jobs.get(wanted.name)
+        if other is None:
+            missing = missing or wanted
+            continue
+        if wanted.task_by_task:
+            mismatch = task_mismatch(job=job, other=other)
+            if mismatch:
+                return End(phase=Phase.FAILED, reason="DependencyMismatch", message=mismatch)
+            continue  # decided for each task
+        outlook = judge(wanted=wanted, other=other, started=wanted.name in dependencies.started)
+        if outlook is Outlook.NEVER and wanted.otherwise is not Otherwise.RUN:
+            return _end(wanted=wanted, other=other)
+        if outlook is Outlook.OPEN:
+            waiting = waiting or wanted
+    if dependencies.cycle:
+        return Wait(
+            reason="DependencyCycle",
+            message=f"jobs wait for each other: {_path(dependencies.cycle)}; delete or cancel one of them",
+        )
+    if missing is not None:
+        return Wait(
+            reason="DependencyMissing",
+            message=f"there is no job {missing.name}, which must {WORDS[missing.condition]} first",
+        )
+    if waiting is not None:
+        return Wait(
+            reason="DependencyWaiting",
+            message=f"job {waiting.name} must {WORDS[waiting.condition]} first",
+        )
+    return OPEN
+
+
+def judge(*, wanted: Dependency, other: JobView, started: bool) -> Outlook:
+    """Judge the condition of one dependency on a job as a whole. `started` adds to what its status tells."""
+    phase = other.status.phase
+    over = other.status.is_over
+    if wanted.condition is DependencyCondition.STARTED:
+        if started or has_started(other):
+            return Outlook.MET
+        return Outlook.NEVER if over else Outlook.OPEN
+    if not over:
+        return Outlook.OPEN
+    if wanted.condition is DependencyCondition.FINISHED:
+        return Outlook.MET
+    # A job that was cancelled or skipped neither succeeded nor failed: it was not wanted.
+    met = {
+        DependencyCondition.SUCCEEDED: phase is Phase.SUCCEEDED,
+        DependencyCondition.FAILED: phase in (Phase.FAILED, Phase.DEAD_LETTERED),
+    }[wanted.condition]
+    return Outlook.MET if met else Outlook.NEVER
+
+
+def has_started(job: JobView) -> bool:
+    """Return whether status shows that a pod of the job has started."""
+    status = job.status
+    if status.phase in (Phase.RUNNING, Phase.RETRYING, Phase.SUCCEEDED):
+        return True
+    if status.array is not None and _touched(status.array):
+        return True
+    return any(attempt.started is not None or attempt.outcome is not None for attempt in status.attempts)
+
+
+def task_mismatch(*, job: JobView, other: JobView) -> str:
+    """Say why tasks of the one job can't wait for tasks of the other, "" if they can."""
+    ours = "no array" if job.array is None else f"an array of {job.array.size}"
+    theirs = "no array" if other.array is None else f"an array of {other.array.size}"
+    if job.array is not None and other.array is not None and job.array.size == other.array.size:
+        return ""
+    return (
+        f"spec.dependsOn[{other.name}].tasks is NToN, which needs two arrays of one size: job {job.name} is {ours},"
+        f" job {other.name} is {theirs}"
+    )
+
+
+def _end(*, wanted: Dependency, other: JobView) -> End:
+    skip = wanted.otherwise is Otherwise.SKIP
+    return End(
+        phase=Phase.SKIPPED if skip else Phase.FAILED,
+        reason="DependencyFailed",
+        message=f"job {wanted.name} should {WORDS[wanted.condition]} first, but it ended as {other.status.phase}",
+    )
+
+
+def _touched(record: ArrayRecord) -> bool:
+    # What it calls running or started are pods that were asked for: they may still wait for a node.
+    return bool(record.succeeded or record.failed or record.retries)
+
+
+def _path(names: tuple[str, ...], shown: int = 10) -> str:
+    """Write a circle as `a → b → a`, cut in its middle if it is long."""
+    if len(names) > shown:
+        names = (*names[: shown - 1], f"({len(names) - shown} more)", names[-1])
+    return " → ".join(names)

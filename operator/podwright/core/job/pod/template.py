@@ -1,0 +1,131 @@
+"""The pod of one attempt, made from the job's template. Pure: JSON in, JSON out.
+
+The template's author decides what runs; Podwright decides the name, the owner, the finalizer, its own labels, that the
+kubelet does not restart containers, and the variables of the delivery contract. Ours win over the template's. What is added for
+one field of the spec is in a file of its own in `core.job.pod`; a pod of packed tasks gets its command from `core.pack`.
+"""
+
+import math
+from typing import Any, Final
+
+import msgspec
+
+from podwright.core.accounting import Accounting
+from podwright.core.attempt.avoidance import avoiding
+from podwright.core.commands import CreatePod
+from podwright.core.constants import names
+from podwright.core.job.pack.command import packed
+from podwright.core.job.pod.environment import contract, with_variables, work_of
+from podwright.core.job.pod.escalation import escalated
+from podwright.core.job.pod.heartbeat import heartbeat_problem, with_heartbeat
+from podwright.core.job.pod.tolerations import tolerating_silence
+from podwright.core.spec import Escalation
+from podwright.core.view import JobView
+
+_CONTAINER_LISTS: Final = ("initContainers", "containers")
+
+
+def build_pod(
+    *, job: JobView, create: CreatePod, shard: int, epoch: int, accounting: Accounting = Accounting.EXACT
+) -> bytes:
+    """Return the JSON body of the pod.
+
+    Args:
+        job: the job, with its template.
+        create: which attempt of which task, and the pod's name.
+        shard: the job's shard; the admission policy compares the epoch with that shard's Lease.
+        epoch: the epoch under which the caller holds the shard.
+        accounting: whether a finalizer keeps the pod until its end is on record.
+
+    Raises:
+        msgspec.DecodeError: the template is not the JSON object that the CRD's schema promises.
+    """
+    template: dict[str, Any] = msgspec.json.decode(job.template, type=dict[str, Any])
+    metadata = template.get("metadata") or {}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": create.pod_name,
+            "namespace": create.namespace,
+            "labels": {**(metadata.get("labels") or {}), **_labels(job=job, create=create, shard=shard)},
+            "annotations": {**(metadata.get("annotations") or {}), names.ANNOTATION_EPOCH: str(epoch)},
+            "finalizers": [names.FINALIZER] if accounting is Accounting.EXACT else [],
+            "ownerReferences": [_owner(job)],
+        },
+        "spec": _spec(job=job, create=create, template=template.get("spec") or {}),
+    }
+    return msgspec.json.encode(pod)
+
+
+def _labels(*, job: JobView, create: CreatePod, shard: int) -> dict[str, str]:
+    task = {} if job.array is None else {names.LABEL_TASK_INDEX: str(create.task_index)}
+    return {
+        "app.kubernetes.io/managed-by": "podwright",
+        names.LABEL_JOB: create.job_name,
+        names.LABEL_JOB_UID: create.job_uid,
+        **task,
+        names.LABEL_ATTEMPT: str(create.attempt),
+        names.LABEL_SHARD: str(shard),
+    }
+
+
+def _owner(job: JobView) -> dict[str, Any]:
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": names.JOB_KIND,
+        "name": job.name,
+        "uid": job.uid,
+        "controller": True,
+    }
+
+
+def _spec(*, job: JobView, create: CreatePod, template: dict[str, Any]) -> dict[str, Any]:
+    spec = {**template, "restartPolicy": "Never"}
+    # A token in every batch pod is a way into the cluster that few jobs need; who needs it says so.
+    spec.setdefault("automountServiceAccountToken", False)
+    if job.attempt_timeout is not None:
+        limit = math.ceil(job.attempt_timeout)
+        spec["activeDeadlineSeconds"] = min(limit, spec.get("activeDeadlineSeconds") or limit)
+    if job.worker_timeout is not None:
+        spec["tolerations"] = tolerating_silence(spec.get("tolerations") or [], seconds=job.worker_timeout)
+    variables = contract(job=job, create=create)
+    for key in _CONTAINER_LISTS:
+        if template.get(key):
+            spec[key] = [_with_contract(container, variables) for container in template[key]]
+    if create.nodes_to_avoid:
+        spec["affinity"] = avoiding(spec.get("affinity"), create.nodes_to_avoid)
+    escalation = job.failure_policy.escalation
+    if escalation is not None and create.out_of_memory and spec.get("containers"):
+        grown = (_with_more(container, escalation, times=create.out_of_memory) for container in spec["containers"])
+        spec["containers"] = list(grown)
+    if spec.get("containers") and job.progress_timeout is not None and not heartbeat_problem(spec):
+        spec = with_heartbeat(spec, limit=job.progress_timeout, packed=bool(create.tasks))
+    return _with_runner(job=job, create=create, spec=spec) if create.tasks else spec
+
+
+def _with_more(container: dict[str, Any], escalation: Escalation, *, times: int) -> dict[str, Any]:
+    resources = container.get("resources")
+    return (
+        {**container, "resources": escalated(resources, escalation=escalation, times=times)} if resources else container
+    )
+
+
+def _with_contract(container: dict[str, Any], variables: dict[str, str]) -> dict[str, Any]:
+    # The last lines of the log say more about a failure than its exit code does; the kubelet keeps them with the pod's end.
+    policy = container.get("terminationMessagePolicy") or "FallbackToLogsOnError"
+    return {**with_variables(container, variables), "terminationMessagePolicy": policy}
+
+
+def _with_runner(*, job: JobView, create: CreatePod, spec: dict[str, Any]) -> dict[str, Any]:
+    first, *others = spec["containers"]
+    runner = packed(
+        first,
+        tasks=create.tasks,
+        work_uid=work_of(job),
+        items=job.array.items if job.array is not None else (),
+        parallelism=job.array.pack_parallelism if job.array is not None else 1,
+        limit=job.task_timeout,
+        containers=sum(len(spec.get(key) or ()) for key in _CONTAINER_LISTS),
+    )
+    return {**spec, "containers": [runner, *others]}

@@ -1,0 +1,1 @@
+"""What all runs share: phase, conditions, stop, deadlines, retention."""

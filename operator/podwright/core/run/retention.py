@@ -1,0 +1,35 @@
+"""How long a finished job, and its pods, stay: `spec.ttlSecondsAfterFinished` and `spec.retention`.
+
+Dead letters wait for a person, and what a GitOps tool would create again would run again: neither is deleted by time.
+"""
+
+from podwright.core.run.phase import Phase
+from podwright.core.view import JobView
+
+
+def expires_at(job: JobView) -> float | None:
+    """Return the time from which a finished job may be deleted, or None if it stays until somebody deletes it."""
+    kept = _kept(job)
+    if kept is None or job.retention.gitops or job.status.finished is None:
+        return None
+    return job.status.finished + kept
+
+
+def pods_expire_at(job: JobView) -> float | None:
+    """Return the time from which the pods of a finished job may be deleted, or None if they stay as long as the job."""
+    if job.retention.pods is None or job.status.finished is None:
+        return None
+    return job.status.finished + job.retention.pods
+
+
+def _kept(job: JobView) -> float | None:
+    retention = job.retention
+    match job.status.phase:
+        case Phase.SUCCEEDED:
+            return retention.succeeded
+        case Phase.FAILED:
+            return retention.failed
+        case Phase.CANCELLED | Phase.SKIPPED:
+            return retention.cancelled
+        case _:
+            return None

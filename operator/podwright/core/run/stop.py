@@ -1,0 +1,59 @@
+"""Whether a job must not run (any longer), and why. Cancelling beats running out of time beats suspending."""
+
+import enum
+
+from podwright.core.run.deadline import total_deadline
+from podwright.core.run.phase import Phase
+from podwright.core.spec import CancelMode
+from podwright.core.view import JobView
+
+
+class Stop(enum.StrEnum):
+    """Why a job is stopped; the value is the reason in status and conditions."""
+
+    CANCELLED = "Cancelled"
+    TOTAL_TIMEOUT = "TotalTimeout"
+    SUSPENDED = "Suspended"
+    OUTCOME_DECIDED = "OutcomeDecided"  # of an array: what its other tasks do no longer matters
+    QUARANTINED = "Quarantined"  # of an array: its pods may be what takes nodes down
+    SAME_FAILURE = "SameFailureOnNodes"  # of an array: its tasks fail alike wherever they run
+
+    @property
+    def final(self) -> bool:
+        """Return whether the job cannot go on after this stop."""
+        return self is not Stop.SUSPENDED
+
+    @property
+    def decided(self) -> bool:
+        """Return whether it is the array's own end that its pods are stopped for, rather than something from outside."""
+        return self in (Stop.OUTCOME_DECIDED, Stop.QUARANTINED, Stop.SAME_FAILURE)
+
+
+def recorded_stop(job: JobView) -> Stop | None:
+    """Return the stop that was written to status before any pod was deleted for it: the intent that survives a crash."""
+    if job.status.phase is not Phase.STOPPING:
+        return None
+    return next((stop for stop in Stop if stop == job.status.reason), None)
+
+
+def wanted_stop(*, job: JobView, now: float) -> Stop | None:
+    """Return the stop that is called for now. A final stop that is already recorded stays, whatever the spec says since."""
+    recorded = recorded_stop(job)
+    if job.cancel is not None:
+        return Stop.CANCELLED
+    if recorded is not None and recorded.final:
+        return recorded
+    if job.suspend:
+        return Stop.SUSPENDED
+    deadline = total_deadline(job)
+    if deadline is not None and now >= deadline and job.status.phase is not Phase.SUSPENDED:
+        return Stop.TOTAL_TIMEOUT
+    return None
+
+
+def stop_grace(*, job: JobView, stop: Stop) -> int | None:
+    """Return the grace period in seconds for the pod's deletion, None for the pod's own.
+
+    Never 0: that would remove the pod from the API server while its containers may still run.
+    """
+    return 1 if stop is Stop.CANCELLED and job.cancel is CancelMode.IMMEDIATE else None

@@ -1,0 +1,152 @@
+"""From a BatchJob as the API server writes it to a `JobView`. Pure; used by `decode`.
+
+The CRD's schema has checked every object, but maybe another version of it: whatever is not understood is an error here,
+never a guess.
+"""
+
+from sys import intern
+from typing import Final
+
+import msgspec
+
+from podwright.core.attempt.failure_policy import rules_problem
+from podwright.core.constants.names import GITOPS_MARKS, ORIGINS
+from podwright.core.job.pod.problem import template_problem
+from podwright.core.job.work import tokens_before, work_uid
+from podwright.core.spec import CancelMode, DeliveryMode
+from podwright.core.values.duration import parse_duration
+from podwright.core.view import JobStatus, JobView
+from podwright.kube.codecs import spec
+from podwright.kube.codecs.status_decoding import BatchJobStatus, Count, Time, status_view, time_view
+from podwright.kube.codecs.times import unix_seconds
+
+_EMPTY_STATUS: Final = JobStatus()
+
+
+class Timeouts(msgspec.Struct, gc=False):
+    """`spec.timeouts`."""
+
+    attempt: str | None = None
+    total: str | None = None
+    queue: str | None = None
+    start: str | None = None
+    progress: str | None = None
+    task: str | None = None
+
+
+class BatchJobSpec(msgspec.Struct, gc=False, rename="camel"):
+    """`spec` of a BatchJob."""
+
+    template: msgspec.Raw
+    priority: int = 0
+    suspend: bool = False
+    cancel: CancelMode | None = None
+    retry: spec.Retry | None = None
+    timeouts: Timeouts | None = None
+    ttl_seconds_after_finished: Count | None = None
+    retention: spec.Keep | None = None
+    array: spec.Array | None = None
+    failure_policy: spec.Failures | None = None
+    on_exhausted: str = "DeadLetter"
+    delivery_mode: DeliveryMode = DeliveryMode.AT_LEAST_ONCE
+    worker_timeout_seconds: Count | None = None
+    idempotency_key: str = ""
+    dedup_window: str = "24h"
+    start_at: Time | None = None
+    depends_on: list[spec.DependsOn] | None = None
+
+
+class BatchJobMetadata(msgspec.Struct, gc=False, rename="camel"):
+    """`metadata` of a BatchJob."""
+
+    name: str
+    namespace: str
+    uid: str
+    resource_version: str
+    creation_timestamp: Time
+    generation: int = 0
+    deletion_timestamp: Time | None = None
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+
+
+class BatchJob(msgspec.Struct, gc=False):
+    """A BatchJob."""
+
+    metadata: BatchJobMetadata
+    spec: BatchJobSpec
+    status: BatchJobStatus | None = None
+
+
+_NO_TIMEOUTS: Final = Timeouts()
+
+
+def job_view(job: BatchJob) -> JobView:
+    """Return the view of a job; the template of one that is over is dropped, since nothing will run of it any more.
+
+    Raises:
+        ValueError: a duration or the resourceVersion is malformed.
+    """
+    metadata, wanted = job.metadata, job.spec
+    status = _EMPTY_STATUS if job.status is None else status_view(job.status)
+    over = status.is_over
+    timeouts = wanted.timeouts or _NO_TIMEOUTS
+    array, problem = (None, "") if wanted.array is None else spec.array_spec(wanted.array)
+    failures = spec.failure_policy(wanted.failure_policy)
+    if array is not None and over:
+        array = msgspec.structs.replace(array, items=())
+    progress = _seconds(timeouts.progress)
+    if not over and not problem:
+        problem = template_problem(template=bytes(wanted.template), array=array, progress=progress)
+    return JobView(
+        uid=metadata.uid,
+        namespace=intern(metadata.namespace),
+        name=metadata.name,
+        resource_version=int(metadata.resource_version),
+        generation=metadata.generation,
+        created=unix_seconds(metadata.creation_timestamp),
+        # A copy: the raw value is a window into the whole page and would keep it in memory.
+        template=b"" if over else bytes(wanted.template),
+        status=status,
+        deleting=metadata.deletion_timestamp is not None,
+        priority=wanted.priority,
+        suspend=wanted.suspend,
+        cancel=wanted.cancel,
+        retry=spec.retry_policy(wanted.retry),
+        attempt_timeout=_seconds(timeouts.attempt),
+        total_timeout=_seconds(timeouts.total),
+        queue_timeout=_seconds(timeouts.queue),
+        start_timeout=_seconds(timeouts.start),
+        progress_timeout=progress,
+        task_timeout=_seconds(timeouts.task),
+        retention=spec.retention(
+            ttl=wanted.ttl_seconds_after_finished, keep=wanted.retention, gitops=_is_kept_by_gitops(metadata)
+        ),
+        array=array,
+        failure_policy=failures,
+        dead_letter=wanted.on_exhausted == "DeadLetter",
+        delivery=wanted.delivery_mode,
+        worker_timeout=wanted.worker_timeout_seconds,
+        idempotency_key=wanted.idempotency_key,
+        origin_uid=_origin(metadata),
+        work_uid=work_uid(metadata.annotations),
+        tokens_before=tokens_before(metadata.annotations),
+        dedup_window=parse_duration(wanted.dedup_window),
+        start_at=time_view(wanted.start_at),
+        dependencies=tuple([spec.dependency(entry) for entry in wanted.depends_on or ()]),
+        problem=problem or ("" if over else rules_problem(failures.rules)),
+    )
+
+
+def _origin(metadata: BatchJobMetadata) -> str:
+    annotations = metadata.annotations or {}
+    return next((annotations[key] for key in ORIGINS if key in annotations), "")
+
+
+def _is_kept_by_gitops(metadata: BatchJobMetadata) -> bool:
+    """Return whether a tool would create the job again if it were deleted."""
+    return any(key in GITOPS_MARKS for keys in (metadata.labels, metadata.annotations) for key in keys or ())
+
+
+def _seconds(duration: str | None) -> float | None:
+    return None if duration is None else parse_duration(duration)

@@ -1,0 +1,302 @@
+"""From bytes of the API server to views: single objects, pages of lists, and lines of watches.
+
+Used by the reflector for what flows by, and by the runtime for single answers. The fast way decodes straight into typed
+structs; what it refuses is taken apart slowly, so that a poisonous object comes back as `Undecodable` among the others.
+"""
+
+import datetime
+import enum
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from podwright.core.constants.names import FINALIZER, JOB_KIND
+from podwright.core.view import JobView, PodView
+from podwright.kube import poison
+from podwright.kube.codecs.job import BatchJob, job_view
+from podwright.kube.codecs.pod import pod_view
+from podwright.kube.codecs.pod_object import Pod
+from podwright.kube.codecs.times import unix_seconds
+from podwright.kube.errors import DecodeError, StatusError, parse_status
+
+Wire = TypeVar("Wire")
+View = TypeVar("View")
+
+# RecursionError: nesting beyond what the decoder follows, which the API server accepts in free-form fields.
+_FAILURES: Final = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
+
+
+class Undecodable(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An object that the API server accepted and we don't understand; `error` says where. Unknown parts are empty."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    resource_version: int
+    error: str
+
+
+class EventType(enum.Enum):
+    """What a line of a watch tells."""
+
+    CHANGED = "CHANGED"  # added or modified: a level-triggered reader need not know which
+    DELETED = "DELETED"
+    BOOKMARK = "BOOKMARK"
+    ERROR = "ERROR"
+
+
+class WatchEvent(msgspec.Struct, Generic[View], frozen=True, gc=False):
+    """One line of a watch: `item` for changes and deletions, `error` for errors."""
+
+    type: EventType
+    resource_version: int
+    item: View | Undecodable | None = None
+    error: StatusError | None = None
+
+
+class Page(msgspec.Struct, Generic[View], frozen=True, gc=False):
+    """One page of a list; `continue_token` is empty on the last one."""
+
+    items: list[View | Undecodable]
+    resource_version: int
+    continue_token: str
+
+
+class ObjectMetadata(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a write's answer tells of the object it made. `created` in Unix seconds; `held` tells of our finalizer."""
+
+    name: str
+    namespace: str
+    uid: str
+    resource_version: int
+    generation: int
+    created: float
+    held: bool
+
+
+class _ListMetadata(msgspec.Struct, gc=False):
+    resource_version: str = msgspec.field(name="resourceVersion")
+    continue_token: str = msgspec.field(name="continue", default="")
+
+
+class _List(msgspec.Struct, Generic[Wire], gc=False):
+    metadata: _ListMetadata
+    items: list[Wire] | None = None
+
+
+class _Metadata(msgspec.Struct, gc=False, rename="camel"):
+    name: str
+    uid: str
+    resource_version: str
+    creation_timestamp: datetime.datetime
+    namespace: str = ""
+    generation: int = 0
+    finalizers: list[str] = []
+
+
+class _Answer(msgspec.Struct, gc=False):
+    metadata: _Metadata
+
+
+class _Event(msgspec.Struct, Generic[Wire], gc=False):
+    type: str
+    object: Wire
+
+
+class ObjectDecoder(Generic[Wire, View]):
+    """Decodes everything of one kind. Make one per kind; it keeps no state."""
+
+    def __init__(
+        self,
+        *,
+        kind: str,
+        one: msgspec.json.Decoder[Wire],
+        page: msgspec.json.Decoder[_List[Wire]],
+        event: msgspec.json.Decoder[_Event[Wire]],
+        view: Callable[[Wire], View],
+        resource_version: Callable[[View], int],
+    ) -> None:
+        self.kind = kind
+        self._one = one
+        self._page = page
+        self._event = event
+        self._view = view
+        self._resource_version = resource_version
+
+    def item(self, data: bytes) -> View | Undecodable:
+        """Decode one object.
+
+        Raises:
+            DecodeError: the text is not even a whole JSON object.
+        """
+        try:
+            return self._view(self._one.decode(data))
+        except _FAILURES as error:
+            return self._undecodable(data, error)
+
+    def page(self, body: bytes) -> Page[View]:
+        """Decode one page of a list.
+
+        Raises:
+            DecodeError: the answer is no list, or was cut off.
+        """
+        try:
+            listed = self._page.decode(body)
+            view = self._view
+            return Page(
+                items=[view(item) for item in listed.items or ()],
+                resource_version=int(listed.metadata.resource_version),
+                continue_token=listed.metadata.continue_token,
+            )
+        except _FAILURES:
+            return self._poisoned_page(body)
+
+    def event(self, line: bytes) -> WatchEvent[View]:
+        """Decode one line of a watch.
+
+        Raises:
+            DecodeError: the line is not a whole event, so the stream is broken.
+        """
+        try:
+            event = self._event.decode(line)
+            if event.type in {"ADDED", "MODIFIED"}:
+                item = self._view(event.object)
+                return WatchEvent(EventType.CHANGED, self._resource_version(item), item)
+            if event.type == "DELETED":
+                item = self._view(event.object)
+                return WatchEvent(EventType.DELETED, self._resource_version(item), item)
+        except _FAILURES:
+            pass
+        return self._unusual_event(line)
+
+    def _poisoned_page(self, body: bytes) -> Page[View]:
+        parts = poison.members(body, ("metadata", "items"))
+        if "metadata" not in parts:
+            raise DecodeError(f"a list of {self.kind} objects has no metadata")
+        metadata = poison.members(parts["metadata"], ("resourceVersion", "continue"))
+        items = parts.get("items", b"null")
+        return Page(
+            items=[] if items == b"null" else [self.item(element) for element in poison.elements(items)],
+            resource_version=_number(metadata.get("resourceVersion")),
+            continue_token=poison.text_of(metadata.get("continue")),
+        )
+
+    def _unusual_event(self, line: bytes) -> WatchEvent[View]:
+        parts = poison.members(line, ("type", "object"))
+        kind, content = poison.text_of(parts.get("type")), parts.get("object", b"{}")
+        if kind == "ERROR":
+            return WatchEvent(EventType.ERROR, 0, error=parse_status(0, content))
+        if kind == "BOOKMARK":
+            metadata = poison.members(content, ("metadata",)).get("metadata", b"{}")
+            version = _number(poison.members(metadata, ("resourceVersion",)).get("resourceVersion"))
+            return WatchEvent(EventType.BOOKMARK, version)
+        if kind not in {"ADDED", "MODIFIED", "DELETED"}:
+            raise DecodeError(f"a watch sent an event of the unknown type {kind!r}")
+        item = self.item(content)
+        version = item.resource_version if isinstance(item, Undecodable) else self._resource_version(item)
+        return WatchEvent(EventType.DELETED if kind == "DELETED" else EventType.CHANGED, version, item)
+
+    def _undecodable(self, data: bytes, error: Exception) -> Undecodable:
+        metadata = poison.members(data, ("metadata",)).get("metadata", b"{}")
+        if not metadata.startswith(b"{"):
+            metadata = b"{}"
+        identity = poison.members(metadata, ("namespace", "name", "uid", "resourceVersion"))
+        version = poison.text_of(identity.get("resourceVersion"))
+        return Undecodable(
+            kind=self.kind,
+            namespace=poison.text_of(identity.get("namespace")),
+            name=poison.text_of(identity.get("name")),
+            uid=poison.text_of(identity.get("uid")),
+            resource_version=int(version) if version.isascii() and version.isdigit() else 0,
+            error=str(error),
+        )
+
+
+def _number(raw: bytes | None) -> int:
+    text = poison.text_of(raw)
+    if not (text.isascii() and text.isdigit()):
+        raise DecodeError(f"{text!r} is no resourceVersion")
+    return int(text)
+
+
+def _pod_version(pod: PodView) -> int:
+    return pod.resource_version
+
+
+def _job_version(job: JobView) -> int:
+    return job.resource_version
+
+
+PODS: Final = ObjectDecoder(
+    kind="Pod",
+    one=msgspec.json.Decoder(Pod),
+    page=msgspec.json.Decoder(_List[Pod]),
+    event=msgspec.json.Decoder(_Event[Pod]),
+    view=pod_view,
+    resource_version=_pod_version,
+)
+JOBS: Final = ObjectDecoder(
+    kind=JOB_KIND,
+    one=msgspec.json.Decoder(BatchJob),
+    page=msgspec.json.Decoder(_List[BatchJob]),
+    event=msgspec.json.Decoder(_Event[BatchJob]),
+    view=job_view,
+    resource_version=_job_version,
+)
+
+
+_ANSWER: Final = msgspec.json.Decoder(_Answer)
+
+
+def decode_job(body: bytes) -> JobView:
+    """Decode the BatchJob of an answer.
+
+    Raises:
+        DecodeError: it is none, or one that we don't understand.
+    """
+    job = JOBS.item(body)
+    if isinstance(job, Undecodable):
+        raise DecodeError(_complaint(job))
+    return job
+
+
+def decode_pod(body: bytes) -> PodView | None:
+    """Decode the pod of an answer; None if the answer is a Status instead, as it may be for a deletion.
+
+    Raises:
+        DecodeError: it is no pod, or one that we don't understand.
+    """
+    pod = PODS.item(body)
+    if isinstance(pod, Undecodable):
+        if poison.text_of(poison.members(body, ("kind",)).get("kind")) == "Status":
+            return None
+        raise DecodeError(_complaint(pod))
+    return pod
+
+
+def decode_metadata(body: bytes) -> ObjectMetadata:
+    """Decode the metadata of an answer to a write, whether it is the whole object or a PartialObjectMetadata.
+
+    Raises:
+        DecodeError: the answer is no object.
+    """
+    try:
+        metadata = _ANSWER.decode(body).metadata
+        return ObjectMetadata(
+            name=metadata.name,
+            namespace=metadata.namespace,
+            uid=metadata.uid,
+            resource_version=int(metadata.resource_version),
+            generation=metadata.generation,
+            created=unix_seconds(metadata.creation_timestamp),
+            held=FINALIZER in metadata.finalizers,
+        )
+    except _FAILURES as error:
+        raise DecodeError(f"the answer to a write has no metadata that we understand: {error}") from error
+
+
+def _complaint(item: Undecodable) -> str:
+    where = f"{item.namespace}/{item.name}" if item.name else "an answer"
+    return f"{where} is no {item.kind} that this version understands: {item.error}"

@@ -1,0 +1,189 @@
+"""From a pod as the API server writes it to a `PodView`: what its containers, conditions and times say. Pure; used by `decode`."""
+
+from collections.abc import Iterable, Iterator
+from sys import intern
+from typing import Final
+
+from podwright.core.attempt.signals import signal_name
+from podwright.core.constants.names import FINALIZER, GROUP, JOB_KIND, parse_pod_name
+from podwright.core.job.pack.report import is_report
+from podwright.core.view import FailedContainer, PodPhase, PodView
+from podwright.kube.codecs.pod_object import ContainerStatus, Pod, PodCondition, PodMetadata, PodStatus, Terminated
+from podwright.kube.codecs.times import unix_seconds
+
+MESSAGE_LIMIT: Final = 1024
+REPORT_LIMIT: Final = 4096  # what the kubelet takes of a termination message; it may be a report, which must stay whole
+_ORDINARY_WAITS: Final = frozenset({"", "PodInitializing", "ContainerCreating"})
+# Every pod has them, and none tells of a failure: to keep them for each pod would be a waste.
+_ORDINARY_CONDITIONS: Final = frozenset(
+    {"PodScheduled", "PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready"}
+)
+_UNKNOWN_END: Final = "ContainerStatusUnknown"  # "pkg/kubelet/kubelet_pods.go": with exit code 137, whatever it was
+_TERMINAL: Final = frozenset({PodPhase.SUCCEEDED, PodPhase.FAILED})
+_GROUP_PREFIX: Final = f"{GROUP}/"
+
+
+def pod_view(pod: Pod) -> PodView:
+    """Return the view of a pod. One that no BatchJob controls gets an empty `job_uid`.
+
+    Raises:
+        ValueError: the resourceVersion is no number.
+    """
+    metadata, status = pod.metadata, pod.status
+    job_uid, job_name, task_index, attempt = _identity(metadata)
+    failures = _failures(status)
+    first = failures[0][1] if failures else None
+    waiting = None if status.phase in _TERMINAL else _waiting(status)
+    return PodView(
+        uid=metadata.uid,
+        namespace=intern(metadata.namespace),
+        name=metadata.name,
+        resource_version=int(metadata.resource_version),
+        job_uid=job_uid,
+        job_name=job_name,
+        task_index=task_index,
+        attempt=attempt,
+        created=unix_seconds(metadata.creation_timestamp),
+        held=metadata.finalizers is not None and FINALIZER in metadata.finalizers,
+        phase=status.phase,
+        node=intern(pod.spec.node_name),
+        started=None if status.start_time is None else unix_seconds(status.start_time),
+        containers_started=_containers_started(status.container_statuses),
+        ended=_ended(status.container_statuses),
+        deletion_requested=_deletion_requested(metadata),
+        deletion_grace=_deletion_grace(metadata),
+        termination_grace=float(pod.spec.termination_grace_period_seconds),
+        exit_code=_exit_code(status, failures),
+        reason=intern(status.reason or (first.reason if first else "")),
+        message=_report(status) or _message(status, first),
+        waiting_reason=intern(waiting[0]) if waiting else "",
+        waiting_message=waiting[1][:MESSAGE_LIMIT] if waiting else "",
+        disruption=_disruption(status.conditions),
+        failed=tuple([_failed_container(name, terminated) for name, terminated in failures]),
+        conditions=_conditions(status.conditions),
+    )
+
+
+def _identity(metadata: PodMetadata) -> tuple[str, str, int, int]:
+    """Return job uid, job name, index and attempt by what cannot be edited: the controller reference is checked, the name is fixed.
+
+    Labels are for selecting only: whoever may edit pods may change them.
+    """
+    parsed = parse_pod_name(metadata.name)
+    if parsed is not None:
+        for owner in metadata.owner_references or ():
+            if owner.controller and owner.kind == JOB_KIND and owner.api_version.startswith(_GROUP_PREFIX):
+                return owner.uid, owner.name, *parsed
+    return "", "", 0, 0
+
+
+def _deletion_requested(metadata: PodMetadata) -> float | None:
+    if metadata.deletion_timestamp is None:
+        return None
+    # The API server writes the time at which the grace period will be over.
+    return unix_seconds(metadata.deletion_timestamp) - (metadata.deletion_grace_period_seconds or 0)
+
+
+def _deletion_grace(metadata: PodMetadata) -> float | None:
+    if metadata.deletion_timestamp is None or metadata.deletion_grace_period_seconds is None:
+        return None
+    return float(metadata.deletion_grace_period_seconds)
+
+
+def _terminated(statuses: Iterable[ContainerStatus] | None) -> Iterator[tuple[str, Terminated]]:
+    for container in statuses or ():
+        if container.state is not None and container.state.terminated is not None:
+            yield container.name, container.state.terminated
+
+
+def _failures(status: PodStatus) -> list[tuple[str, Terminated]]:
+    ended = list(_terminated(status.container_statuses))
+    # A sidecar that is ended after the application reports its signal; that is no failure of the pod.
+    deciding = ended or _terminated(status.init_container_statuses)
+    return [(name, terminated) for name, terminated in deciding if terminated.exit_code != 0]
+
+
+def _failed_container(name: str, terminated: Terminated) -> FailedContainer:
+    if not _has_exit(terminated):
+        return FailedContainer(intern(name), None, "", intern(terminated.reason))
+    signal = signal_name(signal=terminated.signal, exit_code=terminated.exit_code)
+    return FailedContainer(intern(name), terminated.exit_code, signal, intern(terminated.reason))
+
+
+def _has_exit(terminated: Terminated) -> bool:
+    """Return whether the exit code is a process' own. It is made up where none ran, or where the kubelet can't tell of it."""
+    never_ran = terminated.started_at is not None and unix_seconds(terminated.started_at) <= 0
+    return not never_ran and terminated.reason != _UNKNOWN_END
+
+
+def _message(status: PodStatus, failed: Terminated | None) -> str:
+    if failed is not None or status.phase is not PodPhase.SUCCEEDED:
+        return ((failed.message if failed is not None else "") or status.message)[:REPORT_LIMIT]
+    told = (terminated.message for _, terminated in _terminated(status.container_statuses))
+    return next((message[:REPORT_LIMIT] for message in told if message), "")
+
+
+def _report(status: PodStatus) -> str:
+    """Return the report of a pack, whichever container failed beside it: it says which tasks must not run again."""
+    for _, terminated in _terminated(status.container_statuses):
+        if is_report(terminated.message):
+            return terminated.message[:REPORT_LIMIT]
+    return ""
+
+
+def _exit_code(status: PodStatus, failures: Iterable[tuple[str, Terminated]]) -> int | None:
+    code = next((terminated.exit_code for _, terminated in failures if _has_exit(terminated)), None)
+    if code is not None:
+        return code
+    return 0 if status.phase is PodPhase.SUCCEEDED else None
+
+
+def _ended(statuses: Iterable[ContainerStatus] | None) -> float | None:
+    latest: float | None = None
+    for _, terminated in _terminated(statuses):
+        if terminated.finished_at is None:
+            continue
+        time = unix_seconds(terminated.finished_at)
+        # Runtimes that lost track of a container say that it ended at the epoch.
+        if time > 0 and (latest is None or time > latest):
+            latest = time
+    return latest
+
+
+def _containers_started(statuses: list[ContainerStatus] | None) -> float | None:
+    """Return when the last container began to run. One that never did has no such time, or the epoch, even once it is ended."""
+    latest: float | None = None
+    for container in statuses or ():
+        state = container.state
+        ran = None if state is None else state.running or state.terminated
+        if ran is None or ran.started_at is None:
+            return None
+        time = unix_seconds(ran.started_at)
+        if time <= 0:
+            return None
+        latest = time if latest is None else max(latest, time)
+    return latest
+
+
+def _waiting(status: PodStatus) -> tuple[str, str] | None:
+    for statuses in (status.init_container_statuses, status.container_statuses):
+        for container in statuses or ():
+            waiting = container.state.waiting if container.state is not None else None
+            if waiting is not None and waiting.reason not in _ORDINARY_WAITS:
+                return waiting.reason, waiting.message
+    for condition in status.conditions or ():
+        if condition.type == "PodScheduled" and condition.status == "False":
+            return condition.reason, condition.message
+    return None
+
+
+def _disruption(conditions: Iterable[PodCondition] | None) -> str:
+    for condition in conditions or ():
+        if condition.type == "DisruptionTarget" and condition.status == "True":
+            return intern(condition.reason)
+    return ""
+
+
+def _conditions(conditions: Iterable[PodCondition] | None) -> tuple[tuple[str, str], ...]:
+    unusual = [c for c in conditions or () if c.type not in _ORDINARY_CONDITIONS]
+    return tuple([(intern(condition.type), intern(condition.status)) for condition in unusual])

@@ -1,0 +1,170 @@
+"""AtMostOnce in the running engine: which answers let a creation be made again, and what is given up instead."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from podwright.core.constants.names import pod_name
+from podwright.kube.client import Ambiguous, ApiResponse, Unsent
+from podwright.kube.codecs.requests import ApiRequest
+from podwright.runtime import answers
+from podwright.runtime.writer import Send
+from tests.simulation.world import World, started_world, until
+from tests.support.simulator.admission import Operation, Request
+from tests.support.simulator.errors import forbidden
+from tests.support.simulator.kinds import POD
+from tests.support.simulator.storage import Key
+
+ONCE: dict[str, Any] = {"deliveryMode": "AtMostOnce"}
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with started_world() as running:
+        yield running
+
+
+def creations(world: World) -> int:
+    return sum(request.method == "POST" for request in world.writes)
+
+
+async def test_a_job_takes_one_write_more(world: World) -> None:
+    world.submit(**ONCE)
+    await until(world.is_over)
+    assert [request.method for request in world.writes] == ["PATCH", "POST", "PATCH", "PATCH"]
+    status = world.status()
+    assert (status["phase"], status["attemptCount"]) == ("Succeeded", 1)
+
+
+async def test_a_failure_is_final(world: World) -> None:
+    world.submit(script={"exit-code": "3"}, **ONCE)
+    await until(world.is_over)
+    status = world.status()
+    assert (status["phase"], status["reason"], status["attemptCount"]) == ("Failed", "Error", 1)
+
+
+@pytest.mark.parametrize("path", ["status", "pods"])
+@pytest.mark.parametrize(
+    "failure",
+    [
+        Unsent("no connection"),
+        ApiResponse(429, b"", retry_after=0.05),
+        ApiResponse(403, b'{"kind":"Status","code":403,"reason":"Forbidden","message":"exceeded quota"}'),
+    ],
+    ids=["unsent", "429", "quota"],
+)
+async def test_what_was_surely_not_done_is_done_again(world: World, path: str, failure: Any) -> None:
+    failed: list[str] = []
+
+    async def fail_once(request: ApiRequest, send: Send) -> ApiResponse:
+        if request.path.endswith(path) and not failed:
+            failed.append(request.path)
+            if isinstance(failure, ApiResponse):
+                return failure
+            raise failure
+        return await send(request)
+
+    world.fault = fail_once
+    world.submit(**ONCE)
+    await until(world.is_over, seconds=20)
+    assert (world.status()["phase"], world.status()["attemptCount"], len(failed)) == ("Succeeded", 1, 1)
+
+
+@pytest.mark.parametrize("path", ["status", "pods"])
+@pytest.mark.parametrize("failure", [Ambiguous("no answer"), ApiResponse(504, b"")], ids=["no answer", "504"])
+async def test_a_write_that_was_done_without_an_answer_is_not_repeated(world: World, path: str, failure: Any) -> None:
+    lost: list[str] = []
+
+    async def lose_once(request: ApiRequest, send: Send) -> ApiResponse:
+        answer = await send(request)
+        if request.path.endswith(path) and not lost:
+            lost.append(request.path)
+            if isinstance(failure, ApiResponse):
+                return failure
+            raise failure
+        return answer
+
+    world.fault = lose_once
+    world.submit(**ONCE)
+    await until(world.is_over, seconds=20)
+    assert (world.status()["phase"], world.status()["attemptCount"], creations(world)) == ("Succeeded", 1, 1)
+
+
+async def test_a_creation_that_may_take_effect_is_waited_for_and_then_given_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "REQUEST_LIFE", 0.6)
+
+    async def lose_creations(request: ApiRequest, send: Send) -> ApiResponse:
+        if request.method == "POST":
+            raise Ambiguous("no answer")
+        return await send(request)
+
+    world.fault = lose_creations
+    world.submit(**ONCE)
+    await until(lambda: creations(world) == 1)
+    await asyncio.sleep(0.3)
+    assert world.status()["phase"] == "Pending"
+    await until(world.is_over)
+    status = world.status()
+    assert (status["phase"], status["reason"], creations(world)) == ("Failed", "MayHaveRun", 1)
+    assert [a["outcome"] for a in status["attempts"]] == ["Lost"]
+
+
+async def test_a_creation_that_takes_effect_late_is_adopted(world: World) -> None:
+    arrived: list[ApiRequest] = []
+
+    async def late(request: ApiRequest, send: Send) -> ApiResponse:
+        if request.method == "POST":
+            arrived.append(request)
+            raise Ambiguous("no answer")
+        return await send(request)
+
+    world.fault = late
+    world.submit(**ONCE)
+    await until(lambda: len(arrived) == 1)
+    await asyncio.sleep(0.2)
+    await world.engine_send(arrived[0])
+    await until(world.is_over)
+    assert (world.status()["phase"], creations(world)) == ("Succeeded", 1)
+
+
+async def test_waiting_for_quota_leaves_no_intent_behind(world: World) -> None:
+    full = True
+
+    def quota(request: Request) -> None:
+        if full and request.kind is POD and request.operation is Operation.CREATE:
+            raise forbidden("pods", request.name, "exceeded quota: one")
+
+    world.api.rules.append(quota)
+    world.submit(**ONCE)
+    await until(lambda: world.status().get("reason") == "QuotaExceeded" and not world.status()["attempts"])
+    full = False
+    await until(world.is_over)
+    assert (world.status()["phase"], world.status()["attemptCount"]) == ("Succeeded", 1)
+
+
+async def test_a_taken_name_fails_the_job_without_a_start(world: World) -> None:
+    uid = world.submit(suspend=True, **ONCE)
+    name = pod_name(job_name="job", job_uid=uid, task_index=0, attempt=0)
+    container = {"name": "main", "image": "busybox:1"}
+    squatter = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {"containers": [container]}}
+    world.api.create(POD, "default", squatter, user="user")
+    world.edit(suspend=False)
+    await until(lambda: "finishTime" in world.status())
+    assert (world.status()["phase"], world.status()["reason"]) == ("Failed", "NameCollision")
+
+
+async def test_an_intent_that_another_process_left_is_given_up(world: World) -> None:
+    """As after a crash between the intent and the creation: the process knows nothing of what its predecessor asked for."""
+    uid = world.submit(suspend=True, **ONCE)
+    await until(lambda: world.status().get("phase") == "Suspended")
+    name = pod_name(job_name="job", job_uid=uid, task_index=0, attempt=0)
+    world.set_status(phase="Pending", attempts=[{"number": 0, "podName": name}])
+    world.edit(suspend=False)
+    await until(world.is_over)
+    status = world.status()
+    assert (status["phase"], status["reason"], creations(world)) == ("Failed", "MayHaveRun", 0)
+    assert Key("default", name) not in world.api.table(POD).objects

@@ -1,0 +1,183 @@
+"""The writer pool: order, bounds, pauses, and the last check before sending."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from podwright.kube.client import Ambiguous, ApiResponse, Unsent
+from podwright.kube.codecs.requests import ApiRequest
+from podwright.runtime.flow import AdaptiveLimit
+from podwright.runtime.writer import Rank, Refused, Result, Write, Writer
+
+
+class Server:
+    """Answers when told to; remembers what it was sent, and how many requests were under way at most."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+        self.gate = asyncio.Event()
+        self.answers: dict[str, Result] = {}
+        self.under_way = 0
+        self.most = 0
+
+    async def send(self, request: ApiRequest) -> ApiResponse:
+        """Take a request, and answer it once the gate is open."""
+        self.sent.append(request.path)
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        await self.gate.wait()
+        self.under_way -= 1
+        answer = self.answers.get(request.path, ApiResponse(200, b"{}"))
+        if isinstance(answer, Exception):
+            raise answer
+        assert isinstance(answer, ApiResponse)
+        return answer
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+def write(
+    name: str,
+    results: dict[str, Result],
+    *,
+    rank: Rank = Rank.CREATE,
+    priority: int = 0,
+    refuse: Callable[[], Refused | None] = lambda: None,
+) -> Write:
+    """Build a write whose result lands in `results`."""
+    return Write(
+        request=ApiRequest(method="POST", path=name),
+        rank=rank,
+        priority=priority,
+        refuse=refuse,
+        done=lambda result: results.__setitem__(name, result),
+    )
+
+
+async def drain(writer: Writer) -> None:
+    """Wait until nothing waits or is under way."""
+    async with asyncio.timeout(5):
+        while writer.backlog or writer.under_way:  # noqa: ASYNC110 - the writer has no event for being idle, and needs none
+            await asyncio.sleep(0.001)
+
+
+async def test_more_important_writes_overtake_those_that_wait(server: Server) -> None:
+    writer = Writer(send=server.send, limit=AdaptiveLimit(start=1, highest=1, lowest=1))
+    results: dict[str, Result] = {}
+    writer.submit(write("first", results))
+    for name, rank, priority in [
+        ("news", Rank.NEWS, 9),
+        ("release", Rank.RELEASE, 0),
+        ("low", Rank.CREATE, -5),
+        ("high", Rank.CREATE, 5),
+        ("high later", Rank.CREATE, 5),
+        ("verdict", Rank.VERDICT, 0),
+    ]:
+        writer.submit(write(name, results, rank=rank, priority=priority))
+    server.gate.set()
+    await drain(writer)
+    assert server.sent == ["first", "verdict", "high", "high later", "low", "release", "news"]
+    assert len(results) == 7
+
+
+async def test_no_more_are_under_way_than_the_limit_allows(server: Server) -> None:
+    writer = Writer(send=server.send, limit=AdaptiveLimit(start=3, highest=3, lowest=1))
+    results: dict[str, Result] = {}
+    for n in range(20):
+        writer.submit(write(str(n), results))
+    await asyncio.sleep(0.01)
+    assert (writer.under_way, writer.backlog) == (3, 17)
+    server.gate.set()
+    await drain(writer)
+    assert (server.most, len(results)) == (3, 20)
+
+
+async def test_a_write_that_may_no_longer_be_sent_is_not(server: Server) -> None:
+    writer = Writer(send=server.send, limit=AdaptiveLimit(start=1, highest=1))
+    results: dict[str, Result] = {}
+    leading = True
+    writer.submit(write("first", results))
+    writer.submit(write("second", results, refuse=lambda: None if leading else Refused.NOT_LEADER))
+    leading = False
+    server.gate.set()
+    await drain(writer)
+    assert server.sent == ["first"]
+    assert results["second"] is Refused.NOT_LEADER
+
+
+@pytest.mark.parametrize(
+    "failure", [Unsent("refused"), Ambiguous("reset"), ApiResponse(503, b""), ApiResponse(429, b"")]
+)
+async def test_trouble_is_reported_and_slows_the_pool_down(server: Server, failure: Result) -> None:
+    writer = Writer(send=server.send, limit=AdaptiveLimit(start=16))
+    results: dict[str, Result] = {}
+    server.answers["a"] = failure
+    server.gate.set()
+    writer.submit(write("a", results))
+    await drain(writer)
+    assert results["a"] is failure
+    assert writer.limit == 8
+
+
+async def test_retry_after_pauses_everything_and_then_goes_on(server: Server) -> None:
+    writer = Writer(send=server.send, limit=AdaptiveLimit(start=1, highest=1, lowest=1))
+    results: dict[str, Result] = {}
+    server.answers["a"] = ApiResponse(429, b"", retry_after=0.2)
+    server.gate.set()
+    for name in "abc":
+        writer.submit(write(name, results))
+    await asyncio.sleep(0.1)
+    assert server.sent == ["a"]
+    await drain(writer)
+    assert server.sent == ["a", "b", "c"]
+
+
+async def test_closing_waits_for_what_is_under_way_and_sends_no_more(server: Server) -> None:
+    writer = Writer(send=server.send, limit=AdaptiveLimit(start=1, highest=1))
+    results: dict[str, Result] = {}
+    writer.submit(write("a", results))
+    writer.submit(write("b", results))
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(writer.close())
+    await asyncio.sleep(0.01)
+    assert not closing.done()
+    server.gate.set()
+    await closing
+    assert (server.sent, list(results)) == (["a"], ["a"])
+
+
+async def test_a_slow_server_keeps_news_back_only_while_we_are_the_ones_who_strain_it() -> None:
+    slow = 0.0
+
+    async def send(request: ApiRequest) -> ApiResponse:
+        await asyncio.sleep(slow)
+        return ApiResponse(200, b"{}")
+
+    writer = Writer(send=send, limit=AdaptiveLimit(start=64))
+
+    def write() -> Write:
+        request = ApiRequest(method="POST", path="a")
+        return Write(request=request, rank=Rank.CREATE, priority=0, refuse=lambda: None, done=lambda result: None)
+
+    for _ in range(20):
+        writer.submit(write())
+        await asyncio.sleep(0.001)
+    slow = 0.1
+    for _ in range(40):
+        writer.submit(write())
+    await asyncio.sleep(0.15)
+    for _ in range(8):
+        writer.submit(write())
+    await asyncio.sleep(0)
+    by_us = writer.busy
+    await asyncio.sleep(0.15)
+    writer.submit(write())
+    await asyncio.sleep(0)
+    assert writer.under_way == 1
+    by_others = writer.busy
+    await writer.close()
+    assert (by_us, by_others) == (True, False), "one write does not strain a server"

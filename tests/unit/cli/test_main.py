@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+import podwright
+from podwright.cli import main
+from podwright.cli.errors import CommandError
+from tests.unit.cli.program import PODWRIGHT, run
+from tests.unit.cli.simulated import SimulatedCluster
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SLOW = {"aiohttp", "asyncio", "cryptography", "kopf", "kubernetes", "prometheus_client", "pydantic", "rich", "yaml"}
+
+
+def test_help_names_the_commands() -> None:
+    answer = run("--help")
+    assert answer.returncode == 0
+    assert answer.stderr == ""
+    assert "dev" in answer.stdout
+
+
+def test_help_loads_nothing_slow() -> None:
+    # The time itself (about 60 ms) depends on the machine; what is imported doesn't.
+    answer = subprocess.run(
+        [sys.executable, "-X", "importtime", str(PODWRIGHT), "--help"], capture_output=True, text=True, check=True
+    )
+    modules = {line.rpartition("|")[2].strip() for line in answer.stderr.splitlines() if "|" in line}
+    assert "typer" in modules
+    assert not {module.partition(".")[0] for module in modules} & SLOW
+    assert not {module for module in modules if module.startswith("podwright.devcluster")}
+
+
+def test_version_is_printed() -> None:
+    assert run("--version").stdout == f"podwright {podwright.__version__}\n"
+
+
+def test_as_a_plugin_of_kubectl_it_calls_itself_by_that_name() -> None:
+    answer = run("--help", program=PODWRIGHT.with_name("kubectl-podwright"))
+    assert answer.stdout.startswith("Usage: kubectl podwright ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("no-such-command",), "no-such-command"),
+        (("dev", "up", "--nodes", "imaginary"), "'auto', 'real', 'fake'"),
+        (("dev", "up", "--fake-nodes", "-1"), "--fake-nodes"),
+        (("dev", "up", "--kubeconfig", "/does/not/exist"), "/does/not/exist"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_misuse_ends_with_2_and_says_what_is_allowed(arguments: tuple[str, ...], complaint: str) -> None:
+    answer = run(*arguments)
+    assert answer.returncode == 2
+    assert complaint in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_a_command_error_is_printed_plainly(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(**_: object) -> None:
+        raise CommandError("The cellar is flooded.", remedy="Find a pump.")
+
+    monkeypatch.setattr(main, "app", fail)
+    monkeypatch.setattr(sys, "argv", ["podwright"])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "podwright: The cellar is flooded.\nFind a pump.\n"
+
+
+def test_it_runs_from_any_directory_and_without_a_home(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in {"HOME", "PYTHONPATH"}}
+    answer = subprocess.run(
+        [str(PODWRIGHT), "--version"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0
+
+
+def test_an_operator_whose_port_is_taken_says_so(tmp_path: Path) -> None:
+    with SimulatedCluster(tmp_path).running() as cluster, socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        answer = run(
+            *("operator", "run", "--http-host", "127.0.0.1", "--http-port", port),
+            *("--kubeconfig", str(cluster.kubeconfig), "--log-level", "error"),
+        )
+    assert answer.returncode == 1
+    assert f"cannot serve on 127.0.0.1 port {port}" in answer.stderr
+    assert "--http-port 0" in answer.stderr

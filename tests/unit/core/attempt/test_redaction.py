@@ -1,0 +1,107 @@
+"""What is taken out of messages, and what must stay."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from podwright.core.attempt.redaction import names_secret, redacted
+
+KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nAbc=\n-----END RSA PRIVATE KEY-----"
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl"
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        (f"a {KEY} b", "a [redacted] b"),
+        (KEY[:40], "[redacted]"),
+        ("-----BEGIN PRIVATE KEY-----", "[redacted]"),
+        ("id AKIAIOSFODNN7EXAMPLE.", "id [redacted]."),
+        ("aws_secret_access_key = wJalr/XUtn+FEMI", "aws_secret_access_key = [redacted]"),
+        (f"jwt {JWT}!", "jwt [redacted]!"),
+        ("Authorization: Basic dXNlcjpwYXNz", "Authorization: [redacted]"),
+        ("use bearer abcdefghijklmnop123", "use bearer [redacted]"),
+        ("password=hunter2 user=me", "password=[redacted] user=me"),
+        ("DB_PASSWORD='hunt er' x", "DB_PASSWORD=[redacted] x"),
+        ('{"api_token": "a\\"b", "n": 1}', '{"api_token": [redacted], "n": 1}'),
+        (r"{\"password\": \"x y\"}", r"{\"password\": [redacted]}"),
+        ("password: hunter2", "password: [redacted]"),
+        ("run --password hunter2 now", "run --password [redacted] now"),
+        ("run --db-token=abc now", "run --db-token=[redacted] now"),
+        ("postgres://me:pa@ss@db:5432/x", "postgres://[redacted]@db:5432/x"),
+        ("https://token:x-oauth-basic@github.com/a/b.git", "https://[redacted]@github.com/a/b.git"),
+        ("https://b/k?a=1&X-Amz-Signature=abc", "https://b/k?a=1&X-Amz-Signature=[redacted]"),
+        ("ghp_" + "a" * 36, "[redacted]"),
+        ("pass\x1b[0mword=hunter2", "password=[redacted]"),
+        ("pass\u202eword=hunter2", "password=[redacted]"),
+    ],
+)
+def test_a_secret_is_replaced(text: str, want: str) -> None:
+    assert redacted(text) == want
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "no space left on device",
+        "-----BEGIN CERTIFICATE-----\nMIIE\n-----END CERTIFICATE-----",
+        "AKIASHORT",
+        "eyJust a word. And.another",
+        "the bearer of bad news",
+        "unexpected token: }",
+        "max_tokens=500",
+        "password_file=/etc/secret",
+        "wrong password",
+        'secret "db" not found',
+        "ssh://git@github.com/a/b.git",
+        "https://example.com:8443/a@b",
+        "mail me@example.com: now",
+        "ratio 1:2@3",
+        "tab\tand\nline end",
+        "Grüße, 世界",
+    ],
+)
+def test_near_misses_stay(text: str) -> None:
+    assert redacted(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("\x1b[1;31mred\x1b[0m", "red"),
+        ("\x1b]8;;http://x\x07link\x1b]8;;\x1b\\", "link"),
+        ("\x1b]0;title", ""),
+        ("a\x00b\x07c\rd\x7fe\x9bf", "abcdef"),
+        ("\u202eabc\u2066", "abc"),
+        ("\x1bc\x1b(Bx", "x"),
+    ],
+)
+def test_what_steers_terminals_is_removed(text: str, want: str) -> None:
+    assert redacted(text) == want
+
+
+@pytest.mark.parametrize(
+    ("key", "want"),
+    [("password", True), ("dbPassword", True), ("api-key", True), ("tokens", False), ("accuracy", False)],
+)
+def test_names_of_secrets(key: str, want: bool) -> None:
+    assert names_secret(key) is want
+
+
+@given(st.text(max_size=200))
+def test_nothing_is_left_to_steer_a_terminal(text: str) -> None:
+    assert not set(redacted(text)) & {chr(n) for n in (*range(9), *range(11, 32), *range(127, 160))}
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["x", "password=", "a:", "://a:", '"', "\\", "-----BEGIN PRIVATE KEY-----", "eyJ", "--password ", "\x1b]", "a@"],
+)
+def test_no_text_takes_long(part: str) -> None:
+    text = (part * 4096)[:4096]
+    began = time.process_time()
+    redacted(text)
+    assert time.process_time() - began < 0.5

@@ -1,0 +1,183 @@
+"""Decisions on whole arrays that hang on more than one policy."""
+
+import time
+from typing import Any
+
+import msgspec
+
+from podwright.core.attempt.ending import ongoing
+from podwright.core.commands import CreatePod, Decision, DeletePod, WriteStatus
+from podwright.core.job.array.by_task import permitted
+from podwright.core.job.array.decide import decide_array
+from podwright.core.job.array.units import units_of
+from podwright.core.job.gates.dependency import Dependencies
+from podwright.core.run.phase import Phase
+from podwright.core.spec import DeliveryMode, Dependency, FailureAction, FailurePolicy, FailureRule
+from podwright.core.values.index_set import IndexSet
+from podwright.core.view import ArrayRecord, JobStatus, JobView, PodView, Refusal, RefusalKind
+from tests.support.builders import CREATED, finished, running, with_status
+from tests.unit.core.job.array.builders import array_job, look_at, make_array, record_of, unit_pod
+
+NOW = CREATED + 100
+JOB = array_job(make_array(6, parallelism=3))
+
+
+def decide(job: JobView, *pods: PodView, now: float = NOW, **look: Any) -> Decision:
+    return decide_array(look_at(job, *pods, now=now, **look))
+
+
+def written(decision: Decision) -> JobStatus:
+    """Return the status that the decision's only command writes."""
+    (command,) = decision.commands
+    assert isinstance(command, WriteStatus)
+    return command.status
+
+
+def created(decision: Decision) -> list[int]:
+    """Return the units whose pods a decision asks for."""
+    return [command.task_index for command in decision.commands if isinstance(command, CreatePod)]
+
+
+# A spec that can't be carried out.
+
+
+def test_an_array_with_a_problem_fails_and_tells_how_far_it_came() -> None:
+    job = msgspec.structs.replace(JOB, problem="p")
+    status = written(decide(job))
+    assert (status.phase, status.reason, status.progress) == (Phase.FAILED, "InvalidSpec", "0/6")
+    record = ArrayRecord(succeeded=IndexSet.parse("0-1"), running=IndexSet.parse("2"))
+    status = written(decide(with_status(job, phase=Phase.RUNNING, array=record)))
+    assert (status.progress, status.array) == ("2/6", record_of(succeeded="0-1"))
+
+
+def test_indexes_beyond_the_size_of_an_array_are_no_tasks() -> None:
+    array = make_array(6, tasks=IndexSet.parse("4-9999"))
+    assert written(decide(array_job(array, problem="p"))).progress == "0/2"
+
+
+def test_nothing_more_of_an_array_with_a_problem_is_started() -> None:
+    job = msgspec.structs.replace(JOB, problem="p")
+    pod = running(unit_pod(job, 0), at=NOW)
+    assert created(decide(job, pod)) == []
+    assert created(decide(JOB, pod)) == [1, 2]
+
+
+# AtMostOnce.
+
+ONCE = array_job(make_array(6, parallelism=3), delivery=DeliveryMode.AT_MOST_ONCE)
+
+
+def intending(units: str, **changes: Any) -> JobView:
+    """Build an array that has recorded which units it is about to start."""
+    job = msgspec.structs.replace(ONCE, **changes)
+    return with_status(job, phase=Phase.PENDING, array=ArrayRecord(started=IndexSet.parse(units)))
+
+
+def refused(*, ago: float) -> Refusal:
+    return Refusal(
+        task_index=0,
+        attempt=0,
+        kind=RefusalKind.RETRYABLE,
+        reason="QuotaExceeded",
+        message="exceeded quota",
+        at=NOW - ago,
+        count=1,
+    )
+
+
+def started(status: JobStatus) -> str:
+    """Return what is on record as started."""
+    assert status.array is not None
+    return str(status.array.started)
+
+
+def test_while_pods_are_refused_no_intent_is_on_record() -> None:
+    status = written(decide(intending("0-2"), intended=frozenset({0, 1, 2}), refusal=refused(ago=0)))
+    assert (status.reason, started(status)) == ("QuotaExceeded", "")
+
+
+def test_after_a_refusal_one_unit_is_tried_with_one_intent() -> None:
+    waited = refused(ago=60)
+    status = written(decide(ONCE, refusal=waited))
+    assert started(status) == "0"
+    job = msgspec.structs.replace(ONCE, status=status)
+    assert created(decide(job, intended=frozenset({0}), refusal=waited)) == [0]
+
+
+def test_a_suspension_takes_unused_intents_back() -> None:
+    job = intending("0-2", suspend=True)
+    status = written(decide(job, intended=frozenset({1, 2})))
+    assert (status.phase, started(status)) == (Phase.SUSPENDED, "0")
+    pod = finished(unit_pod(job, 0), at=NOW)
+    status = written(decide(job, pod, intended=frozenset({1, 2})))
+    assert (status.phase, status.progress) == (Phase.SUSPENDED, "1/6")
+
+
+# Names that are taken.
+
+
+def test_a_unit_whose_name_is_taken_is_not_asked_for_again_before_that_is_recorded() -> None:
+    taken = Refusal(attempt=0, kind=RefusalKind.COLLISION, reason="NameCollision", message="taken", at=NOW, count=1)
+    waiting = decide(JOB, refusal=taken, recorded_at=NOW)
+    assert created(waiting) == [1, 2, 3]
+    status = next(c for c in decide(JOB, refusal=taken).commands if isinstance(c, WriteStatus)).status
+    assert (status.attempts[0].index, status.attempts[0].reason) == (0, "NameCollision")
+
+
+# Pods that can't start.
+
+
+def test_of_many_pods_that_must_not_wait_all_are_ended_in_turn() -> None:
+    """The reasons of ten at a time are on record; the others' turn comes when those have ended."""
+    rule = FailureRule(action=FailureAction.FAIL_TASK, waiting_reasons=frozenset({"ErrImagePull"}))
+    job = array_job(make_array(12), failure_policy=FailurePolicy(rules=(rule,)))
+    pods = {unit: unit_pod(job, unit, waiting_reason="ErrImagePull", node="node-1") for unit in range(12)}
+    for now in range(int(NOW), int(NOW) + 70, 10):
+        for command in decide(job, *pods.values(), now=now).commands:
+            if isinstance(command, WriteStatus):
+                job = msgspec.structs.replace(job, status=command.status)
+            elif isinstance(command, DeletePod):
+                (pod,) = (pod for pod in pods.values() if pod.uid == command.pod_uid)
+                pods[pod.task_index] = finished(pod, at=now, exit_code=137, deletion_requested=now)
+        assert len(job.status.attempts) <= 10
+    assert job.status.array == record_of(failed="0-11")
+    assert {attempt.reason for attempt in job.status.attempts} == {"ErrImagePull"}
+
+
+def test_why_an_attempt_is_being_ended_is_not_crowded_out_by_failures() -> None:
+    job = array_job(make_array(30))
+    pod = unit_pod(job, 0)
+    reason = msgspec.structs.replace(ongoing(pod), index=0, reason="ErrImagePull")
+    job = with_status(job, phase=Phase.RUNNING, attempts=(reason,))
+    failures = [finished(unit_pod(job, unit), at=NOW, exit_code=1) for unit in range(1, 15)]
+    decision = decide(job, pod, *failures)
+    status = next(command.status for command in decision.commands if isinstance(command, WriteStatus))
+    assert status.attempts[0] == reason
+    assert [attempt.index for attempt in status.attempts[1:]] == list(range(6, 15))
+
+
+# A million tasks.
+
+
+def test_packs_that_run_are_told_of_quickly() -> None:
+    """Ten thousand of them: each look must not put their tasks together one by one."""
+    job = array_job(make_array(1_000_000, pack=50, parallelism=10_000))
+    pods = [running(unit_pod(job, unit), at=NOW - 60) for unit in range(0, 20_000, 2)]
+    before = time.process_time()
+    status = next(c.status for c in decide(job, *pods).commands if isinstance(c, WriteStatus))
+    assert status.array is not None
+    assert len(status.array.running) == 500_000
+    assert time.process_time() - before < 2
+
+
+def test_packs_that_wait_task_by_task_are_told_apart_quickly() -> None:
+    array = make_array(1_000_000, pack=10)
+    other = with_status(
+        array_job(make_array(1_000_000), name="first"),
+        array=ArrayRecord(succeeded=IndexSet.of(range(0, 50_000, 2))),
+    )
+    job = array_job(array, dependencies=(Dependency(name="first", task_by_task=True),))
+    before = time.process_time()
+    ready = permitted(job=job, array=array, units=units_of(None), dependencies=Dependencies(jobs={"first": other}))
+    assert not ready
+    assert time.process_time() - before < 2

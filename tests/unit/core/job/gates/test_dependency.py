@@ -1,0 +1,168 @@
+"""When a dependency is met, when it can't be any more, and what follows."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from podwright.core.job.gates.dependency import NO_DEPENDENCIES, Dependencies, Outlook, dependency, judge
+from podwright.core.job.gates.result import OPEN, End, Wait
+from podwright.core.run.phase import TERMINAL, Phase
+from podwright.core.spec import ArraySpec, Dependency, DependencyCondition, Otherwise
+from podwright.core.values.index_set import IndexSet
+from podwright.core.view import ArrayRecord, JobView, Outcome
+from tests.support.builders import make_attempt, make_job, with_status
+
+SUCCEEDED, FAILED, FINISHED, STARTED = (
+    DependencyCondition.SUCCEEDED,
+    DependencyCondition.FAILED,
+    DependencyCondition.FINISHED,
+    DependencyCondition.STARTED,
+)
+MET, OPEN_STILL, NEVER = Outlook.MET, Outlook.OPEN, Outlook.NEVER
+
+
+def other(phase: Phase | None, *, ran: bool = True, name: str = "a", **changes: Any) -> JobView:
+    """Build the job that is depended on."""
+    job = make_job(uid=f"uid-{name}", name=name, **changes)
+    attempts = (make_attempt(job, outcome=Outcome.FAILED),) if ran and phase in TERMINAL else ()
+    return with_status(job, phase=phase, attempts=attempts)
+
+
+def known(*jobs: JobView, **more: Any) -> Dependencies:
+    """Build what is known of jobs."""
+    return Dependencies(jobs={job.name: job for job in jobs}, **more)
+
+
+@pytest.mark.parametrize(
+    ("phase", "ran", "succeeded", "failed", "finished", "started"),
+    [
+        (None, False, OPEN_STILL, OPEN_STILL, OPEN_STILL, OPEN_STILL),
+        (Phase.PENDING, False, OPEN_STILL, OPEN_STILL, OPEN_STILL, OPEN_STILL),
+        (Phase.SUSPENDED, False, OPEN_STILL, OPEN_STILL, OPEN_STILL, OPEN_STILL),
+        (Phase.RUNNING, True, OPEN_STILL, OPEN_STILL, OPEN_STILL, MET),
+        (Phase.RETRYING, True, OPEN_STILL, OPEN_STILL, OPEN_STILL, MET),
+        (Phase.SUCCEEDED, True, MET, NEVER, MET, MET),
+        (Phase.FAILED, True, NEVER, MET, MET, MET),
+        (Phase.FAILED, False, NEVER, MET, MET, NEVER),
+        (Phase.DEAD_LETTERED, True, NEVER, MET, MET, MET),
+        (Phase.CANCELLED, True, NEVER, NEVER, MET, MET),
+        (Phase.CANCELLED, False, NEVER, NEVER, MET, NEVER),
+        (Phase.SKIPPED, False, NEVER, NEVER, MET, NEVER),
+    ],
+)
+def test_conditions_by_phase(
+    phase: Phase | None, ran: bool, succeeded: Outlook, failed: Outlook, finished: Outlook, started: Outlook
+) -> None:
+    job = other(phase, ran=ran)
+    for condition, outlook in ((SUCCEEDED, succeeded), (FAILED, failed), (FINISHED, finished), (STARTED, started)):
+        assert judge(wanted=Dependency(name="a", condition=condition), other=job, started=False) is outlook, condition
+
+
+def test_a_pod_that_was_seen_to_start_counts_before_status_says_so() -> None:
+    wanted = Dependency(name="a", condition=STARTED)
+    assert judge(wanted=wanted, other=other(None), started=True) is MET
+
+
+def test_an_array_whose_pods_wait_for_a_node_has_not_started() -> None:
+    wanted, one = Dependency(name="a", condition=STARTED), IndexSet.of([1])
+    pending = with_status(other(Phase.PENDING), array=ArrayRecord(running=one, started=one))
+    assert judge(wanted=wanted, other=pending, started=False) is OPEN_STILL
+    assert judge(wanted=wanted, other=pending, started=True) is MET
+    ended = with_status(other(Phase.STOPPING), array=ArrayRecord(failed=one))
+    assert judge(wanted=wanted, other=ended, started=False) is MET
+
+
+@pytest.mark.parametrize(
+    ("otherwise", "phase"), [(Otherwise.FAIL, Phase.FAILED), (Otherwise.SKIP, Phase.SKIPPED), (Otherwise.RUN, None)]
+)
+def test_what_follows_when_a_condition_cannot_come_true(otherwise: Otherwise, phase: Phase | None) -> None:
+    job = make_job(dependencies=(Dependency(name="a", otherwise=otherwise),))
+    gate = dependency(job=job, dependencies=known(other(Phase.FAILED)))
+    if phase is None:
+        assert gate == OPEN
+    else:
+        message = "job a should succeed first, but it ended as Failed"
+        assert gate == End(phase=phase, reason="DependencyFailed", message=message)
+
+
+def test_one_that_cannot_be_met_ends_the_job_though_others_are_missing_or_run() -> None:
+    job = make_job(dependencies=(Dependency(name="gone"), Dependency(name="runs"), Dependency(name="a")))
+    gate = dependency(job=job, dependencies=known(other(Phase.RUNNING, name="runs"), other(Phase.FAILED)))
+    assert isinstance(gate, End)
+
+
+def test_why_a_job_waits_is_told_by_the_first_that_it_waits_for() -> None:
+    job = make_job(dependencies=(Dependency(name="a"), Dependency(name="b", condition=STARTED), Dependency(name="c")))
+    a, b = other(Phase.SUCCEEDED), other(None, name="b")
+    missing = dependency(job=job, dependencies=known(a, b))
+    assert missing == Wait(reason="DependencyMissing", message="there is no job c, which must succeed first")
+    waiting = dependency(job=job, dependencies=known(a, b, other(None, name="c")))
+    assert waiting == Wait(reason="DependencyWaiting", message="job b must start first")
+    circle = dependency(job=job, dependencies=known(a, b, cycle=("job", "b", "job")))
+    assert isinstance(circle, Wait)
+    assert (circle.reason, "job → b → job" in circle.message) == ("DependencyCycle", True)
+    assert dependency(job=make_job(), dependencies=NO_DEPENDENCIES) == OPEN
+
+
+def test_a_long_circle_is_told_in_a_message_that_can_be_written() -> None:
+    job = make_job(dependencies=(Dependency(name="n1"),))
+    names = ("job", *(f"n{n}" for n in range(10_000)), "job")
+    gate = dependency(job=job, dependencies=Dependencies(cycle=names))
+    assert isinstance(gate, Wait)
+    assert len(gate.message) < 1024
+    assert gate.message.count("job →") == 1
+    assert "(9992 more) → job" in gate.message
+
+
+def test_task_by_task_needs_two_arrays_of_one_size() -> None:
+    def array(size: int) -> ArraySpec:
+        return ArraySpec(size=size, tasks=IndexSet.up_to(size))
+
+    wanted = (Dependency(name="a", task_by_task=True),)
+    fits = make_job(array=array(3), dependencies=wanted)
+    assert dependency(job=fits, dependencies=known(other(None, array=array(3)))) == OPEN
+    missing = dependency(job=fits, dependencies=NO_DEPENDENCIES)
+    assert isinstance(missing, Wait)
+    for job, on in (
+        (fits, other(None, array=array(4))),
+        (fits, other(None)),
+        (make_job(dependencies=wanted), other(None, array=array(3))),
+    ):
+        gate = dependency(job=job, dependencies=known(on))
+        assert isinstance(gate, End)
+        assert (gate.phase, gate.reason) == (Phase.FAILED, "DependencyMismatch")
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(DependencyCondition),
+            st.sampled_from(Otherwise),
+            st.none() | st.sampled_from([None, *Phase]),
+            st.booleans(),
+        ),
+        max_size=8,
+    )
+)
+def test_the_outcome_never_hangs_on_the_order_and_only_opens_when_nothing_is_open(
+    told: list[tuple[DependencyCondition, Otherwise, Phase | None, bool]],
+) -> None:
+    wanted = [Dependency(name=f"n{n}", condition=c, otherwise=o) for n, (c, o, _, _) in enumerate(told)]
+    jobs = [other(phase, name=f"n{n}") for n, (_, _, phase, exists) in enumerate(told) if exists]
+    gates = [
+        dependency(job=make_job(dependencies=tuple(order)), dependencies=known(*jobs))
+        for order in (wanted, wanted[::-1])
+    ]
+    assert type(gates[0]) is type(gates[1])
+    present = {job.name: job for job in jobs}
+    outlooks = [
+        judge(wanted=one, other=present[one.name], started=False) if one.name in present else None for one in wanted
+    ]
+    lost = any(
+        outlook is NEVER and one.otherwise is not Otherwise.RUN for one, outlook in zip(wanted, outlooks, strict=True)
+    )
+    assert isinstance(gates[0], End) == lost
+    if not lost:
+        assert (gates[0] == OPEN) == all(outlook in (MET, NEVER) for outlook in outlooks)

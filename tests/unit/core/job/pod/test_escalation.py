@@ -1,0 +1,107 @@
+"""More memory after running out of it: exact, bounded, never less."""
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from podwright.core.job.pod.escalation import escalated, parse_quantity
+from podwright.core.spec import Escalation
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("0", 0),
+        ("128974848", 128974848),
+        ("1.5", Fraction(3, 2)),
+        (".5", Fraction(1, 2)),
+        ("1.", 1),
+        ("500m", Fraction(1, 2)),
+        ("100u", Fraction(1, 10_000)),
+        ("1n", Fraction(1, 10**9)),
+        ("129k", 129_000),
+        ("2M", 2 * 10**6),
+        ("2G", 2 * 10**9),
+        ("2T", 2 * 10**12),
+        ("2P", 2 * 10**15),
+        ("2E", 2 * 10**18),
+        ("1Ki", 1024),
+        ("1.5Gi", 3 * 2**29),
+        ("1Ei", 2**60),
+        ("12e3", 12_000),
+        ("1E3", 1000),
+        ("5e-1", Fraction(1, 2)),
+    ],
+)
+def test_quantity(text: str, want: Fraction | int) -> None:
+    assert parse_quantity(text) == want
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Gi", "1 Gi", "1KI", "1gi", "1e", "1e999", "--1", "1,5", "0x10", "\uff11", "1" * 40]
+)
+def test_malformed_quantity(text: str) -> None:
+    with pytest.raises(ValueError, match="is no quantity"):
+        parse_quantity(text)
+
+
+@pytest.mark.parametrize(
+    ("memory", "factor", "most", "times", "want"),
+    [
+        ("256Mi", 1.5, "16Gi", 0, "256Mi"),
+        ("256Mi", 1.5, "16Gi", 1, "384Mi"),
+        ("256Mi", 1.5, "16Gi", 2, "576Mi"),
+        ("1Gi", 2, "3Gi", 1, "2Gi"),
+        ("1Gi", 2, "3Gi", 2, "3Gi"),
+        ("1Gi", 2, "3Gi", 100_000, "3Gi"),
+        ("4Gi", 2, "3Gi", 1, "4Gi"),
+        ("3Gi", 2, "3Gi", 1, "3Gi"),
+        ("100", 1.01, "1Gi", 1, "101"),
+        ("101", 1.01, "1Gi", 1, "103"),
+        ("100M", 1.1, "1G", 1, "110000000"),
+        (1024, 2, "1Gi", 1, "2Ki"),
+        ("lots", 2, "1Gi", 1, "lots"),
+        ("1Gi", 2, "lots", 1, "1Gi"),
+    ],
+)
+def test_memory(memory: Any, factor: float, most: str, times: int, want: Any) -> None:
+    escalation = Escalation(factor=factor, max_memory=most)
+    given_resources = {"limits": {"memory": memory, "cpu": "1"}, "requests": {"memory": memory}, "claims": []}
+    got = escalated(given_resources, escalation=escalation, times=times)
+    assert got == {"limits": {"memory": want, "cpu": "1"}, "requests": {"memory": want}, "claims": []}
+    assert given_resources["limits"] == {"memory": memory, "cpu": "1"}, "the template's own stays as it is"
+
+
+@pytest.mark.parametrize(
+    ("cpu", "most", "want"),
+    [("1", "8", "1500m"), ("2", "8", "3"), ("100m", "8", "150m"), ("7", "8", "8"), ("1", "", "1")],
+)
+def test_cpu_grows_only_if_it_has_a_maximum(cpu: str, most: str, want: str) -> None:
+    escalation = Escalation(factor=1.5, max_memory="1Gi", max_cpu=most)
+    assert escalated({"requests": {"cpu": cpu}}, escalation=escalation, times=1) == {"requests": {"cpu": want}}
+
+
+def test_what_is_not_set_stays_unset() -> None:
+    escalation = Escalation(factor=2, max_memory="1Gi", max_cpu="4")
+    assert escalated({}, escalation=escalation, times=3) == {}
+    assert escalated({"limits": None}, escalation=escalation, times=3) == {"limits": None}
+
+
+@given(
+    request=st.integers(1, 2**40),
+    more=st.integers(0, 2**40),
+    factor=st.decimals("1.01", "10", places=2),
+    most=st.integers(1, 2**42),
+    times=st.integers(0, 50),
+)
+def test_a_request_never_exceeds_its_limit_nor_shrinks(
+    request: int, more: int, factor: Any, most: int, times: int
+) -> None:
+    escalation = Escalation(factor=float(factor), max_memory=str(most))
+    resources = {"requests": {"memory": request}, "limits": {"memory": request + more}}
+    got = escalated(resources, escalation=escalation, times=times)
+    new_request, new_limit = (parse_quantity(str(got[kind]["memory"])) for kind in ("requests", "limits"))
+    assert request <= new_request <= new_limit <= max(most, request + more)

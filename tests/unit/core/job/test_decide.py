@@ -1,0 +1,327 @@
+"""One look at a job: state in, decision out."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from podwright.core.commands import ConfirmPod, CreatePod, Decision, DeleteJob, DeletePod, ReleasePod, WriteStatus
+from podwright.core.job.decide import decide_job
+from podwright.core.job.unfinished import SETTLE
+from podwright.core.run.phase import Phase
+from podwright.core.spec import CancelMode, RetryPolicy
+from podwright.core.view import JobView, Outcome, PodView, Refusal, RefusalKind
+from tests.support.builders import CREATED, finished, kept_for, make_attempt, make_job, make_pod, running, with_status
+
+NOW = CREATED + 100
+
+
+def decide(job: JobView, *pods: PodView, refusal: Refusal | None = None, now: float = NOW) -> Decision:
+    """Look at a job at `now`."""
+    return decide_job(job=job, pods=pods, refusal=refusal, now=now)
+
+
+def only_status(decision: Decision) -> WriteStatus:
+    """Return the decision's only command, a status write."""
+    (command,) = decision.commands
+    assert isinstance(command, WriteStatus)
+    return command
+
+
+def refused(kind: RefusalKind, *, attempt: int = 0, at: float = NOW, count: int = 1) -> Refusal:
+    """Build a refusal of the pod of an attempt."""
+    return Refusal(attempt=attempt, kind=kind, reason="QuotaExceeded", message="exceeded quota", at=at, count=count)
+
+
+def test_a_new_job_gets_its_first_pod_and_nothing_else() -> None:
+    job = make_job()
+    (create,) = decide(job).commands
+    assert isinstance(create, CreatePod)
+    assert (create.attempt, create.pod_name) == (0, make_pod(job).name)
+
+
+def test_a_pod_that_just_started_is_not_worth_a_write_yet() -> None:
+    job = make_job()
+    pod = running(make_pod(job), at=NOW)
+    assert decide(job, pod) == Decision(requeue_at=NOW + SETTLE)
+    status = only_status(decide(job, pod, now=NOW + SETTLE))
+    assert status.deferrable
+    assert (status.status.phase, status.status.reason) == (Phase.RUNNING, "PodRunning")
+    assert [(a.number, a.pod_uid, a.outcome) for a in status.status.attempts] == [(0, pod.uid, None)]
+
+
+def test_a_status_that_already_says_so_is_not_written_again() -> None:
+    job = make_job()
+    pod = running(make_pod(job), at=CREATED)
+    told = msgspec.structs.replace(job, status=only_status(decide(job, pod)).status)
+    assert decide(told, pod) == Decision()
+
+
+def test_a_pod_that_waits_without_a_reason_is_no_news_for_a_while() -> None:
+    job = make_job()
+    pod = make_pod(job)
+    assert decide(job, pod, now=CREATED + 29) == Decision(requeue_at=CREATED + 30)
+    assert only_status(decide(job, pod, now=CREATED + 30)).status.reason == "PodPending"
+
+
+@pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff"])
+def test_why_a_pod_waits_is_told_once(reason: str) -> None:
+    job = make_job()
+    pod = make_pod(job, waiting_reason=reason, waiting_message="no such image")
+    status = only_status(decide(job, pod)).status
+    assert (status.phase, status.reason, status.message) == (Phase.PENDING, "ImagePullBackOff", "no such image")
+    told = msgspec.structs.replace(job, status=status)
+    assert decide(told, msgspec.structs.replace(pod, waiting_reason="ErrImagePull")).commands == ()
+
+
+def test_success_is_recorded_before_the_pod_is_released() -> None:
+    job = make_job()
+    pod = finished(make_pod(job), at=NOW - 1)
+    write = only_status(decide(job, pod))
+    assert not write.deferrable
+    assert (write.status.phase, write.status.progress) == (Phase.SUCCEEDED, "1/1")
+    done = msgspec.structs.replace(job, status=write.status)
+    assert decide(done, pod).commands == (
+        ReleasePod(job_uid=job.uid, namespace="default", pod_name=pod.name, pod_uid=pod.uid),
+    )
+    assert decide(done, msgspec.structs.replace(pod, held=False)) == Decision()
+
+
+def test_a_failure_is_recorded_then_released_then_retried_in_its_time() -> None:
+    job = make_job()
+    pod = finished(make_pod(job), at=NOW - 1, exit_code=3)
+    status = only_status(decide(job, pod)).status
+    assert (status.phase, status.failed_count, status.reason) == (Phase.RETRYING, 1, "Error")
+    assert status.message == "attempt 0 failed with exit code 3 (Error); failure 1, retry limit 3"
+    assert status.next_attempt is not None
+    failed = msgspec.structs.replace(job, status=status)
+    waiting = decide(failed, pod)
+    assert [type(command) for command in waiting.commands] == [ReleasePod]
+    assert waiting.requeue_at == status.next_attempt
+    released = msgspec.structs.replace(pod, held=False)
+    (create,) = decide(failed, released, now=status.next_attempt).commands
+    assert isinstance(create, CreatePod)
+    assert create.attempt == 1
+
+
+@pytest.mark.parametrize(
+    ("limit", "dead_letter", "phase", "reason"),
+    [
+        (0, True, Phase.FAILED, "Error"),
+        (1, True, Phase.DEAD_LETTERED, "RetriesExhausted"),
+        (1, False, Phase.FAILED, "RetriesExhausted"),
+    ],
+)
+def test_the_last_failure_ends_the_job(limit: int, dead_letter: bool, phase: Phase, reason: str) -> None:
+    job = with_status(make_job(retry=RetryPolicy(limit=limit), dead_letter=dead_letter), failed_count=limit)
+    status = only_status(decide(job, finished(make_pod(job), at=NOW, exit_code=1))).status
+    assert (status.phase, status.reason) == (phase, reason)
+
+
+def test_no_attempt_while_the_former_pod_may_still_run() -> None:
+    job = make_job()
+    pod = running(make_pod(job, deletion_requested=CREATED), at=CREATED)
+    assert not any(isinstance(command, CreatePod) for command in decide(job, pod).commands)
+
+
+# Stopping.
+
+
+@pytest.mark.parametrize(
+    ("spec", "phase", "reason"),
+    [
+        ({"suspend": True}, Phase.SUSPENDED, "Suspended"),
+        ({"cancel": CancelMode.GRACEFUL}, Phase.CANCELLED, "Cancelled"),
+        ({"total_timeout": 50.0}, Phase.FAILED, "TotalTimeout"),
+    ],
+)
+def test_stopping_a_job_that_does_not_run(spec: dict[str, Any], phase: Phase, reason: str) -> None:
+    status = only_status(decide(make_job(**spec))).status
+    assert (status.phase, status.reason, status.attempts) == (phase, reason, ())
+
+
+@pytest.mark.parametrize(
+    ("spec", "waits"),
+    [({"cancel": CancelMode.GRACEFUL}, True), ({"total_timeout": 50.0}, True), ({"suspend": True}, False)],
+)
+def test_a_job_does_not_end_while_a_creation_may_be_on_its_way(spec: dict[str, Any], waits: bool) -> None:
+    job = make_job(**spec)
+    decision = decide_job(job=job, pods=(), refusal=None, now=NOW, keep_until=NOW + 30)
+    assert (decision == Decision(requeue_at=NOW + 30)) is waits
+    settled = decide_job(job=job, pods=(), refusal=None, now=NOW + 30, keep_until=NOW + 30)
+    assert isinstance(settled.commands[0], WriteStatus)
+
+
+def test_a_running_job_is_stopped_in_three_steps() -> None:
+    job = make_job(cancel=CancelMode.IMMEDIATE)
+    pod = running(make_pod(job), at=CREATED)
+    intent = only_status(decide(job, pod))
+    assert (intent.status.phase, intent.status.reason) == (Phase.STOPPING, "Cancelled")
+    job = msgspec.structs.replace(job, status=intent.status)
+    delete = DeletePod(job_uid=job.uid, namespace="default", pod_name=pod.name, pod_uid=pod.uid, grace=1)
+    assert decide(job, pod).commands == (delete,)
+    dying = msgspec.structs.replace(pod, deletion_requested=NOW, deletion_grace=1)
+    assert decide(job, dying) == Decision()
+    ended = finished(dying, at=NOW + 1, exit_code=143)
+    status = only_status(decide(job, ended)).status
+    assert (status.phase, status.attempts[0].outcome, status.failed_count) == (Phase.CANCELLED, Outcome.STOPPED, 0)
+
+
+def test_cancelling_at_once_shortens_a_long_grace() -> None:
+    job = with_status(make_job(cancel=CancelMode.IMMEDIATE), phase=Phase.STOPPING, reason="Cancelled")
+    pod = running(make_pod(job, deletion_requested=NOW, deletion_grace=600), at=CREATED)
+    (delete,) = decide(job, pod).commands
+    assert isinstance(delete, DeletePod)
+    assert delete.grace == 1
+
+
+def test_work_that_was_done_before_the_stop_counts() -> None:
+    job = with_status(make_job(cancel=CancelMode.GRACEFUL), phase=Phase.STOPPING, reason="Cancelled")
+    pod = finished(make_pod(job, deletion_requested=NOW), at=NOW - 5)
+    assert only_status(decide(job, pod)).status.phase is Phase.SUCCEEDED
+
+
+def test_resuming_records_the_new_start_before_anything_runs() -> None:
+    job = with_status(make_job(total_timeout=10.0), phase=Phase.SUSPENDED, reason="Suspended")
+    write = only_status(decide(job))
+    assert (write.status.phase, write.status.started, write.deferrable) == (Phase.PENDING, NOW, False)
+
+
+def test_a_recorded_suspension_is_carried_out_even_if_taken_back() -> None:
+    job = with_status(
+        make_job(), phase=Phase.STOPPING, reason="Suspended", attempts=(make_attempt(make_job(), outcome=None),)
+    )
+    pod = running(make_pod(job), at=CREATED)
+    assert [type(command) for command in decide(job, pod).commands] == [DeletePod]
+    ended = finished(msgspec.structs.replace(pod, deletion_requested=NOW), at=NOW + 1, exit_code=143)
+    status = only_status(decide(job, ended)).status
+    assert (status.phase, status.reason, status.started, status.failed_count) == (Phase.PENDING, "Resumed", NOW, 0)
+
+
+def test_a_deadline_that_passed_is_not_waited_for() -> None:
+    job = with_status(make_job(total_timeout=50.0), phase=Phase.STOPPING, reason="TotalTimeout")
+    pod = running(make_pod(job, deletion_requested=NOW), at=CREATED)
+    assert decide(job, pod) == Decision()
+
+
+def test_an_attempt_whose_kubelet_does_not_end_it_is_deleted() -> None:
+    job = make_job(attempt_timeout=30.0)
+    pod = running(make_pod(job, termination_grace=5.0), at=NOW - 38)
+    assert [type(command) for command in decide(job, pod).commands] == [DeletePod]
+    assert decide(job, msgspec.structs.replace(pod, deletion_requested=NOW)).commands == ()
+
+
+# Refusals.
+
+
+def test_a_pod_that_can_never_be_created_fails_the_job_in_the_servers_words() -> None:
+    status = only_status(decide(make_job(), refusal=refused(RefusalKind.PERMANENT))).status
+    assert (status.phase, status.message) == (Phase.FAILED, "exceeded quota")
+
+
+def test_a_pod_that_may_be_created_later_is_explained_once_and_waited_for() -> None:
+    job = make_job()
+    decision = decide(job, refusal=refused(RefusalKind.RETRYABLE, count=3))
+    write = only_status(decision)
+    assert (write.status.phase, write.status.reason, write.deferrable) == (Phase.PENDING, "QuotaExceeded", True)
+    assert write.status.attempt_count == 0
+    told = msgspec.structs.replace(job, status=write.status)
+    waiting = decide(told, refusal=refused(RefusalKind.RETRYABLE, count=3))
+    assert waiting.commands == ()
+    assert waiting.requeue_at is not None
+    (create,) = decide(told, refusal=refused(RefusalKind.RETRYABLE, count=3), now=waiting.requeue_at).commands
+    assert isinstance(create, CreatePod)
+
+
+def test_a_taken_name_costs_the_attempt_and_the_next_has_another() -> None:
+    job = make_job()
+    status = only_status(decide(job, refusal=refused(RefusalKind.COLLISION))).status
+    assert (status.phase, status.attempts[0].reason, status.failed_count) == (Phase.RETRYING, "NameCollision", 1)
+    failed = msgspec.structs.replace(job, status=status)
+    (create,) = decide(failed, refusal=refused(RefusalKind.COLLISION), now=NOW + 1000).commands
+    assert isinstance(create, CreatePod)
+    assert create.attempt == 1
+
+
+# What may have happened behind our back.
+
+
+def test_a_pod_that_the_cache_lacks_is_not_taken_for_lost() -> None:
+    job = with_status(make_job(), phase=Phase.RUNNING, attempts=(make_attempt(make_job(), outcome=None),))
+    (confirm,) = decide(job).commands
+    assert isinstance(confirm, ConfirmPod)
+    assert confirm.pod_uid == make_pod(job).uid
+
+
+def test_a_pod_that_is_gone_for_sure_is_a_lost_attempt() -> None:
+    job = with_status(make_job(), phase=Phase.RUNNING, attempts=(make_attempt(make_job(), outcome=None),))
+    status = only_status(decide(job, running(make_pod(job, gone=True, held=False), at=CREATED))).status
+    assert (status.phase, status.attempts[0].outcome) == (Phase.RETRYING, Outcome.LOST)
+
+
+def test_a_pod_beyond_the_record_is_the_current_one() -> None:
+    """The record that permitted it may just not have reached us; to delete or to double it would be wrong."""
+    job = make_job()
+    decision = decide(job, finished(make_pod(job), at=NOW, exit_code=1), running(make_pod(job, attempt=1), at=NOW))
+    assert [type(command) for command in decision.commands] == [ReleasePod], (
+        "the former one, whose record permitted this"
+    )
+
+
+def test_a_second_pod_of_a_recorded_attempt_is_ended_before_the_next_attempt_starts() -> None:
+    job = with_status(make_job(), phase=Phase.RETRYING, attempts=(make_attempt(make_job()),), next_attempt=NOW - 50)
+    double = running(make_pod(job, uid="another"), at=NOW)
+    assert [type(command) for command in decide(job, double).commands] == [DeletePod]
+    dying = msgspec.structs.replace(double, deletion_requested=NOW)
+    assert decide(job, dying) == Decision()
+    ended = finished(dying, at=NOW + 1, exit_code=143)
+    assert {type(command) for command in decide(job, ended).commands} == {ReleasePod, CreatePod}
+
+
+# After the end.
+
+
+def test_a_stray_pod_of_a_finished_job_is_ended_and_let_go() -> None:
+    job = with_status(make_job(), phase=Phase.SUCCEEDED, finished=NOW)
+    stray = running(make_pod(job, attempt=5), at=NOW)
+    assert [type(command) for command in decide(job, stray).commands] == [DeletePod]
+    dying = msgspec.structs.replace(stray, deletion_requested=NOW)
+    assert [type(command) for command in decide(job, dying).commands] == [ReleasePod]
+
+
+def test_a_refusal_that_lasts_ends_no_job_whose_pod_may_be_on_its_way() -> None:
+    """An earlier creation, whose answer was lost, may still be carried out."""
+    job, lasting = make_job(), refused(RefusalKind.PERMANENT)
+    waiting = decide_job(job=job, pods=(), refusal=lasting, now=NOW, keep_until=NOW + 30)
+    assert waiting == Decision(requeue_at=NOW + 30)
+    settled = decide_job(job=job, pods=(), refusal=lasting, now=NOW + 30, keep_until=NOW + 30)
+    assert only_status(settled).status.phase is Phase.FAILED
+    suspended = decide_job(job=make_job(suspend=True), pods=(), refusal=lasting, now=NOW, keep_until=NOW + 30)
+    assert only_status(suspended).status.phase is Phase.SUSPENDED
+
+
+@pytest.mark.parametrize(
+    ("now", "keep_until", "want"),
+    [(NOW + 59, 0.0, NOW + 60), (NOW + 60, 0.0, None), (NOW + 60, NOW + 80, NOW + 80)],
+    ids=["too early", "expired", "a creation may still be on its way"],
+)
+def test_expiry(now: float, keep_until: float, want: float | None) -> None:
+    job = with_status(make_job(retention=kept_for(60.0)), phase=Phase.SUCCEEDED, finished=NOW)
+    decision = decide_job(job=job, pods=(), refusal=None, now=now, keep_until=keep_until)
+    if want is None:
+        assert [type(command) for command in decision.commands] == [DeleteJob]
+    else:
+        assert decision == Decision(requeue_at=want)
+
+
+def test_an_expired_job_waits_for_its_pods_to_be_accounted() -> None:
+    job = with_status(
+        make_job(retention=kept_for(0.0)), phase=Phase.FAILED, finished=NOW, attempts=(make_attempt(make_job()),)
+    )
+    assert [type(c) for c in decide(job, finished(make_pod(job), at=NOW, exit_code=1)).commands] == [ReleasePod]
+
+
+def test_the_pods_of_a_job_that_is_being_deleted_are_let_go() -> None:
+    job = make_job(deleting=True)
+    pods = (running(make_pod(job), at=NOW), make_pod(job, attempt=1, held=False), make_pod(job, attempt=2, gone=True))
+    assert [type(command) for command in decide(job, *pods).commands] == [ReleasePod]

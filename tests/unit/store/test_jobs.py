@@ -1,0 +1,217 @@
+"""The picture of jobs and pods: it only moves forward, and what is gone stays gone."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from podwright.core.job.gates.dependency import has_started
+from podwright.core.job.gates.task_dependency import outlook
+from podwright.core.run.phase import Phase
+from podwright.core.spec import ArraySpec, Dependency, DependencyCondition, Retention
+from podwright.core.values.index_set import IndexSet
+from podwright.core.view import ArrayRecord, JobView, PodPhase, PodView, RetryGroup
+from podwright.store.jobs import JobStore
+from tests.support.builders import CREATED, finished, kept_for, make_attempt, make_job, make_pod, running, with_status
+
+JOB = make_job()
+
+
+@pytest.fixture
+def marked() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def store(marked: list[str]) -> JobStore:
+    return JobStore(on_change=marked.append)
+
+
+def version(thing: JobView | PodView, number: int) -> JobView | PodView:
+    """Return the same object at another resourceVersion."""
+    return msgspec.structs.replace(thing, resource_version=number)
+
+
+def job_at(number: int, **changes: object) -> JobView:
+    """Build the job at a version."""
+    return msgspec.structs.replace(JOB, resource_version=number, **changes)
+
+
+def pod_at(number: int, **changes: object) -> PodView:
+    """Build its pod at a version."""
+    return msgspec.structs.replace(make_pod(JOB), resource_version=number, **changes)
+
+
+def test_a_change_marks_the_job_once(store: JobStore, marked: list[str]) -> None:
+    store.put_job(job_at(5))
+    store.put_job(job_at(5))
+    store.put_job(job_at(4, suspend=True))
+    assert (marked, store.job(JOB.uid)) == ([JOB.uid], job_at(5))
+    store.put_pod(pod_at(7))
+    store.put_pod(pod_at(6))
+    assert (len(marked), store.pods(JOB.uid)) == (2, (pod_at(7),))
+
+
+def test_a_list_removes_what_it_lacks_but_nothing_newer_than_itself(store: JobStore) -> None:
+    """A list that began before our own write must not undo it (the old list of F8)."""
+    store.put_job(job_at(10))
+    store.put_pod(pod_at(20))
+    store.replace_jobs([], list_version=9)
+    store.replace_pods([], list_version=19)
+    assert (store.job(JOB.uid), store.pods(JOB.uid)) == (job_at(10), (pod_at(20),))
+    store.replace_pods([], list_version=20)
+    assert [pod.gone for pod in store.pods(JOB.uid)] == [True]
+    store.replace_jobs([], list_version=10)
+    assert store.job(JOB.uid) is None
+    assert store.pods(JOB.uid) == ()
+
+
+def test_what_was_deleted_does_not_come_back(store: JobStore) -> None:
+    store.put_job(job_at(1))
+    store.remove_job(JOB.uid)
+    store.put_job(job_at(99))
+    assert store.job(JOB.uid) is None
+    assert store.job_was_deleted(JOB.uid)
+    assert not store.job_was_deleted("never seen")
+    store.remove_pod(pod_at(2))
+    store.put_pod(pod_at(99))
+    assert store.pods(JOB.uid) == ()
+
+
+def test_a_vanished_pod_is_kept_until_its_end_is_on_record(store: JobStore) -> None:
+    store.put_job(job_at(1))
+    store.put_pod(pod_at(2))
+    store.remove_pod(finished(pod_at(3), at=50.0))
+    (gone,) = store.pods(JOB.uid)
+    assert gone.gone
+    assert gone.ended == 50.0
+    recorded = with_status(job_at(4), phase=Phase.RETRYING, attempts=(make_attempt(JOB),))
+    store.put_job(recorded)
+    assert store.pods(JOB.uid) == ()
+
+
+def test_a_vanished_pod_whose_end_is_on_record_is_dropped_at_once(store: JobStore) -> None:
+    store.put_job(with_status(job_at(1), phase=Phase.RETRYING, attempts=(make_attempt(JOB),)))
+    store.put_pod(pod_at(2))
+    store.remove_pod(pod_at(3))
+    assert store.pods(JOB.uid) == ()
+
+
+def test_the_pods_of_a_deleted_job_stay_until_they_are_gone(store: JobStore, marked: list[str]) -> None:
+    store.put_job(job_at(1))
+    store.put_pod(running(pod_at(2), at=1.0))
+    store.remove_job(JOB.uid)
+    assert [pod.gone for pod in store.pods(JOB.uid)] == [False]
+    assert store.uids() == {JOB.uid}
+    store.remove_pod(pod_at(3))
+    assert store.uids() == set()
+    assert marked.count(JOB.uid) == 4
+
+
+def test_pods_of_others_are_no_concern_of_ours(store: JobStore, marked: list[str]) -> None:
+    store.put_pod(pod_at(1, job_uid=""))
+    assert (store.counts(), marked) == ((0, 0), [])
+
+
+@given(st.lists(st.tuples(st.integers(1, 30), st.sampled_from(["event", "list", "gone"])), max_size=30))
+def test_the_picture_never_goes_back(steps: list[tuple[int, str]]) -> None:
+    store = JobStore(on_change=lambda _: None)
+    newest, deleted = 0, False
+    for number, kind in steps:
+        if kind == "event":
+            store.put_job(job_at(number))
+            newest = max(newest, number)
+        elif kind == "list":
+            store.replace_jobs([job_at(number)], list_version=number)
+            newest = max(newest, number)
+        else:
+            store.remove_job(JOB.uid)
+            deleted = True
+        job = store.job(JOB.uid)
+        assert (job is None) if deleted or not newest else (job is not None and job.resource_version == newest)
+
+
+def test_an_accounted_pod_of_a_finished_job_is_forgotten_for_good(store: JobStore) -> None:
+    store.put_job(with_status(job_at(1), phase=Phase.SUCCEEDED, finished=9.0, attempts=(make_attempt(JOB),)))
+    store.put_pod(pod_at(2))
+    store.put_pod(pod_at(4, held=False, phase=PodPhase.SUCCEEDED))
+    assert store.pods(JOB.uid) == ()
+    store.put_pod(pod_at(3))
+    assert store.pods(JOB.uid) == (), "a late event brought it back"
+
+
+def test_a_pod_that_nothing_holds_is_known_while_it_may_run(store: JobStore) -> None:
+    store.put_job(over_at(1, pods=None))
+    store.put_pod(pod_at(2, held=False, phase=PodPhase.RUNNING))
+    assert [pod.resource_version for pod in store.pods(JOB.uid)] == [2], "nobody would end it"
+    store.put_pod(pod_at(3, held=False, phase=PodPhase.FAILED))
+    assert store.pods(JOB.uid) == ()
+
+
+def test_the_end_of_a_pod_that_nothing_holds_is_known_whole_until_it_is_on_record(store: JobStore) -> None:
+    store.put_job(job_at(1))
+    store.put_pod(pod_at(2, held=False, phase=PodPhase.SUCCEEDED, message="m"))
+    store.remove_pod(pod_at(3, held=False, phase=PodPhase.SUCCEEDED, message="m"))
+    assert [(pod.gone, pod.message) for pod in store.pods(JOB.uid)] == [(True, "m")]
+
+
+def test_of_a_finished_job_only_what_is_needed_is_kept(store: JobStore) -> None:
+    attempts = (make_attempt(JOB, number=0, message="a" * 1000), make_attempt(JOB, number=1))
+    store.put_job(
+        with_status(
+            job_at(1, retention=kept_for(5.0)), phase=Phase.FAILED, finished=9.0, message="b" * 1000, attempts=attempts
+        )
+    )
+    kept = store.job(JOB.uid)
+    assert kept is not None
+    assert (kept.template, kept.status.message, kept.status.finished, kept.retention) == (b"", "", 9.0, kept_for(5.0))
+    assert [(a.number, a.pod_uid, a.message) for a in kept.status.attempts] == [
+        (attempt.number, attempt.pod_uid, "") for attempt in attempts
+    ]
+
+
+def test_a_running_jobs_released_pods_are_kept_for_its_next_decision(store: JobStore) -> None:
+    store.put_job(with_status(job_at(1), phase=Phase.RETRYING, attempts=(make_attempt(JOB),)))
+    store.put_pod(pod_at(2, held=False))
+    assert len(store.pods(JOB.uid)) == 1
+
+
+def over_at(number: int, *, pods: float | None) -> JobView:
+    """Build the job, finished, with a time for its pods."""
+    job = job_at(number, retention=Retention(pods=pods))
+    return with_status(job, phase=Phase.SUCCEEDED, finished=9.0, attempts=(make_attempt(JOB),))
+
+
+def test_pods_that_are_to_be_deleted_in_time_are_known_until_they_are_gone(store: JobStore) -> None:
+    store.put_pod(pod_at(2, held=False, phase=PodPhase.SUCCEEDED, message="m" * 1000))
+    store.put_job(over_at(3, pods=60.0))
+    store.put_pod(pod_at(4, held=False, phase=PodPhase.SUCCEEDED, message="m" * 1000))
+    (kept,) = store.pods(JOB.uid)
+    assert (kept.resource_version, kept.message) == (4, "")
+    store.remove_pod(pod_at(5, held=False, phase=PodPhase.SUCCEEDED))
+    assert store.pods(JOB.uid) == ()
+
+
+def test_pods_that_were_forgotten_are_asked_for_when_they_are_wanted(store: JobStore) -> None:
+    store.put_pod(pod_at(2, held=False, phase=PodPhase.SUCCEEDED))
+    store.put_job(over_at(3, pods=None))
+    assert (store.pods(JOB.uid), store.lacks_pods(JOB.uid)) == ((), False)
+    store.put_pod(pod_at(2, held=False, phase=PodPhase.SUCCEEDED))  # a late event, after which it is known as dropped
+    store.put_job(over_at(5, pods=60.0))
+    assert store.lacks_pods(JOB.uid)
+    store.put_all_pods(JOB.uid, [pod_at(4, held=False, phase=PodPhase.SUCCEEDED)])
+    assert ([pod.uid for pod in store.pods(JOB.uid)], store.lacks_pods(JOB.uid)) == ([pod_at(4).uid], False)
+
+
+def test_of_an_array_that_is_over_is_known_which_tasks_were_tried(store: JobStore) -> None:
+    """Tasks of another array may wait for them to have started."""
+    group = RetryGroup(indexes=IndexSet.parse("3"), attempts=2, failed=2)
+    record = ArrayRecord(succeeded=IndexSet.parse("0"), skipped=IndexSet.parse("1"), retries=(group,))
+    array = ArraySpec(size=5, tasks=IndexSet.up_to(5))
+    job = with_status(make_job(array=array), phase=Phase.CANCELLED, finished=CREATED, array=record)
+    store.put_job(job)
+    kept = store.job(job.uid)
+    assert kept is not None
+    assert has_started(kept)
+    wanted = Dependency(name=job.name, condition=DependencyCondition.STARTED, task_by_task=True)
+    assert str(outlook(wanted=wanted, other=kept)[0]) == "0,3"
