@@ -16,7 +16,7 @@ from podwright.core.spec import FailureAction
 from podwright.core.values.index_set import EMPTY, IndexSet
 from podwright.core.view import Budget, FailedContainer, JobView, Outcome, PodView, Refusal
 
-UNTOLD: Final = Reason.INCOMPLETE_REPORT
+INCOMPLETE_REPORT: Final = Reason.INCOMPLETE_REPORT
 
 
 class UnitEnd(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -102,7 +102,7 @@ def _untold(*, job: JobView, verdict: Verdict) -> Verdict:
     failed = msgspec.structs.replace(
         verdict.attempt,
         outcome=Outcome.FAILED,
-        reason=UNTOLD,
+        reason=INCOMPLETE_REPORT,
         message="the pod ended with exit code 0, but its termination message doesn't say that all its tasks succeeded",
     )
     return verdict_without_pod(job=job, attempt=failed)
