@@ -17,7 +17,12 @@ def make_array(size: int = 10, **changes: Any) -> ArraySpec:
 
 
 def record_of(
-    *, succeeded: str = "", failed: str = "", skipped: str = "", retries: tuple[RetryGroup, ...] = ()
+    *,
+    succeeded: str = "",
+    failed: str = "",
+    skipped: str = "",
+    retries: tuple[RetryGroup, ...] = (),
+    **counts: int,
 ) -> ArrayRecord:
     """Build a record; sets are given as text."""
     return ArrayRecord(
@@ -25,6 +30,7 @@ def record_of(
         failed=IndexSet.parse(failed),
         skipped=IndexSet.parse(skipped),
         retries=retries,
+        **counts,
     )
 
 
