@@ -9,11 +9,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from podwright.core.commands import ConfirmPod
+from podwright.core.commands import Confirm
 from podwright.core.constants.names import array_pod_name
 from podwright.core.job.array.look import Look, SortedPods
 from podwright.core.job.array.start import Starts
 from podwright.core.job.array.units import open_tasks, units_with
+from podwright.core.job.pod.attempt_pod import confirm_pod
 from podwright.core.spec import DeliveryMode
 from podwright.core.values.index_set import IndexSet
 from podwright.core.view import ArrayRecord
@@ -43,7 +44,7 @@ def unknown_units(look: Look, pods: SortedPods) -> tuple[int, ...]:
     return tuple(unit for unit in started if unit not in pods.busy and unit not in look.intended)
 
 
-def confirmations(look: Look, unknown: Sequence[int]) -> tuple[ConfirmPod, ...]:
+def confirmations(look: Look, unknown: Sequence[int]) -> tuple[Confirm, ...]:
     """Ask the API server for the pods of such units, some at a time.
 
     A creation without an answer may still arrive: until it can't any more, an absence tells nothing.
@@ -52,11 +53,9 @@ def confirmations(look: Look, unknown: Sequence[int]) -> tuple[ConfirmPod, ...]:
         return ()
     job = look.job
     return tuple(
-        ConfirmPod(
-            job_uid=job.uid,
-            namespace=job.namespace,
-            pod_name=array_pod_name(job_name=job.name, job_uid=job.uid, index=unit, attempt=look.units.attempts(unit)),
-            pod_uid="",
+        confirm_pod(
+            job=job,
+            name=array_pod_name(job_name=job.name, job_uid=job.uid, index=unit, attempt=look.units.attempts(unit)),
         )
         for unit in unknown[:_AT_ONCE]
     )

@@ -22,7 +22,8 @@ def record_of(
     failed: str = "",
     skipped: str = "",
     retries: tuple[RetryGroup, ...] = (),
-    **counts: int,
+    given_up: int = 0,
+    not_retried: int = 0,
 ) -> ArrayRecord:
     """Build a record; sets are given as text."""
     return ArrayRecord(
@@ -30,7 +31,8 @@ def record_of(
         failed=IndexSet.parse(failed),
         skipped=IndexSet.parse(skipped),
         retries=retries,
-        **counts,
+        given_up=given_up,
+        not_retried=not_retried,
     )
 
 
