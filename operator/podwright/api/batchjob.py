@@ -32,7 +32,7 @@ class RetryPolicy(ApiModel):
     )
 
     limit: Annotated[Int32, Field(ge=0, le=100)] = Field(
-        3, description="Most attempts after the first. 0 means no retry. Default: 3."
+        3, description="Maximum number of retries. 0 means no retry. Default: 3."
     )
     initial: Delay = Field(
         "10s",
@@ -94,7 +94,7 @@ class Timeouts(ApiModel):
 
 
 class BatchJobSpec(ApiModel):
-    """What is wanted."""
+    """Desired state."""
 
     model_config = validated_by(
         Rule(
@@ -139,14 +139,15 @@ class BatchJobSpec(ApiModel):
         description="Seconds after the end until the job and its pods are deleted. 0 deletes at once. Dead letters and jobs "
         "that a GitOps tool would create again stay. Default: never.",
     )
-    retention: Retention | None = Field(None, description="How long what is kept after the end, by outcome.")
+    retention: Retention | None = Field(None, description="How long finished jobs and pods are kept, by outcome.")
     array: Array | None = Field(None, description="Makes the job many tasks. Default: one task.")
     failure_policy: FailurePolicy | None = Field(
-        None, description="What a failure means, by how it looks. Immutable. Default: it is retried."
+        None,
+        description="How to treat a failure, by exit code, signal, reason or message. Immutable. Default: it is retried.",
     )
     on_exhausted: Literal["DeadLetter", "Fail"] = Field(
         "DeadLetter",
-        description="What a job becomes that used up its retries. DeadLetter keeps it, whatever its TTL, until it is redriven "
+        description="What happens when retries are used up. DeadLetter keeps the job, whatever its TTL, until it is redriven "
         "or purged. Default: DeadLetter.",
     )
     delivery_mode: Literal["AtLeastOnce", "AtMostOnce"] = Field(
@@ -169,18 +170,18 @@ class BatchJobSpec(ApiModel):
     )
     start_at: datetime | None = Field(None, description="Start nothing before this time. Default: at once.")
     depends_on: Annotated[list[Dependency], Field(max_length=64), list_map("name")] | None = Field(
-        None, description="Other jobs that must get somewhere first. Immutable."
+        None, description="Jobs that must reach a state before this one starts. Immutable."
     )
 
 
 class BatchJob(ApiModel):
     """A job: one pod or an array of them, run to completion, and run again on failure."""
 
-    spec: BatchJobSpec = Field(description="What is wanted. Written by people and tools, never by the operator.")
+    spec: BatchJobSpec = Field(description="Desired state. Written by people and tools, never by the operator.")
     # It has one writer, so who owns which of its fields needs no record, which every write would have to pay for.
     status: Annotated[BatchJobStatus, ATOMIC_MAP] = Field(
         BatchJobStatus(),
-        description="What is. Written by the operator only.",
+        description="Observed state. Written by the operator only.",
     )
 
 

@@ -162,7 +162,7 @@ class AttemptStatus(ApiModel):
 
 
 class BatchJobStatus(ApiModel):
-    """What is."""
+    """Observed state."""
 
     model_config = validated_by(*_RULES)
 

@@ -1,4 +1,4 @@
-"""`spec.dependsOn[]`: other jobs that must get somewhere first."""
+"""`spec.dependsOn[]`: jobs that must reach a state before this one starts."""
 
 from typing import Literal
 

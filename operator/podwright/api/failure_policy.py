@@ -96,7 +96,7 @@ class Escalation(ApiModel):
 
 
 class FailurePolicy(ApiModel):
-    """What a failure means, by how it looks."""
+    """How to treat a failure, by exit code, signal, reason or message."""
 
     rules: Annotated[list[FailureRule], Field(max_length=20), ATOMIC] | None = Field(
         None, description="The first rule that fits decides. Default, if none fits: Retry."

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from podwright.api.batchjob import BATCH_JOB
-from podwright.cli.reference import commands, lifecycle, metrics, options, resource
+from podwright.cli.reference import commands, lifecycle, metrics, options, reasons, resource
 from podwright.cli.reference.sections import SectionError, with_section
+from podwright.core.constants.reasons import Subject
+
+_TROUBLESHOOT: Final = Path("docs/how-to/troubleshoot.md")
 
 SECTIONS: Final[Mapping[tuple[Path, str], Callable[[], str]]] = {
     (Path("docs/reference/batchjob.md"), "kubectl"): lambda: resource.columns(BATCH_JOB),
@@ -19,6 +22,10 @@ SECTIONS: Final[Mapping[tuple[Path, str], Callable[[], str]]] = {
     (Path("docs/reference/operator-options.md"), "options"): options.render,
     (Path("docs/explanation/job-lifecycle.md"), "diagram"): lifecycle.diagram,
     (Path("docs/explanation/job-lifecycle.md"), "transitions"): lifecycle.transitions,
+    (_TROUBLESHOOT, "reasons of waiting"): lambda: reasons.render(Subject.WAITING),
+    (_TROUBLESHOOT, "reasons of running"): lambda: reasons.render(Subject.ACTIVE),
+    (_TROUBLESHOOT, "reasons of ending"): lambda: reasons.render(Subject.ENDED),
+    (_TROUBLESHOOT, "reasons of attempts"): lambda: reasons.render(Subject.ATTEMPT),
 }
 """Each section by its page and its name there."""
 

@@ -9,13 +9,14 @@ from podwright.core.attempt.failure_policy import Evidence, rule_on
 from podwright.core.attempt.signals import signal_name
 from podwright.core.attempt.verdict import Verdict, verdict_on, verdict_without_pod
 from podwright.core.constants.names import array_pod_name
+from podwright.core.constants.reasons import Reason
 from podwright.core.job.pack.report import NOTHING, is_report, parse_report
 from podwright.core.run.stop import Stop
 from podwright.core.spec import FailureAction
 from podwright.core.values.index_set import EMPTY, IndexSet
 from podwright.core.view import Budget, FailedContainer, JobView, Outcome, PodView, Refusal
 
-UNTOLD: Final = "TasksUntold"
+INCOMPLETE_REPORT: Final = Reason.INCOMPLETE_REPORT
 
 
 class UnitEnd(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -101,7 +102,7 @@ def _untold(*, job: JobView, verdict: Verdict) -> Verdict:
     failed = msgspec.structs.replace(
         verdict.attempt,
         outcome=Outcome.FAILED,
-        reason=UNTOLD,
+        reason=INCOMPLETE_REPORT,
         message="the pod ended with exit code 0, but its termination message doesn't say that all its tasks succeeded",
     )
     return verdict_without_pod(job=job, attempt=failed)

@@ -80,7 +80,7 @@ def _cannot_succeed(*, array: ArraySpec, record: ArrayRecord) -> bool:
 
 def _success(*, job: JobView, array: ArraySpec, record: ArrayRecord) -> End:
     if not array.tasks - record.skipped and Phase.SKIPPED in TRANSITIONS[job.status.phase]:
-        message = "no task is to run: what they wait for ended otherwise"
+        message = "all tasks skipped: dependency condition not met"
         return End(phase=Phase.SKIPPED, reason="DependencyFailed", message=message)
     others = ((len(record.failed), "failed"), (len(record.skipped), "skipped"))
     told = "".join(f", {count} {what}" for count, what in others if count)

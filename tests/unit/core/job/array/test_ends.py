@@ -2,7 +2,7 @@
 
 import pytest
 
-from podwright.core.job.array.ends import UNTOLD, UnitEnd, unit_end
+from podwright.core.job.array.ends import INCOMPLETE_REPORT, UnitEnd, unit_end
 from podwright.core.spec import FailureAction, FailurePolicy, FailureRule
 from podwright.core.values.index_set import IndexSet
 from podwright.core.view import Budget, Outcome
@@ -24,7 +24,7 @@ def test_a_good_end_without_the_word_of_all_tasks_is_a_failure(message: str) -> 
     """Or the pack would be run again and again, at once and charged to nobody."""
     told = end(message, exit_code=0)
     attempt = told.verdict.attempt
-    assert (attempt.outcome, attempt.reason, attempt.budget) == (Outcome.FAILED, UNTOLD, Budget.USER)
+    assert (attempt.outcome, attempt.reason, attempt.budget) == (Outcome.FAILED, INCOMPLETE_REPORT, Budget.USER)
     assert told.succeeded == (IndexSet.of([0]) if "succeeded 0" in message else IndexSet())
     assert not told.reported
 
@@ -35,9 +35,9 @@ def test_a_good_end_with_the_word_of_all_tasks_is_one() -> None:
 
 
 def test_rules_may_name_such_an_end() -> None:
-    rule = FailureRule(action=FailureAction.FAIL, reasons=frozenset({UNTOLD}))
+    rule = FailureRule(action=FailureAction.FAIL, reasons=frozenset({INCOMPLETE_REPORT}))
     assert end("", exit_code=0, rule=rule).fatal == (
-        f"pack 0 failed ({UNTOLD}), which spec.failurePolicy.rules[0] makes the end of the job"
+        f"pack 0 failed ({INCOMPLETE_REPORT}), which spec.failurePolicy.rules[0] makes the end of the job"
     )
 
 
