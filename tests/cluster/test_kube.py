@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from podwright.core.commands import CreatePod, DeleteJob, DeletePod, ReleasePod, WriteStatus
+from podwright.core.commands import Delete, Release, WriteStatus
 from podwright.core.constants import names
+from podwright.core.job.pod.attempt_pod import AttemptPod, create_pod
 from podwright.core.job.pod.template import build_pod
 from podwright.core.job.status import next_status
+from podwright.core.job.write import write_status
 from podwright.core.run.phase import Phase
+from podwright.core.values.ref import POD, Ref
 from podwright.core.view import Attempt, JobView, Outcome, PodView
 from podwright.kube.client import ApiClient
 from podwright.kube.codecs import requests as encode
@@ -110,13 +113,7 @@ def submit(api: Api, namespace: str, name: str, **spec: Any) -> JobView:
 
 def write_of(job: JobView, **changes: Any) -> WriteStatus:
     status = next_status(job=job, reason="Because", message="It is so.", now=1_795_237_200.125, **changes)
-    return WriteStatus(
-        job_uid=job.uid,
-        namespace=job.namespace,
-        job_name=job.name,
-        resource_version=job.resource_version,
-        status=status,
-    )
+    return write_status(job=job, status=status)
 
 
 async def test_what_a_status_write_stores_is_what_it_said(client: ApiClient, api: Api, namespace: str) -> None:
@@ -146,7 +143,7 @@ async def test_writes_from_an_old_picture_are_refused(client: ApiClient, api: Ap
     assert error(await client.send(encode.write_status(write))).reason == "Conflict"
 
     fresh = decode_job(ok(await client.send(encode.get_job(namespace=namespace, name="job"))))
-    delete = DeleteJob(job_uid=job.uid, namespace=namespace, job_name="job", resource_version=job.resource_version)
+    delete = Delete(of=job.ref, target=job.ref, namespace=namespace, name="job", resource_version=job.resource_version)
     assert error(await client.send(encode.delete_job(delete))).reason == "Conflict"
     now = msgspec.structs.replace(delete, resource_version=fresh.resource_version)
     ok(await client.send(encode.delete_job(now)))
@@ -157,11 +154,12 @@ async def test_the_life_of_a_pod(client: ApiClient, api: Api, namespace: str, sh
     api.create(make_lease(name=shard, epoch=7)).expect()
     job = submit(api, namespace, "job")
     pod_name = names.pod_name(job_name="job", job_uid=job.uid, task_index=0, attempt=0)
-    create = CreatePod(job_uid=job.uid, namespace=namespace, job_name="job", task_index=0, attempt=0, pod_name=pod_name)
+    attempt = AttemptPod(task_index=0, attempt=0)
+    create = create_pod(job=job, name=pod_name, pod=attempt)
     async with mirrored(client, encode.pods_path(), PODS, label_selector=names.LABEL_JOB_UID) as mirror:
-        stale = encode.create_pod(create, body=build_pod(job=job, create=create, shard=0, epoch=6))
+        stale = encode.create_pod(create, body=build_pod(job=job, name=pod_name, attempt=attempt, shard=0, epoch=6))
         # The API server sees a new Lease a moment after it was made.
-        request = encode.create_pod(create, body=build_pod(job=job, create=create, shard=0, epoch=7))
+        request = encode.create_pod(create, body=build_pod(job=job, name=pod_name, attempt=attempt, shard=0, epoch=7))
         answer = await client.send(request)
         until = time.monotonic() + 10
         while answer.status == 403 and time.monotonic() < until:
@@ -182,11 +180,11 @@ async def test_the_life_of_a_pod(client: ApiClient, api: Api, namespace: str, sh
         assert seen.held
         assert seen.created == created.created
 
-        release = ReleasePod(job_uid=job.uid, namespace=namespace, pod_name=pod_name, pod_uid=created.uid)
-        other = msgspec.structs.replace(release, pod_uid="another")
+        release = Release(of=job.ref, target=Ref(POD, created.uid), namespace=namespace, name=pod_name)
+        other = msgspec.structs.replace(release, target=Ref(POD, "another"))
         assert error(await client.send(encode.release_pod(other))).code in (409, 422)
-        delete = DeletePod(job_uid=job.uid, namespace=namespace, pod_name=pod_name, pod_uid=created.uid, grace=20)
-        wrong = msgspec.structs.replace(delete, pod_uid="another")
+        delete = Delete(of=job.ref, target=Ref(POD, created.uid), namespace=namespace, name=pod_name, grace=20)
+        wrong = msgspec.structs.replace(delete, target=Ref(POD, "another"))
         assert error(await client.send(encode.delete_pod(wrong))).reason == "Conflict"
         before = time.time()
         deleted = decode_pod(ok(await client.send(encode.delete_pod(delete))))

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from podwright.core.commands import CreatePod
 from podwright.core.job.pack.report import PackReport, parse_report
+from podwright.core.job.pod.attempt_pod import AttemptPod
 from podwright.core.job.pod.heartbeat import ended_for_lack_of_progress
 from podwright.core.job.pod.template import build_pod
 from podwright.core.spec import ArraySpec
@@ -59,10 +59,8 @@ def create(
         array=ArraySpec(size=1000, tasks=IndexSet.up_to(1000), items=items, pack_parallelism=parallelism),
         **job,
     )
-    command = CreatePod(
-        job_uid=view.uid, namespace="default", job_name="job", task_index=0, attempt=0, pod_name=name, tasks=tasks
-    )
-    pod = msgspec.json.decode(build_pod(job=view, create=command, shard=0, epoch=0))
+    attempt = AttemptPod(task_index=0, attempt=0, tasks=tasks)
+    pod = msgspec.json.decode(build_pod(job=view, name=name, attempt=attempt, shard=0, epoch=0))
     del pod["metadata"]["ownerReferences"]
     pod["metadata"]["finalizers"] = ["podwright.dev/test"]
     cluster.kubectl("create", "-f", "-", stdin=json.dumps(pod))

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from podwright.core.commands import CreatePod
 from podwright.core.constants.names import array_pod_name, key_lease_name, pod_name
+from podwright.core.job.pod.attempt_pod import AttemptPod
 from podwright.core.job.pod.template import build_pod
 from podwright.kube.client import Ambiguous, ApiResponse
 from podwright.kube.codecs.page import decode_job
@@ -207,8 +207,8 @@ async def test_a_new_leader_looks_for_a_first_pod_that_it_was_not_told_of_before
         world.submit("job", timeouts={"queue": "1s"})
         job = decode_job(world.api.get(BATCH_JOB, Key("default", "job")).encoded)
         name = pod_name(job_name="job", job_uid=job.uid, task_index=0, attempt=0)
-        create = CreatePod(job_uid=job.uid, namespace="default", job_name="job", task_index=0, attempt=0, pod_name=name)
-        body = msgspec.json.decode(build_pod(job=job, create=create, shard=0, epoch=1))
+        attempt = AttemptPod(task_index=0, attempt=0)
+        body = msgspec.json.decode(build_pod(job=job, name=name, attempt=attempt, shard=0, epoch=1))
         world.api.create(POD, "default", body, user="former leader")
         world.tenures.current = Tenure(shard=0, epoch=2, baseline=10**9)
         await asyncio.sleep(2.0)

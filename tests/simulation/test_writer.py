@@ -5,10 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
+from podwright.core.commands import Rank
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.runtime.flow import AdaptiveLimit
-from podwright.runtime.writer import Rank, Refused, Result, Write, Writer
+from podwright.runtime.writer import Refused, Result, Write, Writer
 
 
 class Server:

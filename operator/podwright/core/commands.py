@@ -1,109 +1,108 @@
-"""What a decision asks to be written, as data. The engine turns each into one API request.
+"""What a decision asks to be written, as data, for objects of any kind. The runtime turns each into one API request.
 
 All commands of one decision are independent of each other and may run in any order: what must come later is only
 decided once the earlier write is seen in the state. Every command is safe to repeat, and carries the precondition
 (deterministic name, uid or resourceVersion) that makes it harmless when its picture of the world is old.
+
+`of` is the object that was decided on. Policies make commands through the builders of their kind (`core.job.pod.attempt_pod`,
+`core.job.write`, `core.attempt.termination`), which know the type of what is `Any` here; `RULES` says how each is carried out.
 """
+
+import enum
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 import msgspec
 
-from podwright.core.values.index_set import EMPTY, IndexSet
-from podwright.core.view import JobStatus
+from podwright.core.values.ref import Ref
 
 
-class CreatePod(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Create the pod of an attempt; the name is the lock.
+class CreateChild(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Create an object that `of` will own; the name is the lock. `spec` is what the child's kind builds the object from."""
 
-    `tasks` are those that the pod of a pack runs; `task_index` is then the pack's. The attempt stays clear of the nodes
-    `nodes_to_avoid`; `out_of_memory` is how often former attempts ran out of memory.
-    """
-
-    job_uid: str
+    of: Ref
+    kind: str
     namespace: str
-    job_name: str
-    task_index: int
-    attempt: int
-    pod_name: str
-    tasks: IndexSet = EMPTY
-    nodes_to_avoid: tuple[str, ...] = ()
-    out_of_memory: int = 0
+    name: str
+    spec: Any
 
 
 class WriteStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Replace the job's status if its `resourceVersion` is still the one that was decided on.
+    """Replace the status if the object's `resourceVersion` is still the one that was decided on.
 
-    `deferrable` marks a write that only informs people; it is left out while more important writes wait.
+    `deferrable` marks a write that only informs people: it is sent when no more important write waits, and only the newest
+    per object is.
     """
 
-    job_uid: str
+    of: Ref
     namespace: str
-    job_name: str
+    name: str
     resource_version: int
-    status: JobStatus
+    status: Any
     deferrable: bool = False
 
 
-class DeletePod(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Delete exactly this pod (uid precondition). `grace` in seconds; None leaves the pod's own.
+class Delete(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Delete exactly this object: a child, or the very object that was decided on.
 
-    `cleanup` marks a pod that has ended and is only no longer wanted; its deletion may wait for everything else.
+    Attributes:
+        of: the object that was decided on.
+        target: what is deleted (uid precondition).
+        namespace: where it is.
+        name: its name.
+        resource_version: if given, it must still be this version (a second precondition).
+        grace: in seconds; None leaves the object's own.
+        cleanup: it has ended and is only no longer wanted; its deletion may wait for everything else.
     """
 
-    job_uid: str
+    of: Ref
+    target: Ref
     namespace: str
-    pod_name: str
-    pod_uid: str
+    name: str
+    resource_version: int | None = None
     grace: int | None = None
     cleanup: bool = False
 
 
-class ReleasePod(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Take our finalizer off exactly this pod; only allowed once its end is recorded or its job is gone."""
+class Release(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Take our finalizer off exactly this child; only allowed once its end is recorded or its owner is gone."""
 
-    job_uid: str
+    of: Ref
+    target: Ref
     namespace: str
-    pod_name: str
-    pod_uid: str
+    name: str
 
 
-class DeleteJob(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Delete a finished job whose time to live is over (uid and resourceVersion precondition)."""
+class Confirm(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Ask the API server itself for a child that status knows and the cache does not: an absence in a cache proves nothing."""
 
-    job_uid: str
+    of: Ref
+    kind: str
     namespace: str
-    job_name: str
-    resource_version: int
+    name: str
 
 
-class ConfirmPod(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Ask the API server itself for a pod that status knows and the cache does not: an absence in a cache proves nothing."""
+class ReportProblem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Say on the status of an object that can't be read what is wrong with it, and change nothing else."""
 
-    job_uid: str
+    of: Ref
     namespace: str
-    pod_name: str
-    pod_uid: str
-
-
-class NoteProblem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Tell on the status of a job that cannot be understood what is wrong with it, and change nothing else."""
-
-    job_uid: str
-    namespace: str
-    job_name: str
+    name: str
     resource_version: int
     message: str
 
 
 class ClaimKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Make a job the holder of its idempotency key: create the key's Lease, or take over one whose time is over.
+    """Make an object the holder of its idempotency key: create the key's Lease, or take over one whose time is over.
 
-    `window` is the job's `dedupWindow` in seconds, `at` the time of the decision. `replaced_uid` and `replaced_version` are those
-    of the very Lease that was judged to be over; empty to create one.
+    `window` is the holder's `dedupWindow` in seconds, `at` the time of the decision. `replaced_uid` and `replaced_version` are
+    those of the very Lease that was judged to be over; empty to create one.
     """
 
-    job_uid: str
+    of: Ref
     namespace: str
-    job_name: str
+    name: str
     lease_name: str
     window: float
     at: float
@@ -111,11 +110,85 @@ class ClaimKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     replaced_version: str = ""
 
 
-Command = CreatePod | WriteStatus | DeletePod | ReleasePod | DeleteJob | ConfirmPod | NoteProblem | ClaimKey
+Command = CreateChild | WriteStatus | Delete | Release | Confirm | ReportProblem | ClaimKey
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The result of looking at one object: what to write now, and when to look again without an event (Unix seconds)."""
+    """The result of reconciling one object: what to write now, and when to reconcile again without an event (Unix seconds)."""
 
     commands: tuple[Command, ...] = ()
     requeue_at: float | None = None
+
+
+class Rank(enum.IntEnum):
+    """Which writes go first while many wait: finishing work before starting more, then news for people, tidying up last."""
+
+    VERDICT = 0
+    CREATE = 1
+    RELEASE = 2
+    NEWS = 3
+    CLEANUP = 4
+
+
+class Precondition(enum.Enum):
+    """What makes a command harmless when it is late, repeated, or decided on an old picture."""
+
+    NAME = "Name"  # an object of that name must not exist
+    UID = "Uid"
+    VERSION = "Version"
+    NONE = "None"  # it writes nothing
+
+
+class Unknown(enum.Enum):
+    """What must be re-read before the next decision if it is not known whether a command was carried out."""
+
+    CHILD = "Child"
+    SELF = "Self"
+    KEY = "Key"
+    NOTHING = "Nothing"
+
+
+class Rule(msgspec.Struct, frozen=True, gc=False):
+    """How commands of one type are carried out. `rank` is for those of them that say nothing else of their urgency.
+
+    `overtaken` says that the command is decided anew, rather than sent, if the object has changed since in what it hangs on.
+    """
+
+    rank: Rank
+    precondition: Precondition
+    unknown: Unknown
+    overtaken: bool = False
+
+
+RULES: Final[Mapping[type[Command], Rule]] = MappingProxyType(
+    {
+        CreateChild: Rule(Rank.CREATE, Precondition.NAME, Unknown.CHILD, overtaken=True),
+        WriteStatus: Rule(Rank.VERDICT, Precondition.VERSION, Unknown.SELF, overtaken=True),
+        Delete: Rule(Rank.VERDICT, Precondition.UID, Unknown.CHILD),  # of the object itself: Unknown.SELF
+        Release: Rule(Rank.RELEASE, Precondition.UID, Unknown.CHILD),
+        Confirm: Rule(Rank.VERDICT, Precondition.NONE, Unknown.NOTHING),
+        ReportProblem: Rule(Rank.NEWS, Precondition.VERSION, Unknown.NOTHING),
+        ClaimKey: Rule(Rank.CREATE, Precondition.NAME, Unknown.KEY, overtaken=True),
+    }
+)
+
+
+def rank_of(command: Command) -> Rank:
+    """Return how urgent a command is."""
+    if isinstance(command, WriteStatus) and command.deferrable:
+        return Rank.NEWS
+    if is_cleanup(command):
+        return Rank.CLEANUP
+    return RULES[type(command)].rank
+
+
+def is_cleanup(command: Command) -> bool:
+    """Return whether a command only tidies up, and may wait for everything else."""
+    return isinstance(command, Delete) and (command.cleanup or command.target == command.of)
+
+
+def unknown_outcome(command: Command) -> Unknown:
+    """Return what must be re-read if the outcome of a command is not known."""
+    if isinstance(command, Delete) and command.target == command.of:
+        return Unknown.SELF
+    return RULES[type(command)].unknown

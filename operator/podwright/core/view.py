@@ -19,6 +19,7 @@ from podwright.core.spec import (
     RetryPolicy,
 )
 from podwright.core.values.index_set import EMPTY, IndexSet
+from podwright.core.values.ref import JOB, POD, Ref
 
 
 class PodPhase(enum.StrEnum):
@@ -91,6 +92,16 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     failed: tuple[FailedContainer, ...] = ()
     conditions: tuple[tuple[str, str], ...] = ()
     gone: bool = False
+
+    @property
+    def ref(self) -> Ref:
+        """Return the pod's reference."""
+        return Ref(POD, self.uid)
+
+    @property
+    def owner(self) -> Ref:
+        """Return the reference of the job that controls the pod."""
+        return Ref(JOB, self.job_uid)
 
     @property
     def finished(self) -> bool:
@@ -275,6 +286,11 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     start_at: float | None = None
     dependencies: tuple[Dependency, ...] = ()
     problem: str = ""
+
+    @property
+    def ref(self) -> Ref:
+        """Return the job's reference."""
+        return Ref(JOB, self.uid)
 
 
 class KeyClaim(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -144,9 +144,9 @@ def claim_key(command: ClaimKey, *, namespace: str) -> ApiRequest:
         name=command.lease_name,
         uid=command.replaced_uid,
         version=command.replaced_version,
-        holder_uid=command.job_uid,
+        holder_uid=command.of.uid,
         job_namespace=command.namespace,
-        job_name=command.job_name,
+        job_name=command.name,
         window=command.window,
         claimed=command.at,
     )

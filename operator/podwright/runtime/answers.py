@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from podwright.core.attempt.refusal import ask_again_at, classify
-from podwright.core.commands import ClaimKey, Command, CreatePod, DeleteJob, DeletePod, ReleasePod, WriteStatus
+from podwright.core.commands import ClaimKey, Command, CreateChild, Delete, Release, WriteStatus
 from podwright.core.job.at_most_once import recorded_intent
 from podwright.core.view import JobView, PodView, Refusal, RefusalKind
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
@@ -38,9 +38,9 @@ class Answers:
     def take(self, command: Command, *, job: JobView | None, result: Result, notes: Notes, now: float) -> None:
         """Take in the result of one command that was decided on this picture of the job."""
         self._metrics.answered(command, result, before=job)
-        if isinstance(command, CreatePod) and _surely_not_created(result):
+        if isinstance(command, CreateChild) and _surely_not_created(result):
             notes.pod_asked = False
-            notes.intents.not_created(command.task_index)
+            notes.intents.not_created(command.spec.task_index)
         if isinstance(result, Refused):
             return
         if isinstance(result, ApiResponse) and result.status < 300:
@@ -49,62 +49,63 @@ class Answers:
             except DecodeError as error:
                 _log.warning("cannot understand the answer to a %s: %s", type(command).__name__, error)
                 self._unknown(command, notes=notes, now=now)
-                self.backoff.failed(command.job_uid, now=now)
+                self.backoff.failed(command.of.uid, now=now)
             else:
-                self.backoff.succeeded(command.job_uid)
-        elif isinstance(command, CreatePod) and isinstance(result, ApiResponse) and _admission_failed(result):
+                self.backoff.succeeded(command.of.uid)
+        elif isinstance(command, CreateChild) and isinstance(result, ApiResponse) and _admission_failed(result):
             self._not_created(command, error=parse_status(result.status, result.body), notes=notes, now=now)
         elif isinstance(result, Ambiguous) or (isinstance(result, ApiResponse) and result.status >= 500):
             # A server error does not tell whether the write was carried out either.
             self._unknown(command, notes=notes, now=now)
-            self.backoff.failed(command.job_uid, now=now, at_least=_pause(result))
+            self.backoff.failed(command.of.uid, now=now, at_least=_pause(result))
         elif isinstance(result, Unsent) or result.status == 429:
-            self.backoff.failed(command.job_uid, now=now, at_least=_pause(result))
+            self.backoff.failed(command.of.uid, now=now, at_least=_pause(result))
         else:
             self._failure(command, error=parse_status(result.status, result.body), notes=notes, now=now)
 
     def _success(self, command: Command, *, body: bytes, notes: Notes, now: float) -> None:
         match command:
-            case CreatePod():
+            case CreateChild():
                 if notes.refusal is not None and notes.refusal.kind is not RefusalKind.PERMANENT:
                     notes.refusal = None  # one that lasts ends the job, whatever became of other tasks' pods
-                notes.missing.pop(command.pod_name, None)
+                notes.missing.pop(command.name, None)
                 self._created(command, body=body, now=now)
             case WriteStatus():
                 notes.deferred_since = None
                 notes.written_at = now
                 self._status_written(command, body=body)
-            case DeletePod():
+            case Delete() if command.target == command.of:
+                self._store.remove_job(command.of.uid)
+            case Delete():
                 # The whole pod: whether a pod that is being deleted had a node decides whether it may still run.
                 pod = decode_pod(body)
                 if pod is None:
-                    notes.doubtful_pods.add(command.pod_name)
+                    notes.doubtful_pods.add(command.name)
                 else:
                     self._store.put_pod(pod)
-            case ReleasePod():
+            case Release():
                 self._released(command, body=body)
-            case DeleteJob():
-                self._store.remove_job(command.job_uid)
 
-    def _created(self, command: CreatePod, *, body: bytes, now: float) -> None:
+    def _created(self, command: CreateChild, *, body: bytes, now: float) -> None:
         metadata = decode_metadata(body)
+        job = self._store.job(command.of.uid)
         self._store.put_pod(
             PodView(
                 uid=metadata.uid,
                 namespace=command.namespace,
-                name=command.pod_name,
+                name=command.name,
                 resource_version=metadata.resource_version,
-                job_uid=command.job_uid,
-                job_name=command.job_name,
-                task_index=command.task_index,
-                attempt=command.attempt,
+                job_uid=command.of.uid,
+                job_name="" if job is None else job.name,
+                task_index=command.spec.task_index,
+                attempt=command.spec.attempt,
                 created=now,
                 held=metadata.held,
             )
         )
 
     def _status_written(self, command: WriteStatus, *, body: bytes) -> None:
-        job = self._store.job(command.job_uid)
+        job = self._store.job(command.of.uid)
         if job is None or job.resource_version != command.resource_version:
             return  # the watch was faster
         self._store.put_job(
@@ -116,10 +117,10 @@ class Answers:
             )
         )
 
-    def _released(self, command: ReleasePod, *, body: bytes) -> None:
+    def _released(self, command: Release, *, body: bytes) -> None:
         version = decode_metadata(body).resource_version
-        for pod in self._store.pods(command.job_uid):
-            if pod.uid != command.pod_uid or not pod.held:
+        for pod in self._store.pods(command.of.uid):
+            if pod.uid != command.target.uid or not pod.held:
                 continue
             released = msgspec.structs.replace(pod, held=False, resource_version=max(version, pod.resource_version))
             if version > pod.resource_version:
@@ -130,64 +131,64 @@ class Answers:
 
     def _unknown(self, command: Command, *, notes: Notes, now: float) -> None:
         match command:
-            case CreatePod():
+            case CreateChild():
                 # It may be repeated under its name, but before the job can end otherwise its pod must be looked for.
-                notes.unanswered[command.pod_name] = now + REQUEST_LIFE
-                notes.doubtful_pods.add(command.pod_name)
-            case WriteStatus() | DeleteJob():
-                notes.doubtful = True
-            case DeletePod() | ReleasePod():
-                notes.doubtful_pods.add(command.pod_name)
+                notes.unanswered[command.name] = now + REQUEST_LIFE
+                notes.doubtful_pods.add(command.name)
             case ClaimKey():
                 notes.key_doubtful = True
+            case Delete() | Release() if command.target != command.of:
+                notes.doubtful_pods.add(command.name)
+            case WriteStatus() | Delete():
+                notes.doubtful = True
 
     def _failure(self, command: Command, *, error: StatusError, notes: Notes, now: float) -> None:
         match command:
-            case CreatePod():
+            case CreateChild():
                 self._not_created(command, error=error, notes=notes, now=now)
-            case WriteStatus() | DeleteJob():
+            case Delete() | Release() if command.target != command.of:
+                notes.doubtful_pods.add(command.name)
+            case WriteStatus() | Delete():
                 notes.doubtful = True
                 notes.intents.forget()
                 if isinstance(command, WriteStatus) and recorded_intent(command.status) is not None:
                     notes.intent_epoch = -1  # whatever intent is on record, it is not the one that was refused
-            case DeletePod() | ReleasePod():
-                notes.doubtful_pods.add(command.pod_name)
             case ClaimKey():
                 notes.key_doubtful = error.code == 409
                 if notes.key_doubtful:
                     return  # somebody has it: no failure, but to be read at once
         if error.code not in (404, 409):
-            if not isinstance(command, CreatePod):
+            if not isinstance(command, CreateChild):
                 _log.error("%s refused: %s", type(command).__name__, error)
-                self.backoff.failed(command.job_uid, now=now, at_least=_REFUSED_PAUSE)
-        elif not isinstance(command, CreatePod):
-            self.backoff.failed(command.job_uid, now=now)
+                self.backoff.failed(command.of.uid, now=now, at_least=_REFUSED_PAUSE)
+        elif not isinstance(command, CreateChild):
+            self.backoff.failed(command.of.uid, now=now)
 
-    def _not_created(self, command: CreatePod, *, error: StatusError, notes: Notes, now: float) -> None:
+    def _not_created(self, command: CreateChild, *, error: StatusError, notes: Notes, now: float) -> None:
         if error.code == 409 and error.reason == "AlreadyExists":
-            notes.doubtful_pods.add(command.pod_name)
+            notes.doubtful_pods.add(command.name)
         elif error.fenced:
             self._metrics.fenced()
             _log.warning("the admission policy refused a pod of this epoch: %s", error.message)
-            self.backoff.failed(command.job_uid, now=now, at_least=_FENCED_PAUSE)
+            self.backoff.failed(command.of.uid, now=now, at_least=_FENCED_PAUSE)
         elif error.code in (404, 409):
             notes.doubtful = True
-            self.backoff.failed(command.job_uid, now=now, at_least=_FENCED_PAUSE)
+            self.backoff.failed(command.of.uid, now=now, at_least=_FENCED_PAUSE)
         else:
             notes.refusal = _refusal(command, error=error, before=notes.refusal, now=now)
 
 
-def _refusal(command: CreatePod, *, error: StatusError, before: Refusal | None, now: float) -> Refusal:
+def _refusal(command: CreateChild, *, error: StatusError, before: Refusal | None, now: float) -> Refusal:
     kind, reason = classify(code=error.code, message=error.message)
-    same = before is not None and (before.task_index, before.attempt) == (command.task_index, command.attempt)
+    same = before is not None and (before.task_index, before.attempt) == (command.spec.task_index, command.spec.attempt)
     count = before.count + 1 if before is not None and same else 1
-    if before is not None and not same and now < ask_again_at(refusal=before, job_uid=command.job_uid):
+    if before is not None and not same and now < ask_again_at(refusal=before, job_uid=command.of.uid):
         count = before.count  # of many pods that an array asked for at once, all are refused at once
-    elif before is not None and not same and command.task_index != before.task_index:
+    elif before is not None and not same and command.spec.task_index != before.task_index:
         count = before.count + 1
     return Refusal(
-        task_index=command.task_index,
-        attempt=command.attempt,
+        task_index=command.spec.task_index,
+        attempt=command.spec.attempt,
         kind=kind,
         reason=reason,
         message=error.message,

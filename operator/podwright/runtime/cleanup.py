@@ -7,7 +7,6 @@ they neither fill it nor are decided on again and again. Used by the engine only
 from collections.abc import Iterator
 from typing import Final
 
-from podwright.core.commands import Command, DeleteJob, DeletePod
 from podwright.store.dirty import DirtySet
 
 PLACES: Final = 16
@@ -41,8 +40,3 @@ class Cleanup:
         """Take the jobs out of the line that there are places for now. They must be looked at anew: time has passed."""
         for _ in range(min(self._free, len(self._waiting))):
             yield self._waiting.pop()
-
-
-def is_cleanup(command: Command) -> bool:
-    """Return whether a command only tidies up, and may wait for everything else."""
-    return isinstance(command, DeleteJob) or (isinstance(command, DeletePod) and command.cleanup)

@@ -12,23 +12,23 @@ from podwright.core.accounting import Accounting
 from podwright.core.commands import (
     ClaimKey,
     Command,
-    ConfirmPod,
-    CreatePod,
-    DeleteJob,
-    NoteProblem,
-    ReleasePod,
+    Confirm,
+    CreateChild,
+    Delete,
     WriteStatus,
+    is_cleanup,
+    rank_of,
 )
 from podwright.core.constants.names import pod_name
 from podwright.core.job.at_most_once import recorded_intent
 from podwright.core.view import JobView
 from podwright.runtime.answers import Answers
 from podwright.runtime.array_look import note_intents
-from podwright.runtime.cleanup import Cleanup, is_cleanup
+from podwright.runtime.cleanup import Cleanup
 from podwright.runtime.keys import Keys
 from podwright.runtime.requests import request_for
 from podwright.runtime.tenure import Tenure, Tenures
-from podwright.runtime.writer import Rank, Refused, Result, Write, Writer
+from podwright.runtime.writer import Refused, Result, Write, Writer
 from podwright.store.jobs import JobStore
 from podwright.store.notes import Notebook, Notes
 from podwright.store.timers import Timers
@@ -69,18 +69,23 @@ class Issuer:
 
     def issue(self, command: Command, *, job: JobView | None, notes: Notes, tenure: Tenure, now: float) -> None:
         """Carry out a command that was just decided on this picture of the job, unless it must not be yet."""
-        uid = command.job_uid
-        if isinstance(command, ConfirmPod):
-            notes.doubtful_pods.add(command.pod_name)
+        uid = command.of.uid
+        if isinstance(command, Confirm):
+            notes.doubtful_pods.add(command.name)
             notes.intent_epoch = -1  # it was judged not to be ours
             self._mark(uid)
         elif isinstance(command, WriteStatus) and command.deferrable and self._puts_off(notes, now):
             self._timers.set(uid, now + _NEWS_PAUSE)
-        elif isinstance(command, DeleteJob) and job is not None and self._store.is_awaited(job):
+        elif (
+            isinstance(command, Delete)
+            and command.target == command.of
+            and job is not None
+            and self._store.is_awaited(job)
+        ):
             pass  # others wait for how it ended; the last of them to start or end marks it
         elif is_cleanup(command) and not self._cleanup.begin(uid):
             pass  # it waits in line
-        elif isinstance(command, CreatePod) and job is not None and not _confirmed(job, notes, tenure):
+        elif isinstance(command, CreateChild) and job is not None and not _confirmed(job, notes, tenure):
             notes.doubtful = True
             self._mark(uid)
         elif isinstance(command, ClaimKey) and not self._keys.take_turn(command.lease_name, uid):
@@ -111,7 +116,7 @@ class Issuer:
             command, job=job, tenure=tenure, lease_namespace=self._keys.namespace, accounting=self._accounting
         )
         notes.begin(command)
-        if isinstance(command, CreatePod):
+        if isinstance(command, CreateChild):
             notes.pod_asked = True
         elif isinstance(command, WriteStatus) and job is not None and _records_intent(command, job):
             # An answer that gets lost must not turn our intent into somebody else's.
@@ -120,7 +125,7 @@ class Issuer:
             note_intents(command.status, job=job, notes=notes, epoch=tenure.epoch)
         write = Write(
             request=request,
-            rank=_rank(command),
+            rank=rank_of(command),
             priority=0 if job is None else job.priority,
             refuse=functools.partial(self._refuse, command, job, tenure),
             done=functools.partial(self._done, command, job, then),
@@ -132,14 +137,14 @@ class Issuer:
         if held is None or held.epoch != tenure.epoch:
             return Refused.NOT_LEADER
         # A write may wait long in a burst; what was decided on an older picture is decided again instead of sent.
-        if isinstance(command, CreatePod | WriteStatus | ClaimKey) and self._store.job(command.job_uid) is not job:
+        if isinstance(command, CreateChild | WriteStatus | ClaimKey) and self._store.job(command.of.uid) is not job:
             return Refused.OVERTAKEN
         return None
 
     def _done(
         self, command: Command, job: JobView | None, then: Callable[[Result], None] | None, result: Result
     ) -> None:
-        notes = self._notebook.of(command.job_uid)
+        notes = self._notebook.of(command.of.uid)
         notes.end(command)
         if is_cleanup(command):
             self._cleanup.end()
@@ -150,7 +155,7 @@ class Issuer:
                 self._mark(uid)
         if then is not None:
             then(result)
-        self._mark(command.job_uid)
+        self._mark(command.of.uid)
 
     def _puts_off(self, notes: Notes, now: float) -> bool:
         if not self._writer.busy:
@@ -184,15 +189,3 @@ def _confirmed(job: JobView, notes: Notes, tenure: Tenure) -> bool:
 
 def _records_intent(command: WriteStatus, job: JobView) -> bool:
     return recorded_intent(command.status) is not None and recorded_intent(job.status) is None
-
-
-def _rank(command: Command) -> Rank:
-    if isinstance(command, WriteStatus):
-        return Rank.NEWS if command.deferrable else Rank.VERDICT
-    if isinstance(command, NoteProblem):
-        return Rank.NEWS
-    if isinstance(command, CreatePod | ClaimKey):
-        return Rank.CREATE
-    if is_cleanup(command):
-        return Rank.CLEANUP
-    return Rank.RELEASE if isinstance(command, ReleasePod) else Rank.VERDICT

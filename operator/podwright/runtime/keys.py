@@ -95,7 +95,7 @@ class Keys:
             notes.key_held = True
             self._note(
                 command.lease_name,
-                KeyClaim(holder_uid=command.job_uid, holder_name=command.job_name, at=now),
+                KeyClaim(holder_uid=command.of.uid, holder_name=command.name, at=now),
             )
         elif result.status not in (409, 429) and result.status < 500:
             error = parse_status(result.status, result.body)

@@ -9,7 +9,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.exposition import generate_latest
 
-from podwright.core.commands import Command, WriteStatus
+from podwright.core.commands import Command, CreateChild, Delete, Release, WriteStatus
 from podwright.core.view import ArrayRecord, JobView
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.runtime.writer import Refused, Result
@@ -67,7 +67,7 @@ class Metrics:
 
     def answered(self, command: Command, result: Result, *, before: JobView | None) -> None:
         """Count the result of a write on a job as it was `before`, and what ended if the write recorded that."""
-        self._writes.labels(type(command).__name__, _label(result)).inc()
+        self._writes.labels(_name(command), _label(result)).inc()
         written = isinstance(result, ApiResponse) and result.status < 300
         if not (written and isinstance(command, WriteStatus)):
             return
@@ -117,6 +117,19 @@ class Metrics:
     def exposition(self) -> bytes:
         """Return all metrics in the Prometheus text format."""
         return generate_latest(self.registry)
+
+
+def _name(command: Command) -> str:
+    """Name a command and what it is about, such as CreatePod."""
+    match command:
+        case CreateChild():
+            return f"Create{command.kind}"
+        case Delete():
+            return f"Delete{command.target.kind}"
+        case Release():
+            return f"Release{command.target.kind}"
+        case _:
+            return type(command).__name__
 
 
 def _label(result: Result) -> str:

@@ -9,11 +9,12 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from podwright.core.commands import NoteProblem
+from podwright.core.commands import ReportProblem
 from podwright.core.job.status import with_problem
 from podwright.core.job.write import write_status
 from podwright.core.run.phase import IllegalTransitionError
 from podwright.core.shard import shard_of
+from podwright.core.values.ref import JOB, Ref
 from podwright.kube.client import ApiResponse
 from podwright.kube.codecs.page import Undecodable
 from podwright.runtime.backoff import Backoff
@@ -93,10 +94,10 @@ class Problems:
         return True
 
     def _tell(self, item: Undecodable, *, notes: Notes, tenure: Tenure) -> None:
-        note = NoteProblem(
-            job_uid=item.uid,
+        note = ReportProblem(
+            of=Ref(JOB, item.uid),
             namespace=item.namespace,
-            job_name=item.name,
+            name=item.name,
             resource_version=item.resource_version,
             message=f"the operator cannot understand this job: {item.error}",
         )

@@ -4,12 +4,11 @@ from podwright.core.accounting import Accounting
 from podwright.core.commands import (
     ClaimKey,
     Command,
-    ConfirmPod,
-    CreatePod,
-    DeleteJob,
-    DeletePod,
-    NoteProblem,
-    ReleasePod,
+    Confirm,
+    CreateChild,
+    Delete,
+    Release,
+    ReportProblem,
     WriteStatus,
 )
 from podwright.core.job.pod.template import build_pod
@@ -29,20 +28,27 @@ def request_for(
         ValueError: the command does not write, or a pod is to be created for a job that is not known.
     """
     match command:
-        case CreatePod() if job is not None:
-            body = build_pod(job=job, create=command, shard=tenure.shard, epoch=tenure.epoch, accounting=accounting)
+        case CreateChild() if job is not None:
+            body = build_pod(
+                job=job,
+                name=command.name,
+                attempt=command.spec,
+                shard=tenure.shard,
+                epoch=tenure.epoch,
+                accounting=accounting,
+            )
             return encode.create_pod(command, body=body)
         case WriteStatus():
             return encode.write_status(command)
-        case DeletePod():
-            return encode.delete_pod(command)
-        case ReleasePod():
-            return encode.release_pod(command)
-        case DeleteJob():
+        case Delete() if command.target == command.of:
             return encode.delete_job(command)
-        case NoteProblem():
-            return encode.note_problem(command)
+        case Delete():
+            return encode.delete_pod(command)
+        case Release():
+            return encode.release_pod(command)
+        case ReportProblem():
+            return encode.report_problem(command)
         case ClaimKey():
             return key_lease.claim_key(command, namespace=lease_namespace)
-        case ConfirmPod() | CreatePod():
+        case Confirm() | CreateChild():
             raise ValueError(f"{command} is no write")

@@ -16,6 +16,7 @@ from typing import Final
 
 import msgspec
 
+from podwright.core.commands import Rank
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.runtime.flow import AdaptiveLimit, LatencyGauge
@@ -24,16 +25,6 @@ _log = logging.getLogger(__name__)
 
 _A_BURST: Final = 2
 """Writes under way from which on a slow API server may be slow because of us; else keeping silent would help nobody."""
-
-
-class Rank(enum.IntEnum):
-    """Which writes go first while many wait: finishing work before starting more, then news for people, tidying up last."""
-
-    VERDICT = 0
-    CREATE = 1
-    RELEASE = 2
-    NEWS = 3
-    CLEANUP = 4
 
 
 class Refused(enum.Enum):

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from podwright.core.commands import Command, CreatePod, DeletePod, ReleasePod
+from podwright.core.commands import Command, CreateChild, Delete, Release
 from podwright.core.job.array.units import Units
 from podwright.core.view import Refusal
 from podwright.store.intents import Intents
@@ -109,11 +109,11 @@ class Notes(msgspec.Struct, kw_only=True):
         """Record that a command, or a read (None), is under way."""
         self.outstanding += 1
         match command:
-            case CreatePod():
-                self.creating[command.pod_name] = command.task_index
-                self.intents.asked(command.task_index)
-            case DeletePod() | ReleasePod():
-                self.changing.add(command.pod_name)
+            case CreateChild():
+                self.creating[command.name] = command.spec.task_index
+                self.intents.asked(command.spec.task_index)
+            case Delete() | Release() if command.target != command.of:
+                self.changing.add(command.name)
             case _:
                 self.exclusive += 1
 
@@ -121,10 +121,10 @@ class Notes(msgspec.Struct, kw_only=True):
         """Record that it is answered."""
         self.outstanding -= 1
         match command:
-            case CreatePod():
-                self.creating.pop(command.pod_name, None)
-            case DeletePod() | ReleasePod():
-                self.changing.discard(command.pod_name)
+            case CreateChild():
+                self.creating.pop(command.name, None)
+            case Delete() | Release() if command.target != command.of:
+                self.changing.discard(command.name)
             case _:
                 self.exclusive -= 1
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from podwright.core.attempt.ending import recorded_ending
-from podwright.core.commands import Command, ConfirmPod, CreatePod, Decision, DeletePod, ReleasePod, WriteStatus
+from podwright.core.commands import Command, Confirm, CreateChild, Decision, Delete, Release, WriteStatus
 from podwright.core.constants.names import parse_pod_name
 from podwright.core.job.recorded import end_is_recorded
 from podwright.core.run.deadline import attempt_deadline, start_deadline
@@ -68,10 +68,10 @@ class FaultyWorld(RuleBasedStateMachine):
         """Let a pod end after all faults have stopped."""
         raise NotImplementedError
 
-    def asked_for(self, command: CreatePod) -> None:
+    def asked_for(self, command: CreateChild) -> None:
         """Record that a pod is asked for."""
 
-    def was_refused(self, command: CreatePod) -> None:
+    def was_refused(self, command: CreateChild) -> None:
         """Record the answer that it was not created."""
 
     def was_written(self, before: JobStatus, after: JobStatus) -> None:
@@ -208,31 +208,32 @@ class FaultyWorld(RuleBasedStateMachine):
     def carry_out(self, command: Command) -> None:
         """Answer a request of the operator."""
         match command:
-            case CreatePod():
+            case CreateChild():
                 self._create(command)
             case WriteStatus():
                 if command.resource_version == self.job.resource_version:
                     self._write(command)
-            case DeletePod():
+            case Delete():
                 for pod in self._very_pod(command):
                     assert pod.finished or self._may_be_ended(pod), "a pod is ended for no recorded reason"
                     self.delete(pod, grace=command.grace or 30)
-            case ReleasePod():
+            case Release():
                 for pod in self._very_pod(command):
                     over = self.job.status.is_over
                     assert over or end_is_recorded(job=self.job, pod=pod), (
                         "a pod is let go of that is not accounted for"
                     )
                     self._release(pod)
-            case ConfirmPod():
-                unit, attempt = parse_pod_name(command.pod_name) or (-1, -1)
-                gone = self.pod_of(unit, attempt, uid=command.pod_uid, gone=True, held=False, node="unknown")
-                self.cache[command.pod_name] = self.pods.get(command.pod_name, gone)
+            case Confirm():
+                unit, attempt = parse_pod_name(command.name) or (-1, -1)
+                known = (one.pod_uid for one in self.job.status.attempts if one.pod_name == command.name)
+                gone = self.pod_of(unit, attempt, uid=next(known, ""), gone=True, held=False, node="unknown")
+                self.cache[command.name] = self.pods.get(command.name, gone)
             case _:
                 raise AssertionError(f"{command} is not expected")
 
-    def _create(self, command: CreatePod) -> None:
-        name = command.pod_name
+    def _create(self, command: CreateChild) -> None:
+        name = command.name
         self.asked_for(command)
         kind = self.refusals.pop() if self.refusals and name not in self.pods else None
         if kind is RefusalKind.COLLISION:
@@ -245,15 +246,15 @@ class FaultyWorld(RuleBasedStateMachine):
             return
         if name not in self.pods:
             uid = f"pod-{next(self.uids)}"
-            self.store(self.pod_of(command.task_index, command.attempt, uid=uid, created=self.now))
+            self.store(self.pod_of(command.spec.task_index, command.spec.attempt, uid=uid, created=self.now))
         self.cache[name] = self.pods[name]  # created, or adopted after a 409
         if self.refusal is not None and self.refusal.kind is not RefusalKind.PERMANENT:
             self.refusal = None
 
-    def _note_refusal(self, command: CreatePod, kind: RefusalKind) -> None:
+    def _note_refusal(self, command: CreateChild, kind: RefusalKind) -> None:
         self.refusal = Refusal(
-            task_index=command.task_index,
-            attempt=command.attempt,
+            task_index=command.spec.task_index,
+            attempt=command.spec.attempt,
             kind=kind,
             reason=f"{kind}Refusal",
             message="refused",
@@ -261,8 +262,8 @@ class FaultyWorld(RuleBasedStateMachine):
             count=1 if self.refusal is None else self.refusal.count + 1,
         )
 
-    def _very_pod(self, command: DeletePod | ReleasePod) -> list[PodView]:
-        return [pod for pod in self.pods.values() if (pod.name, pod.uid) == (command.pod_name, command.pod_uid)]
+    def _very_pod(self, command: Delete | Release) -> list[PodView]:
+        return [pod for pod in self.pods.values() if (pod.name, pod.uid) == (command.name, command.target.uid)]
 
     def _may_be_ended(self, pod: PodView) -> bool:
         job = self.job
@@ -275,7 +276,7 @@ class FaultyWorld(RuleBasedStateMachine):
 
     def _write(self, command: WriteStatus) -> None:
         before, after = self.job.status, command.status
-        require_transition(current=before.phase, target=after.phase)  # type: ignore[arg-type]  # never None here
+        require_transition(current=before.phase, target=after.phase)
         assert not before.is_over, "I4: a terminal status was written again"
         assert after.attempt_count >= before.attempt_count
         self.was_written(before, after)

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from podwright.core.commands import ClaimKey
+from podwright.core.values.ref import JOB, Ref
 from podwright.kube.errors import DecodeError
 from podwright.kube.key_lease import (
     KeyLease,
@@ -21,7 +22,7 @@ from podwright.kube.key_lease import (
 )
 
 COMMAND = ClaimKey(
-    job_uid="uid", namespace="team", job_name="job", lease_name="podwright-key-1", window=90.5, at=1000.25
+    of=Ref(JOB, "uid"), namespace="team", name="job", lease_name="podwright-key-1", window=90.5, at=1000.25
 )
 LEASE = KeyLease(
     name="podwright-key-1",

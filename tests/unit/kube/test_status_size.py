@@ -55,7 +55,7 @@ def job_of(array: ArraySpec, record: ArrayRecord, **changes: Any) -> JobView:
 def written(job: JobView, pods: Iterable[PodView], **look: Any) -> JobStatus:
     """Return the status that is written after a look at the job and its pods."""
     decision = decide_array(look_at(job, *pods, now=NOW, **look))
-    status = next(command.status for command in decision.commands if isinstance(command, WriteStatus))
+    status: JobStatus = next(command.status for command in decision.commands if isinstance(command, WriteStatus))
     attempts = tuple(
         msgspec.structs.replace(FAILED, index=one.index, number=one.number, pod_name=one.pod_name)
         for one in status.attempts

@@ -7,7 +7,7 @@ itself, and no pod, cannot know whether the pod ever ran, and gives the job up. 
 
 import msgspec
 
-from podwright.core.commands import CreatePod, WriteStatus
+from podwright.core.commands import CreateChild, WriteStatus
 from podwright.core.job.status import is_intent, next_status
 from podwright.core.job.write import write_status
 from podwright.core.run.phase import Phase
@@ -32,8 +32,8 @@ def without_intent(job: JobView) -> JobView:
 
 
 def begin(
-    *, job: JobView, create: CreatePod, intended: bool, refusal: Refusal | None, now: float
-) -> CreatePod | WriteStatus:
+    *, job: JobView, create: CreateChild, intended: bool, refusal: Refusal | None, now: float
+) -> CreateChild | WriteStatus:
     """Return the write that comes next on the way to a pod: the creation, or the intent that must be recorded before it.
 
     `intended` tells that our own intent is on record. A job that waits after a refusal keeps telling why.
@@ -45,9 +45,9 @@ def begin(
         job=job,
         phase=Phase.PENDING,
         reason=job.status.reason if waits else "Starting",
-        message=job.status.message if waits else f"pod {create.pod_name} is being created",
+        message=job.status.message if waits else f"pod {create.name} is being created",
         now=now,
-        attempt=Attempt(number=create.attempt, pod_name=create.pod_name),
+        attempt=Attempt(number=create.spec.attempt, pod_name=create.name),
     )
     return write_status(job=job, status=status)
 

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from podwright.core.attempt import termination as pod_end
 from podwright.core.attempt.avoidance import nodes_to_avoid
 from podwright.core.attempt.ending import current_number, recorded_end
-from podwright.core.commands import Command, ConfirmPod, CreatePod, Decision, DeleteJob
+from podwright.core.commands import Command, Decision, Delete
 from podwright.core.constants.names import pod_name
 from podwright.core.job import ended, invalid, unfinished, unstarted
 from podwright.core.job.at_most_once import recorded_intent, without_intent
 from podwright.core.job.gates.dependency import NO_DEPENDENCIES, Dependencies
 from podwright.core.job.gates.gate import before_first_pod
+from podwright.core.job.pod.attempt_pod import AttemptPod, confirm_pod, create_pod
 from podwright.core.run.deadline import total_deadline
 from podwright.core.run.retention import expires_at, pods_expire_at
 from podwright.core.run.stop import wanted_stop
@@ -125,17 +126,16 @@ def _on_current(
         return Decision(requeue_at=keep_until)  # a job that has ended promises that nothing of it will start
     last = job.status.attempts[-1] if job.status.attempts else None
     if last is not None and last.outcome is None and not own_intent:
-        confirm = ConfirmPod(job_uid=job.uid, namespace=job.namespace, pod_name=last.pod_name, pod_uid=last.pod_uid)
-        return Decision(commands=(confirm,))
-    create = CreatePod(
-        job_uid=job.uid,
-        namespace=job.namespace,
-        job_name=job.name,
-        task_index=0,
-        attempt=number,
-        pod_name=pod_name(job_name=job.name, job_uid=job.uid, task_index=0, attempt=number),
-        nodes_to_avoid=nodes_to_avoid(policy=job.failure_policy, attempts=job.status.attempts),
-        out_of_memory=job.status.out_of_memory_count,
+        return Decision(commands=(confirm_pod(job=job, name=last.pod_name),))
+    create = create_pod(
+        job=job,
+        name=pod_name(job_name=job.name, job_uid=job.uid, task_index=0, attempt=number),
+        pod=AttemptPod(
+            task_index=0,
+            attempt=number,
+            nodes_to_avoid=nodes_to_avoid(policy=job.failure_policy, attempts=job.status.attempts),
+            out_of_memory=job.status.out_of_memory_count,
+        ),
     )
     if own_intent:
         job = without_intent(job)
@@ -160,8 +160,12 @@ def after_the_end(*, job: JobView, pods: Sequence[PodView], now: float, keep_unt
     if expires is not None:
         expires = max(expires, keep_until)
         if now >= expires:
-            delete = DeleteJob(
-                job_uid=job.uid, namespace=job.namespace, job_name=job.name, resource_version=job.resource_version
+            delete = Delete(
+                of=job.ref,
+                target=job.ref,
+                namespace=job.namespace,
+                name=job.name,
+                resource_version=job.resource_version,
             )
             return Decision(commands=(delete,))
     # That a pod is still there is all that has to be known of what is left to do: it needs no record and no list.

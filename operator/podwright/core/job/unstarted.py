@@ -3,7 +3,7 @@
 from podwright.core.attempt.ending import collided
 from podwright.core.attempt.refusal import ask_again_at
 from podwright.core.attempt.verdict import verdict_without_pod
-from podwright.core.commands import CreatePod, Decision, WriteStatus
+from podwright.core.commands import CreateChild, Decision, WriteStatus
 from podwright.core.job import ended
 from podwright.core.job.at_most_once import begin
 from podwright.core.job.status import next_status
@@ -16,7 +16,7 @@ from podwright.core.view import JobView, Refusal, RefusalKind
 def decide(
     *,
     job: JobView,
-    create: CreatePod,
+    create: CreateChild,
     refusal: Refusal | None,
     stop: Stop | None,
     now: float,
@@ -60,12 +60,12 @@ def _stopped(*, job: JobView, stop: Stop, now: float) -> Decision:
     return Decision(commands=(write_status(job=job, status=status),))
 
 
-def _refused(*, job: JobView, create: CreatePod, refusal: Refusal, now: float, intended: bool) -> Decision:
+def _refused(*, job: JobView, create: CreateChild, refusal: Refusal, now: float, intended: bool) -> Decision:
     if refusal.kind is RefusalKind.PERMANENT:
         status = next_status(job=job, phase=Phase.FAILED, reason=refusal.reason, message=refusal.message, now=now)
         return Decision(commands=(write_status(job=job, status=status),))
     if refusal.kind is RefusalKind.COLLISION:
-        attempt = collided(number=create.attempt, pod_name=create.pod_name, message=refusal.message, now=now)
+        attempt = collided(number=create.spec.attempt, pod_name=create.name, message=refusal.message, now=now)
         return ended.record(job=job, verdict=verdict_without_pod(job=job, attempt=attempt), stop=None, now=now)
     again = ask_again_at(refusal=refusal, job_uid=job.uid)
     if now >= again:

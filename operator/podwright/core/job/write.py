@@ -7,9 +7,9 @@ from podwright.core.view import JobStatus, JobView
 def write_status(*, job: JobView, status: JobStatus, deferrable: bool = False) -> WriteStatus:
     """Ask for `status` to be written, provided the job is still as it was seen."""
     return WriteStatus(
-        job_uid=job.uid,
+        of=job.ref,
         namespace=job.namespace,
-        job_name=job.name,
+        name=job.name,
         resource_version=job.resource_version,
         status=status,
         deferrable=deferrable,

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from podwright.core.commands import CreatePod, DeleteJob, DeletePod, NoteProblem, ReleasePod, WriteStatus
+from podwright.core.commands import CreateChild, Delete, Release, ReportProblem, WriteStatus
 from podwright.core.constants.names import FINALIZER, GROUP, JOB_PLURAL, LABEL_JOB_UID, VERSION
 from podwright.kube.codecs.status_encoding import MESSAGE_LIMIT, status_fields
 
@@ -59,7 +59,7 @@ def list_pods_of_job(*, namespace: str, job_uid: str, continue_token: str = "") 
     return ApiRequest(method="GET", path=pods_path(namespace), query=query)
 
 
-def create_pod(command: CreatePod, *, body: bytes) -> ApiRequest:
+def create_pod(command: CreateChild, *, body: bytes) -> ApiRequest:
     """Create the pod of an attempt; `body` is what `core.job.pod_template` built for the command."""
     return ApiRequest(
         method="POST",
@@ -77,67 +77,67 @@ def write_status(command: WriteStatus) -> ApiRequest:
     Versions are unique in a cluster, so they tell namesakes apart too. The uid says which object is meant, to whoever reads
     the audit log; on the status of custom resources the API server does not compare it.
     """
-    metadata = {"uid": command.job_uid, "resourceVersion": str(command.resource_version)}
+    metadata = {"uid": command.of.uid, "resourceVersion": str(command.resource_version)}
     return ApiRequest(
         method="PATCH",
-        path=f"{jobs_path(command.namespace)}/{command.job_name}/status",
+        path=f"{jobs_path(command.namespace)}/{command.name}/status",
         body=msgspec.json.encode({"metadata": metadata, "status": status_fields(command.status)}),
         content_type=MERGE_PATCH,
         accept=METADATA_ONLY,
     )
 
 
-def note_problem(command: NoteProblem) -> ApiRequest:
+def report_problem(command: ReportProblem) -> ApiRequest:
     """Say on the status of a job what is wrong with it, and leave the rest of its status as it is."""
     patch = {
-        "metadata": {"uid": command.job_uid, "resourceVersion": str(command.resource_version)},
+        "metadata": {"uid": command.of.uid, "resourceVersion": str(command.resource_version)},
         "status": {"reason": "InternalError", "message": command.message[:MESSAGE_LIMIT]},
     }
     return ApiRequest(
         method="PATCH",
-        path=f"{jobs_path(command.namespace)}/{command.job_name}/status",
+        path=f"{jobs_path(command.namespace)}/{command.name}/status",
         body=msgspec.json.encode(patch),
         content_type=MERGE_PATCH,
         accept=METADATA_ONLY,
     )
 
 
-def delete_pod(command: DeletePod) -> ApiRequest:
+def delete_pod(command: Delete) -> ApiRequest:
     """Delete exactly this pod. The answer is the whole pod: whether it ever got a node decides if it may still run."""
     grace = {} if command.grace is None else {"gracePeriodSeconds": command.grace}
     return ApiRequest(
         method="DELETE",
-        path=f"{pods_path(command.namespace)}/{command.pod_name}",
-        body=_delete_options(preconditions={"uid": command.pod_uid}, **grace),
+        path=f"{pods_path(command.namespace)}/{command.name}",
+        body=_delete_options(preconditions={"uid": command.target.uid}, **grace),
     )
 
 
-def release_pod(command: ReleasePod) -> ApiRequest:
+def release_pod(command: Release) -> ApiRequest:
     """Take our finalizer off exactly this pod and leave everybody else's.
 
     The pod has ended, so who set which of its fields is of no use any more. Forgetting that (an empty entry does, see
     "Server-Side Apply" of Kubernetes) makes the pod smaller by half and this write cheaper by a quarter.
     """
     metadata = {
-        "uid": command.pod_uid,
+        "uid": command.target.uid,
         "managedFields": [{}],
         "$deleteFromPrimitiveList/finalizers": [FINALIZER],
     }
     return ApiRequest(
         method="PATCH",
-        path=f"{pods_path(command.namespace)}/{command.pod_name}",
+        path=f"{pods_path(command.namespace)}/{command.name}",
         body=msgspec.json.encode({"metadata": metadata}),
         content_type=STRATEGIC_MERGE_PATCH,
         accept=METADATA_ONLY,
     )
 
 
-def delete_job(command: DeleteJob) -> ApiRequest:
+def delete_job(command: Delete) -> ApiRequest:
     """Delete a finished job, if it is still the one that was looked at; its pods follow by garbage collection."""
-    preconditions = {"uid": command.job_uid, "resourceVersion": str(command.resource_version)}
+    preconditions = {"uid": command.of.uid, "resourceVersion": str(command.resource_version)}
     return ApiRequest(
         method="DELETE",
-        path=f"{jobs_path(command.namespace)}/{command.job_name}",
+        path=f"{jobs_path(command.namespace)}/{command.name}",
         body=_delete_options(preconditions=preconditions, propagationPolicy="Background"),
         accept=METADATA_ONLY,
     )

@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
-from podwright.core.commands import ConfirmPod, CreatePod, Decision, WriteStatus
+from podwright.core.commands import Confirm, CreateChild, Decision, WriteStatus
 from podwright.core.job.decide import decide_job
+from podwright.core.job.pod.attempt_pod import confirm_pod
 from podwright.core.run.phase import Phase
 from podwright.core.spec import CancelMode, DeliveryMode
 from podwright.core.view import Attempt, JobStatus, JobView, Outcome, PodView, Refusal, RefusalKind
@@ -31,7 +32,8 @@ def written(decision: Decision) -> JobStatus:
     (command,) = decision.commands
     assert isinstance(command, WriteStatus)
     assert not command.deferrable, "what a crash would turn into a lost job must not wait"
-    return command.status
+    status: JobStatus = command.status
+    return status
 
 
 def with_intent(job: JobView = JOB, *, number: int = 0) -> JobView:
@@ -48,18 +50,18 @@ def test_the_intent_is_recorded_before_the_pod_is_asked_for() -> None:
     assert (status.phase, status.reason, status.attempt_count) == (Phase.PENDING, "Starting", 0)
     assert status.attempts == (Attempt(number=0, pod_name=POD.name),)
     (create,) = decide(msgspec.structs.replace(JOB, status=status), own_intent=True).commands
-    assert isinstance(create, CreatePod)
-    assert (create.attempt, create.pod_name) == (0, POD.name)
+    assert isinstance(create, CreateChild)
+    assert (create.spec.attempt, create.name) == (0, POD.name)
 
 
 def test_the_intent_of_somebody_else_is_not_acted_upon() -> None:
     (confirm,) = decide(with_intent()).commands
-    assert confirm == ConfirmPod(job_uid=JOB.uid, namespace="default", pod_name=POD.name, pod_uid="")
+    assert confirm == confirm_pod(job=JOB, name=POD.name)
 
 
 def test_a_creation_without_an_answer_is_waited_for_and_never_repeated() -> None:
     assert decide(with_intent(), keep_until=NOW + 10) == Decision(requeue_at=NOW + 10)
-    assert isinstance(decide(with_intent(), keep_until=NOW).commands[0], ConfirmPod)
+    assert isinstance(decide(with_intent(), keep_until=NOW).commands[0], Confirm)
 
 
 def test_a_pod_that_came_counts_although_it_was_taken_for_gone() -> None:
@@ -115,7 +117,7 @@ def test_a_wait_for_quota_is_without_an_intent() -> None:
     again = written(decide(job, refusal=later))
     assert (again.reason, again.message, len(again.attempts)) == ("QuotaExceeded", "exceeded quota", 1)
     job = msgspec.structs.replace(JOB, status=again)
-    assert isinstance(decide(job, own_intent=True, refusal=later).commands[0], CreatePod)
+    assert isinstance(decide(job, own_intent=True, refusal=later).commands[0], CreateChild)
     # The reason is on the status already; the intent must be taken back all the same.
     assert written(decide(job, own_intent=True, refusal=refused(RefusalKind.RETRYABLE))).attempts == ()
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from podwright.core.commands import ConfirmPod, CreatePod, Decision, DeleteJob, DeletePod, ReleasePod, WriteStatus
+from podwright.core.commands import Confirm, CreateChild, Decision, Delete, Release, WriteStatus
 from podwright.core.job.decide import decide_job
 from podwright.core.job.unfinished import SETTLE
 from podwright.core.run.phase import Phase
@@ -36,8 +36,8 @@ def refused(kind: RefusalKind, *, attempt: int = 0, at: float = NOW, count: int 
 def test_a_new_job_gets_its_first_pod_and_nothing_else() -> None:
     job = make_job()
     (create,) = decide(job).commands
-    assert isinstance(create, CreatePod)
-    assert (create.attempt, create.pod_name) == (0, make_pod(job).name)
+    assert isinstance(create, CreateChild)
+    assert (create.spec.attempt, create.name) == (0, make_pod(job).name)
 
 
 def test_a_pod_that_just_started_is_not_worth_a_write_yet() -> None:
@@ -81,9 +81,7 @@ def test_success_is_recorded_before_the_pod_is_released() -> None:
     assert not write.deferrable
     assert (write.status.phase, write.status.progress) == (Phase.SUCCEEDED, "1/1")
     done = msgspec.structs.replace(job, status=write.status)
-    assert decide(done, pod).commands == (
-        ReleasePod(job_uid=job.uid, namespace="default", pod_name=pod.name, pod_uid=pod.uid),
-    )
+    assert decide(done, pod).commands == (Release(of=job.ref, target=pod.ref, namespace="default", name=pod.name),)
     assert decide(done, msgspec.structs.replace(pod, held=False)) == Decision()
 
 
@@ -96,12 +94,12 @@ def test_a_failure_is_recorded_then_released_then_retried_in_its_time() -> None:
     assert status.next_attempt is not None
     failed = msgspec.structs.replace(job, status=status)
     waiting = decide(failed, pod)
-    assert [type(command) for command in waiting.commands] == [ReleasePod]
+    assert [type(command) for command in waiting.commands] == [Release]
     assert waiting.requeue_at == status.next_attempt
     released = msgspec.structs.replace(pod, held=False)
     (create,) = decide(failed, released, now=status.next_attempt).commands
-    assert isinstance(create, CreatePod)
-    assert create.attempt == 1
+    assert isinstance(create, CreateChild)
+    assert create.spec.attempt == 1
 
 
 @pytest.mark.parametrize(
@@ -121,7 +119,7 @@ def test_the_last_failure_ends_the_job(limit: int, dead_letter: bool, phase: Pha
 def test_no_attempt_while_the_former_pod_may_still_run() -> None:
     job = make_job()
     pod = running(make_pod(job, deletion_requested=CREATED), at=CREATED)
-    assert not any(isinstance(command, CreatePod) for command in decide(job, pod).commands)
+    assert not any(isinstance(command, CreateChild) for command in decide(job, pod).commands)
 
 
 # Stopping.
@@ -158,7 +156,7 @@ def test_a_running_job_is_stopped_in_three_steps() -> None:
     intent = only_status(decide(job, pod))
     assert (intent.status.phase, intent.status.reason) == (Phase.STOPPING, "Cancelled")
     job = msgspec.structs.replace(job, status=intent.status)
-    delete = DeletePod(job_uid=job.uid, namespace="default", pod_name=pod.name, pod_uid=pod.uid, grace=1)
+    delete = Delete(of=job.ref, target=pod.ref, namespace="default", name=pod.name, grace=1)
     assert decide(job, pod).commands == (delete,)
     dying = msgspec.structs.replace(pod, deletion_requested=NOW, deletion_grace=1)
     assert decide(job, dying) == Decision()
@@ -171,7 +169,7 @@ def test_cancelling_at_once_shortens_a_long_grace() -> None:
     job = with_status(make_job(cancel=CancelMode.IMMEDIATE), phase=Phase.STOPPING, reason="Cancelled")
     pod = running(make_pod(job, deletion_requested=NOW, deletion_grace=600), at=CREATED)
     (delete,) = decide(job, pod).commands
-    assert isinstance(delete, DeletePod)
+    assert isinstance(delete, Delete)
     assert delete.grace == 1
 
 
@@ -192,7 +190,7 @@ def test_a_recorded_suspension_is_carried_out_even_if_taken_back() -> None:
         make_job(), phase=Phase.STOPPING, reason="Suspended", attempts=(make_attempt(make_job(), outcome=None),)
     )
     pod = running(make_pod(job), at=CREATED)
-    assert [type(command) for command in decide(job, pod).commands] == [DeletePod]
+    assert [type(command) for command in decide(job, pod).commands] == [Delete]
     ended = finished(msgspec.structs.replace(pod, deletion_requested=NOW), at=NOW + 1, exit_code=143)
     status = only_status(decide(job, ended)).status
     assert (status.phase, status.reason, status.started, status.failed_count) == (Phase.PENDING, "Resumed", NOW, 0)
@@ -207,7 +205,7 @@ def test_a_deadline_that_passed_is_not_waited_for() -> None:
 def test_an_attempt_whose_kubelet_does_not_end_it_is_deleted() -> None:
     job = make_job(attempt_timeout=30.0)
     pod = running(make_pod(job, termination_grace=5.0), at=NOW - 38)
-    assert [type(command) for command in decide(job, pod).commands] == [DeletePod]
+    assert [type(command) for command in decide(job, pod).commands] == [Delete]
     assert decide(job, msgspec.structs.replace(pod, deletion_requested=NOW)).commands == ()
 
 
@@ -230,7 +228,7 @@ def test_a_pod_that_may_be_created_later_is_explained_once_and_waited_for() -> N
     assert waiting.commands == ()
     assert waiting.requeue_at is not None
     (create,) = decide(told, refusal=refused(RefusalKind.RETRYABLE, count=3), now=waiting.requeue_at).commands
-    assert isinstance(create, CreatePod)
+    assert isinstance(create, CreateChild)
 
 
 def test_a_taken_name_costs_the_attempt_and_the_next_has_another() -> None:
@@ -239,8 +237,8 @@ def test_a_taken_name_costs_the_attempt_and_the_next_has_another() -> None:
     assert (status.phase, status.attempts[0].reason, status.failed_count) == (Phase.RETRYING, "NameCollision", 1)
     failed = msgspec.structs.replace(job, status=status)
     (create,) = decide(failed, refusal=refused(RefusalKind.COLLISION), now=NOW + 1000).commands
-    assert isinstance(create, CreatePod)
-    assert create.attempt == 1
+    assert isinstance(create, CreateChild)
+    assert create.spec.attempt == 1
 
 
 # What may have happened behind our back.
@@ -249,8 +247,8 @@ def test_a_taken_name_costs_the_attempt_and_the_next_has_another() -> None:
 def test_a_pod_that_the_cache_lacks_is_not_taken_for_lost() -> None:
     job = with_status(make_job(), phase=Phase.RUNNING, attempts=(make_attempt(make_job(), outcome=None),))
     (confirm,) = decide(job).commands
-    assert isinstance(confirm, ConfirmPod)
-    assert confirm.pod_uid == make_pod(job).uid
+    assert isinstance(confirm, Confirm)
+    assert confirm.name == make_pod(job).name
 
 
 def test_a_pod_that_is_gone_for_sure_is_a_lost_attempt() -> None:
@@ -263,19 +261,17 @@ def test_a_pod_beyond_the_record_is_the_current_one() -> None:
     """The record that permitted it may just not have reached us; to delete or to double it would be wrong."""
     job = make_job()
     decision = decide(job, finished(make_pod(job), at=NOW, exit_code=1), running(make_pod(job, attempt=1), at=NOW))
-    assert [type(command) for command in decision.commands] == [ReleasePod], (
-        "the former one, whose record permitted this"
-    )
+    assert [type(command) for command in decision.commands] == [Release], "the former one, whose record permitted this"
 
 
 def test_a_second_pod_of_a_recorded_attempt_is_ended_before_the_next_attempt_starts() -> None:
     job = with_status(make_job(), phase=Phase.RETRYING, attempts=(make_attempt(make_job()),), next_attempt=NOW - 50)
     double = running(make_pod(job, uid="another"), at=NOW)
-    assert [type(command) for command in decide(job, double).commands] == [DeletePod]
+    assert [type(command) for command in decide(job, double).commands] == [Delete]
     dying = msgspec.structs.replace(double, deletion_requested=NOW)
     assert decide(job, dying) == Decision()
     ended = finished(dying, at=NOW + 1, exit_code=143)
-    assert {type(command) for command in decide(job, ended).commands} == {ReleasePod, CreatePod}
+    assert {type(command) for command in decide(job, ended).commands} == {Release, CreateChild}
 
 
 # After the end.
@@ -284,9 +280,9 @@ def test_a_second_pod_of_a_recorded_attempt_is_ended_before_the_next_attempt_sta
 def test_a_stray_pod_of_a_finished_job_is_ended_and_let_go() -> None:
     job = with_status(make_job(), phase=Phase.SUCCEEDED, finished=NOW)
     stray = running(make_pod(job, attempt=5), at=NOW)
-    assert [type(command) for command in decide(job, stray).commands] == [DeletePod]
+    assert [type(command) for command in decide(job, stray).commands] == [Delete]
     dying = msgspec.structs.replace(stray, deletion_requested=NOW)
-    assert [type(command) for command in decide(job, dying).commands] == [ReleasePod]
+    assert [type(command) for command in decide(job, dying).commands] == [Release]
 
 
 def test_a_refusal_that_lasts_ends_no_job_whose_pod_may_be_on_its_way() -> None:
@@ -309,7 +305,7 @@ def test_expiry(now: float, keep_until: float, want: float | None) -> None:
     job = with_status(make_job(retention=kept_for(60.0)), phase=Phase.SUCCEEDED, finished=NOW)
     decision = decide_job(job=job, pods=(), refusal=None, now=now, keep_until=keep_until)
     if want is None:
-        assert [type(command) for command in decision.commands] == [DeleteJob]
+        assert [type(command) for command in decision.commands] == [Delete]
     else:
         assert decision == Decision(requeue_at=want)
 
@@ -318,10 +314,10 @@ def test_an_expired_job_waits_for_its_pods_to_be_accounted() -> None:
     job = with_status(
         make_job(retention=kept_for(0.0)), phase=Phase.FAILED, finished=NOW, attempts=(make_attempt(make_job()),)
     )
-    assert [type(c) for c in decide(job, finished(make_pod(job), at=NOW, exit_code=1)).commands] == [ReleasePod]
+    assert [type(c) for c in decide(job, finished(make_pod(job), at=NOW, exit_code=1)).commands] == [Release]
 
 
 def test_the_pods_of_a_job_that_is_being_deleted_are_let_go() -> None:
     job = make_job(deleting=True)
     pods = (running(make_pod(job), at=NOW), make_pod(job, attempt=1, held=False), make_pod(job, attempt=2, gone=True))
-    assert [type(command) for command in decide(job, *pods).commands] == [ReleasePod]
+    assert [type(command) for command in decide(job, *pods).commands] == [Release]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from podwright.core.attempt.signals import signal_name
-from podwright.core.commands import CreatePod, Decision
+from podwright.core.commands import CreateChild, Decision
 from podwright.core.job.at_most_once import recorded_intent
 from podwright.core.job.decide import decide_job
 from podwright.core.run.phase import Phase
@@ -192,10 +192,10 @@ class OneJob(FaultyWorld):
     def end_in_the_end(self, pod: PodView, *, code: int) -> None:
         self.store(finished(pod, at=self.now, exit_code=code))
 
-    def asked_for(self, command: CreatePod) -> None:
+    def asked_for(self, command: CreateChild) -> None:
         self.own_intent = False
 
-    def was_refused(self, command: CreatePod) -> None:
+    def was_refused(self, command: CreateChild) -> None:
         self.own_intent = True
         self.collisions += self.refusal is not None and self.refusal.kind is RefusalKind.COLLISION
 

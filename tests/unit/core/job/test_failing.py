@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from podwright.core.commands import Decision, DeletePod, WriteStatus
+from podwright.core.commands import Decision, Delete, WriteStatus
 from podwright.core.job.decide import decide_job
 from podwright.core.run.phase import Phase
 from podwright.core.spec import CancelMode, FailureAction, FailurePolicy, FailureRule, RetryPolicy
@@ -26,7 +26,8 @@ def written(decision: Decision) -> JobStatus:
     (command,) = decision.commands
     assert isinstance(command, WriteStatus)
     assert not command.deferrable
-    return command.status
+    status: JobStatus = command.status
+    return status
 
 
 def failed(job: JobView, **changes: Any) -> PodView:
@@ -190,7 +191,7 @@ def test_a_pod_that_cannot_start_is_ended_in_three_steps() -> None:
     job = msgspec.structs.replace(job, status=intent)
     recovered = running(msgspec.structs.replace(pod, waiting_reason=""), at=NOW)
     for seen in (pod, recovered):
-        assert [type(command) for command in decide(job, seen, now=NOW + 60).commands] == [DeletePod]
+        assert [type(command) for command in decide(job, seen, now=NOW + 60).commands] == [Delete]
     dying = msgspec.structs.replace(pod, deletion_requested=NOW + 1)
     assert decide(job, dying) == Decision()
     status = written(decide(job, finished(dying, at=NOW + 2, exit_code=137)))
@@ -206,7 +207,7 @@ def test_a_pod_that_cannot_start_is_ended_in_three_steps() -> None:
 def test_other_pods_may_wait(policy: FailurePolicy, changes: dict[str, Any]) -> None:
     job = make_job(failure_policy=policy)
     decision = decide(job, pulling(job, **changes))
-    assert not any(isinstance(command, DeletePod) for command in decision.commands)
+    assert not any(isinstance(command, Delete) for command in decision.commands)
     assert all(not c.status.attempts[-1].reason for c in decision.commands if isinstance(c, WriteStatus))
 
 

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from podwright.core.commands import Decision, DeleteJob, DeletePod
+from podwright.core.commands import Decision, Delete
 from podwright.core.job.decide import decide_job
 from podwright.core.run.phase import Phase
 from podwright.core.run.retention import expires_at, pods_expire_at
@@ -59,7 +59,7 @@ def test_pods_go_before_their_job() -> None:
     assert decide(*PODS, now=ENDED + 4) == Decision(requeue_at=ENDED + 5)
     decision = decide(*PODS, now=ENDED + 5)
     assert decision.requeue_at == ENDED + 60
-    assert [(c.pod_uid, c.cleanup, c.grace) for c in decision.commands if isinstance(c, DeletePod)] == [
+    assert [(c.target.uid, c.cleanup, c.grace) for c in decision.commands if isinstance(c, Delete)] == [
         (pod.uid, True, None) for pod in PODS
     ]
 
@@ -72,9 +72,9 @@ def test_pods_that_go_already_are_not_deleted_again() -> None:
 
 def test_a_job_whose_time_has_come_takes_its_pods_along() -> None:
     (delete,) = decide(*PODS, now=ENDED + 60).commands
-    assert isinstance(delete, DeleteJob)
+    assert isinstance(delete, Delete)
 
 
 def test_a_pod_that_is_held_is_let_go_before_it_is_deleted() -> None:
     held = msgspec.structs.replace(PODS[1], held=True)
-    assert not any(isinstance(command, DeletePod) for command in decide(PODS[0], held, now=ENDED + 6).commands)
+    assert not any(isinstance(command, Delete) for command in decide(PODS[0], held, now=ENDED + 6).commands)

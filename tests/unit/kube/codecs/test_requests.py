@@ -6,9 +6,11 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podwright.core.commands import CreatePod, DeleteJob, DeletePod, ReleasePod, WriteStatus
+from podwright.core.commands import CreateChild, Delete, Release, WriteStatus
+from podwright.core.job.pod.attempt_pod import AttemptPod
 from podwright.core.run.phase import Phase
 from podwright.core.values.index_set import IndexSet
+from podwright.core.values.ref import JOB, POD, Ref
 from podwright.core.view import (
     ArrayRecord,
     Attempt,
@@ -108,7 +110,7 @@ def merge_patch(target: Any, patch: Any) -> Any:
 
 def write(status: JobStatus) -> encode.ApiRequest:
     return encode.write_status(
-        WriteStatus(job_uid="u", namespace="team-a", job_name="job", resource_version=42, status=status)
+        WriteStatus(of=Ref(JOB, "u"), namespace="team-a", name="job", resource_version=42, status=status)
     )
 
 
@@ -200,8 +202,12 @@ def test_attempts_and_conditions_hold_no_nulls() -> None:
 
 
 def test_create_pod() -> None:
-    command = CreatePod(
-        job_uid="u", namespace="team-a", job_name="job", task_index=0, attempt=0, pod_name="job-0123456789-0"
+    command = CreateChild(
+        of=Ref(JOB, "u"),
+        kind=POD,
+        namespace="team-a",
+        name="job-0123456789-0",
+        spec=AttemptPod(task_index=0, attempt=0),
     )
     request = encode.create_pod(command, body=b"{}")
     assert (request.method, request.path, request.body) == ("POST", "/api/v1/namespaces/team-a/pods", b"{}")
@@ -210,7 +216,7 @@ def test_create_pod() -> None:
 
 
 def test_release_pod_leaves_other_finalizers_alone() -> None:
-    request = encode.release_pod(ReleasePod(job_uid="u", namespace="team-a", pod_name="p", pod_uid="pu"))
+    request = encode.release_pod(Release(of=Ref(JOB, "u"), target=Ref(POD, "pu"), namespace="team-a", name="p"))
     assert (request.method, request.path) == ("PATCH", "/api/v1/namespaces/team-a/pods/p")
     assert request.content_type == "application/strategic-merge-patch+json"
     assert json.loads(request.body or b"") == {
@@ -223,7 +229,7 @@ def test_release_pod_leaves_other_finalizers_alone() -> None:
 
 
 def test_delete_pod() -> None:
-    command = DeletePod(job_uid="u", namespace="team-a", pod_name="p", pod_uid="pu")
+    command = Delete(of=Ref(JOB, "u"), target=Ref(POD, "pu"), namespace="team-a", name="p")
     request = encode.delete_pod(command)
     assert (request.method, request.path) == ("DELETE", "/api/v1/namespaces/team-a/pods/p")
     assert request.accept == "application/json"
@@ -234,7 +240,9 @@ def test_delete_pod() -> None:
 
 
 def test_delete_job() -> None:
-    request = encode.delete_job(DeleteJob(job_uid="u", namespace="team-a", job_name="job", resource_version=9))
+    request = encode.delete_job(
+        Delete(of=Ref(JOB, "u"), target=Ref(JOB, "u"), namespace="team-a", name="job", resource_version=9)
+    )
     assert (request.method, request.path) == ("DELETE", "/apis/podwright.dev/v1alpha1/namespaces/team-a/batchjobs/job")
     assert json.loads(request.body or b"") == {
         "apiVersion": "v1",

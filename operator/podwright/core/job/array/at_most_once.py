@@ -7,11 +7,12 @@ that never ran.
 
 import msgspec
 
-from podwright.core.commands import ConfirmPod
+from podwright.core.commands import Confirm
 from podwright.core.constants.names import array_pod_name
 from podwright.core.job.array.look import Look, SortedPods
 from podwright.core.job.array.start import Starts
 from podwright.core.job.array.units import open_tasks, units_with
+from podwright.core.job.pod.attempt_pod import confirm_pod
 from podwright.core.spec import DeliveryMode
 from podwright.core.values.index_set import IndexSet
 from podwright.core.view import ArrayRecord
@@ -32,7 +33,7 @@ def is_wanted(look: Look) -> bool:
     return look.job.delivery is DeliveryMode.AT_MOST_ONCE
 
 
-def uncertain(look: Look, pods: SortedPods) -> tuple[ConfirmPod, ...]:
+def uncertain(look: Look, pods: SortedPods) -> tuple[Confirm, ...]:
     """Ask for pods of units that are on record as started, by whoever was here before, and that we don't know of."""
     job = look.job
     unended = units_with(array=look.array, tasks=open_tasks(array=look.array, record=look.units.record))
@@ -40,11 +41,9 @@ def uncertain(look: Look, pods: SortedPods) -> tuple[ConfirmPod, ...]:
         unit for unit in look.units.record.started & unended if unit not in pods.busy and unit not in look.intended
     ]
     return tuple(
-        ConfirmPod(
-            job_uid=job.uid,
-            namespace=job.namespace,
-            pod_name=array_pod_name(job_name=job.name, job_uid=job.uid, index=unit, attempt=look.units.attempts(unit)),
-            pod_uid="",
+        confirm_pod(
+            job=job,
+            name=array_pod_name(job_name=job.name, job_uid=job.uid, index=unit, attempt=look.units.attempts(unit)),
         )
         for unit in unknown[:_AT_ONCE]
     )

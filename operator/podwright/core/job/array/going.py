@@ -8,7 +8,7 @@ from podwright.core.attempt import termination as pod_end
 from podwright.core.attempt.avoidance import nodes_to_avoid
 from podwright.core.attempt.ending import ongoing, recorded_ending
 from podwright.core.attempt.refusal import ask_again_at
-from podwright.core.commands import Command, CreatePod, Decision
+from podwright.core.commands import Command, CreateChild, Decision
 from podwright.core.constants.names import array_pod_name
 from podwright.core.job.array import at_most_once
 from podwright.core.job.array.look import Look, SortedPods
@@ -16,6 +16,7 @@ from podwright.core.job.array.size import room_for_units
 from podwright.core.job.array.start import Starts, startable, tasks_to_run
 from podwright.core.job.array.status import FAILURES_KEPT, kept_attempts
 from podwright.core.job.array.telling import After, phase_and_reason, progress_status, record_or_tell
+from podwright.core.job.pod.attempt_pod import AttemptPod, create_pod
 from podwright.core.job.unfinished import must_not_wait, waiting_message
 from podwright.core.job.write import write_status
 from podwright.core.run.deadline import attempt_deadline, start_deadline, total_deadline
@@ -41,12 +42,12 @@ def decide(look: Look, pods: SortedPods, *, after: After) -> Decision:
             # A creation without an answer may still arrive: until then an absence tells nothing.
             return Decision(requeue_at=look.keep_until) if look.now < look.keep_until else Decision(commands=unknown)
     starts, next_start = _starts(look, pods, after)
-    creations = tuple(create_pod(look, unit) for unit in starts.units)
+    creations = tuple(_creation(look, unit) for unit in starts.units)
     if at_most_once.is_wanted(look):
         intended = at_most_once.sorted_starts(look, starts)
         if intended.to_record or _must_withdraw(look):
             return _record_intent(look, pods, after, intended.to_record)
-        creations = tuple(create_pod(look, unit) for unit in intended.units)
+        creations = tuple(_creation(look, unit) for unit in intended.units)
     writes, next_write = record_or_tell(look, pods, after, starting=bool(creations))
     total = total_deadline(look.job)
     return Decision(
@@ -144,19 +145,18 @@ def _starts(look: Look, pods: SortedPods, after: After) -> tuple[Starts, float |
     return starts, starts.next_due
 
 
-def create_pod(look: Look, unit: int) -> CreatePod:
+def _creation(look: Look, unit: int) -> CreateChild:
     """Ask for the pod of a unit's current attempt."""
     job, attempt = look.job, look.units.attempts(unit)
     packed = look.array.pack > 1
     own = (known for known in job.status.attempts if known.index == unit)
-    return CreatePod(
-        job_uid=job.uid,
-        namespace=job.namespace,
-        job_name=job.name,
+    pod = AttemptPod(
         task_index=unit,
         attempt=attempt,
-        pod_name=array_pod_name(job_name=job.name, job_uid=job.uid, index=unit, attempt=attempt),
         tasks=tasks_to_run(array=look.array, units=look.units, unit=unit) if packed else IndexSet(),
         nodes_to_avoid=nodes_to_avoid(policy=job.failure_policy, attempts=own) if attempt else (),
         out_of_memory=look.units.history(unit).out_of_memory,
+    )
+    return create_pod(
+        job=job, name=array_pod_name(job_name=job.name, job_uid=job.uid, index=unit, attempt=attempt), pod=pod
     )

@@ -64,9 +64,9 @@ def with_end_known(*, claim: KeyClaim, holder: JobView | None) -> KeyClaim:
 
 def _claim(*, job: JobView, replaces: KeyClaim | None, now: float) -> ClaimKey:
     return ClaimKey(
-        job_uid=job.uid,
+        of=job.ref,
         namespace=job.namespace,
-        job_name=job.name,
+        name=job.name,
         lease_name=key_lease_name(namespace=job.namespace, key=job.idempotency_key),
         window=job.dedup_window,
         at=now,

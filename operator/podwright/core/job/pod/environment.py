@@ -2,32 +2,32 @@
 
 from typing import Any, Final
 
-from podwright.core.commands import CreatePod
 from podwright.core.constants import names
+from podwright.core.job.pod.attempt_pod import AttemptPod
 from podwright.core.view import JobView
 
 # What differs between the tasks of one pod: the runner of packs sets these, the pod can't.
 TASK_VARIABLES: Final = frozenset({names.ENV_TASK_INDEX, names.ENV_TASK_ITEM, names.ENV_IDEMPOTENCY_KEY})
 
 
-def contract(*, job: JobView, create: CreatePod) -> dict[str, str]:
+def contract(*, job: JobView, pod: AttemptPod) -> dict[str, str]:
     """Return the variables of a pod, ready for the kubelet, which replaces $(NAME) in them."""
     array = job.array
     told = {
-        names.ENV_JOB_NAME: create.job_name,
-        names.ENV_JOB_UID: create.job_uid,
-        names.ENV_TASK_INDEX: str(create.task_index),
-        names.ENV_ATTEMPT: str(create.attempt),
-        names.ENV_IDEMPOTENCY_KEY: names.idempotency_key(work_uid=work_of(job), task_index=create.task_index),
+        names.ENV_JOB_NAME: job.name,
+        names.ENV_JOB_UID: job.uid,
+        names.ENV_TASK_INDEX: str(pod.task_index),
+        names.ENV_ATTEMPT: str(pod.attempt),
+        names.ENV_IDEMPOTENCY_KEY: names.idempotency_key(work_uid=work_of(job), task_index=pod.task_index),
         # Attempts of one task are strictly ordered, so their number (from 1) fences a late one at an outside system,
         # which knows the task by its key: so the number goes on where former jobs with the same key ended.
-        names.ENV_FENCING_TOKEN: str(job.tokens_before + create.attempt + 1),
+        names.ENV_FENCING_TOKEN: str(job.tokens_before + pod.attempt + 1),
     }
     if array is not None:
         told[names.ENV_TASK_COUNT] = str(array.size)
-        if array.items and not create.tasks:
-            told[names.ENV_TASK_ITEM] = literal(array.items[create.task_index])
-    return {name: value for name, value in told.items() if not create.tasks or name not in TASK_VARIABLES}
+        if array.items and not pod.tasks:
+            told[names.ENV_TASK_ITEM] = literal(array.items[pod.task_index])
+    return {name: value for name, value in told.items() if not pod.tasks or name not in TASK_VARIABLES}
 
 
 def work_of(job: JobView) -> str:

@@ -12,9 +12,9 @@ import msgspec
 
 from podwright.core.accounting import Accounting
 from podwright.core.attempt.avoidance import avoiding
-from podwright.core.commands import CreatePod
 from podwright.core.constants import names
 from podwright.core.job.pack.command import packed
+from podwright.core.job.pod.attempt_pod import AttemptPod
 from podwright.core.job.pod.environment import contract, with_variables, work_of
 from podwright.core.job.pod.escalation import escalated
 from podwright.core.job.pod.heartbeat import heartbeat_problem, with_heartbeat
@@ -26,13 +26,20 @@ _CONTAINER_LISTS: Final = ("initContainers", "containers")
 
 
 def build_pod(
-    *, job: JobView, create: CreatePod, shard: int, epoch: int, accounting: Accounting = Accounting.EXACT
+    *,
+    job: JobView,
+    name: str,
+    attempt: AttemptPod,
+    shard: int,
+    epoch: int,
+    accounting: Accounting = Accounting.EXACT,
 ) -> bytes:
     """Return the JSON body of the pod.
 
     Args:
         job: the job, with its template.
-        create: which attempt of which task, and the pod's name.
+        name: the pod's name.
+        attempt: which attempt of which task it is.
         shard: the job's shard; the admission policy compares the epoch with that shard's Lease.
         epoch: the epoch under which the caller holds the shard.
         accounting: whether a finalizer keeps the pod until its end is on record.
@@ -46,26 +53,26 @@ def build_pod(
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
-            "name": create.pod_name,
-            "namespace": create.namespace,
-            "labels": {**(metadata.get("labels") or {}), **_labels(job=job, create=create, shard=shard)},
+            "name": name,
+            "namespace": job.namespace,
+            "labels": {**(metadata.get("labels") or {}), **_labels(job=job, attempt=attempt, shard=shard)},
             "annotations": {**(metadata.get("annotations") or {}), names.ANNOTATION_EPOCH: str(epoch)},
             "finalizers": [names.FINALIZER] if accounting is Accounting.EXACT else [],
             "ownerReferences": [_owner(job)],
         },
-        "spec": _spec(job=job, create=create, template=template.get("spec") or {}),
+        "spec": _spec(job=job, attempt=attempt, template=template.get("spec") or {}),
     }
     return msgspec.json.encode(pod)
 
 
-def _labels(*, job: JobView, create: CreatePod, shard: int) -> dict[str, str]:
-    task = {} if job.array is None else {names.LABEL_TASK_INDEX: str(create.task_index)}
+def _labels(*, job: JobView, attempt: AttemptPod, shard: int) -> dict[str, str]:
+    task = {} if job.array is None else {names.LABEL_TASK_INDEX: str(attempt.task_index)}
     return {
         "app.kubernetes.io/managed-by": "podwright",
-        names.LABEL_JOB: create.job_name,
-        names.LABEL_JOB_UID: create.job_uid,
+        names.LABEL_JOB: job.name,
+        names.LABEL_JOB_UID: job.uid,
         **task,
-        names.LABEL_ATTEMPT: str(create.attempt),
+        names.LABEL_ATTEMPT: str(attempt.attempt),
         names.LABEL_SHARD: str(shard),
     }
 
@@ -80,7 +87,7 @@ def _owner(job: JobView) -> dict[str, Any]:
     }
 
 
-def _spec(*, job: JobView, create: CreatePod, template: dict[str, Any]) -> dict[str, Any]:
+def _spec(*, job: JobView, attempt: AttemptPod, template: dict[str, Any]) -> dict[str, Any]:
     spec = {**template, "restartPolicy": "Never"}
     # A token in every batch pod is a way into the cluster that few jobs need; who needs it says so.
     spec.setdefault("automountServiceAccountToken", False)
@@ -89,19 +96,19 @@ def _spec(*, job: JobView, create: CreatePod, template: dict[str, Any]) -> dict[
         spec["activeDeadlineSeconds"] = min(limit, spec.get("activeDeadlineSeconds") or limit)
     if job.worker_timeout is not None:
         spec["tolerations"] = tolerating_silence(spec.get("tolerations") or [], seconds=job.worker_timeout)
-    variables = contract(job=job, create=create)
+    variables = contract(job=job, pod=attempt)
     for key in _CONTAINER_LISTS:
         if template.get(key):
             spec[key] = [_with_contract(container, variables) for container in template[key]]
-    if create.nodes_to_avoid:
-        spec["affinity"] = avoiding(spec.get("affinity"), create.nodes_to_avoid)
+    if attempt.nodes_to_avoid:
+        spec["affinity"] = avoiding(spec.get("affinity"), attempt.nodes_to_avoid)
     escalation = job.failure_policy.escalation
-    if escalation is not None and create.out_of_memory and spec.get("containers"):
-        grown = (_with_more(container, escalation, times=create.out_of_memory) for container in spec["containers"])
+    if escalation is not None and attempt.out_of_memory and spec.get("containers"):
+        grown = (_with_more(container, escalation, times=attempt.out_of_memory) for container in spec["containers"])
         spec["containers"] = list(grown)
     if spec.get("containers") and job.progress_timeout is not None and not heartbeat_problem(spec):
-        spec = with_heartbeat(spec, limit=job.progress_timeout, packed=bool(create.tasks))
-    return _with_runner(job=job, create=create, spec=spec) if create.tasks else spec
+        spec = with_heartbeat(spec, limit=job.progress_timeout, packed=bool(attempt.tasks))
+    return _with_runner(job=job, attempt=attempt, spec=spec) if attempt.tasks else spec
 
 
 def _with_more(container: dict[str, Any], escalation: Escalation, *, times: int) -> dict[str, Any]:
@@ -117,11 +124,11 @@ def _with_contract(container: dict[str, Any], variables: dict[str, str]) -> dict
     return {**with_variables(container, variables), "terminationMessagePolicy": policy}
 
 
-def _with_runner(*, job: JobView, create: CreatePod, spec: dict[str, Any]) -> dict[str, Any]:
+def _with_runner(*, job: JobView, attempt: AttemptPod, spec: dict[str, Any]) -> dict[str, Any]:
     first, *others = spec["containers"]
     runner = packed(
         first,
-        tasks=create.tasks,
+        tasks=attempt.tasks,
         work_uid=work_of(job),
         items=job.array.items if job.array is not None else (),
         parallelism=job.array.pack_parallelism if job.array is not None else 1,

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from podwright.core.attempt.ending import ongoing
-from podwright.core.commands import CreatePod, Decision, DeletePod, WriteStatus
+from podwright.core.commands import CreateChild, Decision, Delete, WriteStatus
 from podwright.core.job.array.by_task import permitted
 from podwright.core.job.array.decide import decide_array
 from podwright.core.job.array.units import units_of
@@ -30,12 +30,13 @@ def written(decision: Decision) -> JobStatus:
     """Return the status that the decision's only command writes."""
     (command,) = decision.commands
     assert isinstance(command, WriteStatus)
-    return command.status
+    status: JobStatus = command.status
+    return status
 
 
 def created(decision: Decision) -> list[int]:
     """Return the units whose pods a decision asks for."""
-    return [command.task_index for command in decision.commands if isinstance(command, CreatePod)]
+    return [command.spec.task_index for command in decision.commands if isinstance(command, CreateChild)]
 
 
 # A spec that can't be carried out.
@@ -136,8 +137,8 @@ def test_of_many_pods_that_must_not_wait_all_are_ended_in_turn() -> None:
         for command in decide(job, *pods.values(), now=now).commands:
             if isinstance(command, WriteStatus):
                 job = msgspec.structs.replace(job, status=command.status)
-            elif isinstance(command, DeletePod):
-                (pod,) = (pod for pod in pods.values() if pod.uid == command.pod_uid)
+            elif isinstance(command, Delete):
+                (pod,) = (pod for pod in pods.values() if pod.uid == command.target.uid)
                 pods[pod.task_index] = finished(pod, at=now, exit_code=137, deletion_requested=now)
         assert len(job.status.attempts) <= 10
     assert job.status.array == record_of(failed="0-11")

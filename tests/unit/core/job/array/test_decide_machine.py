@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from podwright.core.commands import CreatePod, Decision
+from podwright.core.commands import CreateChild, Decision
 from podwright.core.job.array.decide import decide_array
 from podwright.core.job.array.units import open_tasks, tasks_of
 from podwright.core.run.phase import Phase
@@ -198,14 +198,14 @@ class OneArray(FaultyWorld):
             self.done |= end.succeeded
         self.store(finished(pod, at=self.now, exit_code=end.exit_code, message=end.message))
 
-    def _give(self, command: CreatePod) -> None:
+    def _give(self, command: CreateChild) -> None:
         assert self.job.array is not None
-        tasks = command.tasks if self._packed else IndexSet.of([command.task_index])
+        tasks = command.spec.tasks if self._packed else IndexSet.of([command.spec.task_index])
         assert tasks, "a pod without tasks"
         assert not tasks & self.done, "a task that a true report called done was to run again"
         assert not tasks - open_tasks(array=self.job.array, record=self.job.status.array or ArrayRecord())
         # A creation of unknown outcome is repeated: its pod must be told the same, whoever made it.
-        assert self.given.setdefault(command.pod_name, tasks) == tasks
+        assert self.given.setdefault(command.name, tasks) == tasks
 
     # Its part in the world.
 
@@ -236,14 +236,14 @@ class OneArray(FaultyWorld):
         else:
             self.store(finished(pod, at=self.now, exit_code=code))
 
-    def asked_for(self, command: CreatePod) -> None:
-        self.intended.discard(command.task_index)
+    def asked_for(self, command: CreateChild) -> None:
+        self.intended.discard(command.spec.task_index)
         stop = recorded_stop(self.job)
         assert stop is None or not stop.decided, "a task was to be started of an array whose end is on record"
         self._give(command)
 
-    def was_refused(self, command: CreatePod) -> None:
-        self.intended.add(command.task_index)
+    def was_refused(self, command: CreateChild) -> None:
+        self.intended.add(command.spec.task_index)
 
     def forget(self) -> None:
         self.written_at = 0.0

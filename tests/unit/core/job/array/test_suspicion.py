@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from podwright.core.attempt.verdict import Verdict
-from podwright.core.commands import CreatePod, DeletePod, WriteStatus
+from podwright.core.commands import CreateChild, Delete, WriteStatus
 from podwright.core.job.array.decide import decide_array
 from podwright.core.job.array.ends import UnitEnd
 from podwright.core.job.array.suspicion import suspicion, with_nodes
@@ -153,8 +153,8 @@ def looked(job: JobView, *pods: PodView, now: float = NOW) -> tuple[JobStatus | 
     """Return the status that is written, the pods that are ended, and how many are created."""
     commands = decide_array(look_at(job, *pods, now=now)).commands
     statuses = [command.status for command in commands if isinstance(command, WriteStatus)]
-    ended = [command.pod_name for command in commands if isinstance(command, DeletePod)]
-    return (statuses[0] if statuses else None), ended, sum(isinstance(one, CreatePod) for one in commands)
+    ended = [command.name for command in commands if isinstance(command, Delete)]
+    return (statuses[0] if statuses else None), ended, sum(isinstance(one, CreateChild) for one in commands)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from podwright.core.commands import ClaimKey, CreatePod, Decision, WriteStatus
+from podwright.core.commands import ClaimKey, CreateChild, Decision, WriteStatus
 from podwright.core.job.decide import decide_job
 from podwright.core.job.gates.dependency import NO_DEPENDENCIES, Dependencies
 from podwright.core.job.gates.gate import QUIET_WAIT
@@ -46,7 +46,7 @@ def ended(phase: Phase) -> JobView:
 
 def creates(decision: Decision) -> bool:
     """Return whether the first pod is created."""
-    return [type(command) for command in decision.commands] == [CreatePod]
+    return [type(command) for command in decision.commands] == [CreateChild]
 
 
 def test_a_job_that_waits_says_so_once() -> None:
@@ -102,12 +102,13 @@ def test_the_key_comes_first_and_a_duplicate_waits_for_nothing() -> None:
 def test_cancelling_suspending_and_running_out_of_time_win() -> None:
     job = make_job(dependencies=ON_A, idempotency_key="k")
 
-    def phase(**changes: Any) -> Phase | None:
-        return written(decide(msgspec.structs.replace(job, **changes))).status.phase
+    def phase_after(**changes: Any) -> Phase | None:
+        phase: Phase | None = written(decide(msgspec.structs.replace(job, **changes))).status.phase
+        return phase
 
-    assert phase(cancel=CancelMode.GRACEFUL) is Phase.CANCELLED
-    assert phase(suspend=True) is Phase.SUSPENDED
-    assert phase(total_timeout=50.0) is Phase.FAILED
+    assert phase_after(cancel=CancelMode.GRACEFUL) is Phase.CANCELLED
+    assert phase_after(suspend=True) is Phase.SUSPENDED
+    assert phase_after(total_timeout=50.0) is Phase.FAILED
 
 
 def test_a_resumed_job_is_gated_once_its_new_start_is_on_record() -> None:

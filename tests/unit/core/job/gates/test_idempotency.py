@@ -26,7 +26,7 @@ def test_nothing_is_known_so_the_key_is_claimed() -> None:
     assert isinstance(gate, Issue)
     command = gate.command
     assert command.lease_name == key_lease_name(namespace="default", key="order")
-    assert (command.job_uid, command.window, command.replaced_uid) == (JOB.uid, 3600.0, "")
+    assert (command.of.uid, command.window, command.replaced_uid) == (JOB.uid, 3600.0, "")
 
 
 def test_the_holder_may_run_however_old_its_claim_is() -> None:

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from podwright.core.commands import CreatePod
 from podwright.core.constants.names import pod_name
+from podwright.core.job.pod.attempt_pod import AttemptPod
 from podwright.core.job.pod.template import build_pod
 from podwright.core.spec import ArraySpec
 from podwright.core.values.index_set import IndexSet
@@ -15,17 +15,10 @@ from tests.support.builders import TEMPLATE, make_job
 
 
 def build(job: JobView, *, attempt: int = 1, **changes: Any) -> dict[str, Any]:
-    """Build the pod of an attempt and decode it; `changes` are to the command."""
-    create = CreatePod(
-        job_uid=job.uid,
-        namespace=job.namespace,
-        job_name=job.name,
-        task_index=0,
-        attempt=attempt,
-        pod_name=pod_name(job_name=job.name, job_uid=job.uid, task_index=0, attempt=attempt),
-    )
-    create = msgspec.structs.replace(create, **changes)
-    pod: dict[str, Any] = msgspec.json.decode(build_pod(job=job, create=create, shard=3, epoch=17))
+    """Build the pod of an attempt and decode it; `changes` are to its description."""
+    name = pod_name(job_name=job.name, job_uid=job.uid, task_index=0, attempt=attempt)
+    described = msgspec.structs.replace(AttemptPod(task_index=0, attempt=attempt), **changes)
+    pod: dict[str, Any] = msgspec.json.decode(build_pod(job=job, name=name, attempt=described, shard=3, epoch=17))
     return pod
 
 
