@@ -24,7 +24,10 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class StatusError(Exception):
-    """The API server answered with an error: HTTP `code`, machine-readable `reason`, `message` for people."""
+    """The API server answered with an error: HTTP `code`, machine-readable `reason`, `message` for people.
+
+    `genuine` says whether it was a Kubernetes Status, and not words of something on the way.
+    """
 
     def __init__(
         self,
@@ -34,6 +37,7 @@ class StatusError(Exception):
         message: str,
         causes: tuple[Cause, ...] = (),
         retry_after: float | None = None,
+        genuine: bool = True,
     ) -> None:
         super().__init__(f"{code} {reason}: {message}" if reason else f"{code}: {message}")
         self.code = code
@@ -41,6 +45,7 @@ class StatusError(Exception):
         self.message = message
         self.causes = causes
         self.retry_after = retry_after
+        self.genuine = genuine
 
     @property
     def fenced(self) -> bool:
@@ -85,9 +90,9 @@ def parse_status(code: int, body: bytes, *, retry_after: float | None = None) ->
     try:
         status = _STATUS.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        return StatusError(code=code, reason="", message=_words(body), retry_after=retry_after)
+        return StatusError(code=code, reason="", message=_words(body), retry_after=retry_after, genuine=False)
     if status.kind != "Status":
-        return StatusError(code=code, reason="", message=_words(body), retry_after=retry_after)
+        return StatusError(code=code, reason="", message=_words(body), retry_after=retry_after, genuine=False)
     details = status.details or _Details()
     return StatusError(
         code=status.code or code,

@@ -45,7 +45,9 @@ _LIMIT_RANGE: Final = re.compile(
 )
 _MEMORY_LIMIT: Final = "maximum memory usage per "
 _LASTING_CODES: Final = frozenset({400, 413, 422})
-_QUOTA: Final = re.compile(r"requested: (?P<requested>[^\s]{1,2000}), used: [^\s]{1,2000}, limited: (?P<limited>[^\s]{1,2000})")
+_QUOTA: Final = re.compile(
+    r"requested: (?P<requested>[^\s]{1,2000}), used: [^\s]{1,2000}, limited: (?P<limited>[^\s]{1,2000})"
+)
 _COUNTED: Final = re.compile(r"(?:count/)?pods\Z")
 _WORDS_LIMIT: Final = 200
 
@@ -113,9 +115,8 @@ def refused(
     kind, reason = classify(code=code, message=message, genuine=genuine)
     count = _count(before=before, task_index=task_index, attempt=attempt, job_uid=job_uid, now=now)
     since = before.since if before is not None and before.reason == reason else now
-    if kind is RefusalKind.RETRYABLE and reason == Reason.POD_REJECTED:
-        if count >= _DENIALS and now - since >= DENIAL_PATIENCE:
-            kind = RefusalKind.PERMANENT
+    if reason == Reason.POD_REJECTED and count >= _DENIALS and now - since >= DENIAL_PATIENCE:
+        kind = RefusalKind.PERMANENT
     return Refusal(
         task_index=task_index,
         attempt=attempt,
