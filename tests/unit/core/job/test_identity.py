@@ -16,12 +16,13 @@ from podwright.core.constants.names import (
 )
 from podwright.core.job.identity import NOBODY, OWNER_REFERENCE, PodMarks, belongs, identify, lacking
 from podwright.core.spec import ArraySpec
+from podwright.core.values.index_set import IndexSet
 from podwright.core.view import JobView, PodView
 from tests.support.builders import make_job, make_pod
 
 OURS: Final = make_job(uid="uid-ours", name="ours")
 VICTIM: Final = make_job(uid="uid-victim", name="victim", namespace="elsewhere")
-ARRAY: Final = make_job(uid="uid-array", name="array", array=ArraySpec(size=9, parallelism=1))
+ARRAY: Final = make_job(uid="uid-array", name="array", array=ArraySpec(size=9, tasks=IndexSet.up_to(9)))
 
 
 def name_of(job: JobView, *, attempt: int = 0) -> str:
