@@ -101,6 +101,7 @@ class Answers:
                 attempt=command.spec.attempt,
                 created=now,
                 held=metadata.held,
+                lacks=metadata.lacks,
             )
         )
 
