@@ -74,7 +74,12 @@ class Operator:
         self._sight = Sight(self._reflectors, limit=settings.blind_limit, metrics=self.metrics)
         self._lag = LoopLag(self.metrics)
         self._key_sweep = KeySweep(
-            send=self._read, keys=keys, store=self.engine.store, tenures=self._leadership, clock=time.time
+            send=self._read,
+            keys=keys,
+            store=self.engine.store,
+            tenures=self._leadership,
+            clock=time.time,
+            namespaces=settings.watch_namespaces,
         )
 
     async def run(self, *, stop: asyncio.Event) -> None:
