@@ -215,7 +215,7 @@ def five_hundred(attacker: Attacker) -> Callable[[], None]:
         "slow": lambda _: {},
         "misspelt": lambda _: {"template": template(nodeSelectr={"a": "b"})},
         "no-account": lambda _: {"template": template(serviceAccountName="never")},
-        "circle": lambda number: {"dependsOn": [{"job": f"circle-{(number + 1) % share}"}]},
+        "circle": lambda number: {"dependsOn": [{"name": f"circle-{(number + 1) % share}"}]},
         "no-class": lambda _: {"template": template(priorityClassName="never")},
     }
     manifests = [
