@@ -67,7 +67,7 @@ def test_a_dry_run_creates_nothing(podwright: Shell, mode: str) -> None:
     ("arguments", "complaint"),
     [
         (("submit", "x", "--image", "a", "--retry", "101"), "spec.retry.limit"),
-        (("submit", "x", "--image", "a", "--timeout", "soon"), "--timeout: 'soon' is no duration"),
+        (("submit", "x", "--image", "a", "--timeout", "soon"), "--timeout: invalid duration 'soon'"),
         (("submit", "x", "--image", "a", "--array", "2", "--items", "a"), "either --array or --items"),
         (("submit", "x"), "What should run?"),
         (("submit", "-f", "missing.yaml"), "Cannot read missing.yaml"),
