@@ -47,7 +47,7 @@ def parse_moment(text: str, *, now: float) -> str:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(
-            f"{text!r} is no time: write +10m (from now), 2026-11-22T08:00:00Z, or a local time such as '2026-11-22 08:00'"
+            f"invalid time {text!r}: write +10m (from now), 2026-11-22T08:00:00Z, or a local time such as '2026-11-22 08:00'"
         ) from None
     # A time without a zone is the reader's own, as in every other program of a shell.
     return format_time(moment.astimezone(UTC).timestamp())
