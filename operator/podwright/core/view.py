@@ -321,7 +321,10 @@ class RefusalKind(enum.StrEnum):
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The last refusal of an attempt's pod; `count` in a row. Kept in memory only: after a restart it is asked again."""
+    """The last refusal of an attempt's pod; `count` in a row, for the same reason since `since`.
+
+    Kept in memory only: after a restart it is asked again.
+    """
 
     task_index: int = 0
     attempt: int
@@ -330,3 +333,4 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     message: str
     at: float
     count: int
+    since: float = 0.0

@@ -26,7 +26,7 @@ ANNOTATION_JOB: Final = f"{GROUP}/job"
 ANNOTATION_JOB_NAMESPACE: Final = f"{GROUP}/job-namespace"
 ANNOTATION_WINDOW: Final = f"{GROUP}/dedup-window-seconds"
 # On a job that runs the work of another one again: the other's uid.
-ORIGINS: Final = (f"{GROUP}/redrive-of", f"{GROUP}/restart-of")
+ORIGINS: Final = (f"{GROUP}/redrive-of", f"{GROUP}/retry-of", f"{GROUP}/restart-of")
 # On a job that goes on with the work of former ones: the uid of the first, and how many fencing tokens they may have used.
 ANNOTATION_WORK: Final = f"{GROUP}/work-of"
 ANNOTATION_TOKENS: Final = f"{GROUP}/tokens-before"
