@@ -6,6 +6,7 @@ goes to the real API server with the shipped policies, and whatever is let throu
 
 from __future__ import annotations
 
+import functools
 import itertools
 import time
 from typing import TYPE_CHECKING, Any
@@ -83,8 +84,12 @@ def submit_victims(jobs: Jobs, *, upstream: str) -> dict[str, str]:
         "done": "Succeeded",
     }
     for name, phase in want.items():
-        jobs.wait_for(name, lambda status, phase=phase: status.get("phase") == phase)
+        jobs.wait_for(name, functools.partial(is_in, phase))
     return want
+
+
+def is_in(phase: str, status: dict[str, Any]) -> bool:
+    return status.get("phase") == phase
 
 
 def facts(jobs: Jobs, name: str) -> tuple[Any, ...]:
