@@ -8,10 +8,10 @@ from typing import Final
 
 import msgspec
 
-from podwright.core.attempt.refusal import ask_again_at, classify
+from podwright.core.attempt.refusal import refused, surely_not_created
 from podwright.core.commands import ClaimKey, Command, CreateChild, Delete, Release, WriteStatus
 from podwright.core.job.at_most_once import recorded_intent
-from podwright.core.view import JobView, PodView, Refusal, RefusalKind
+from podwright.core.view import JobView, PodView, RefusalKind
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.codecs.page import decode_metadata, decode_pod
 from podwright.kube.errors import DecodeError, StatusError, parse_status
@@ -101,6 +101,7 @@ class Answers:
                 attempt=command.spec.attempt,
                 created=now,
                 held=metadata.held,
+                lacks=metadata.lacks,
             )
         )
 
@@ -175,26 +176,16 @@ class Answers:
             notes.doubtful = True
             self.backoff.failed(command.of.uid, now=now, at_least=_FENCED_PAUSE)
         else:
-            notes.refusal = _refusal(command, error=error, before=notes.refusal, now=now)
-
-
-def _refusal(command: CreateChild, *, error: StatusError, before: Refusal | None, now: float) -> Refusal:
-    kind, reason = classify(code=error.code, message=error.message)
-    same = before is not None and (before.task_index, before.attempt) == (command.spec.task_index, command.spec.attempt)
-    count = before.count + 1 if before is not None and same else 1
-    if before is not None and not same and now < ask_again_at(refusal=before, job_uid=command.of.uid):
-        count = before.count  # of many pods that an array asked for at once, all are refused at once
-    elif before is not None and not same and command.spec.task_index != before.task_index:
-        count = before.count + 1
-    return Refusal(
-        task_index=command.spec.task_index,
-        attempt=command.spec.attempt,
-        kind=kind,
-        reason=reason,
-        message=error.message,
-        at=now,
-        count=count,
-    )
+            notes.refusal = refused(
+                before=notes.refusal,
+                task_index=command.spec.task_index,
+                attempt=command.spec.attempt,
+                job_uid=command.of.uid,
+                code=error.code,
+                message=error.message,
+                genuine=error.genuine,
+                now=now,
+            )
 
 
 def _surely_not_created(result: Result) -> bool:
@@ -205,8 +196,10 @@ def _surely_not_created(result: Result) -> bool:
 
 
 def _admission_failed(result: ApiResponse) -> bool:
-    """Return whether a server error surely came before anything was stored: an admission webhook did not answer."""
-    return result.status == 500 and "failed calling webhook" in parse_status(result.status, result.body).message
+    """Return whether a server error surely came before anything was stored."""
+    return result.status >= 500 and surely_not_created(
+        code=result.status, message=parse_status(result.status, result.body).message
+    )
 
 
 def _pause(result: Result) -> float:

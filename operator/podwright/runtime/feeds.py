@@ -16,7 +16,9 @@ Report = Callable[[Undecodable], None]
 class JobFeed:
     """Takes jobs. What cannot be understood is reported, and the picture that was known of it stays."""
 
-    def __init__(self, *, store: JobStore, metrics: Metrics, report: Report) -> None:
+    def __init__(self, *, store: JobStore, metrics: Metrics, report: Report, namespace: str = "") -> None:
+        """Feed the store with the jobs of one namespace, or of all."""
+        self._namespace = namespace
         self._store = store
         self._metrics = metrics
         self._report = report
@@ -28,6 +30,7 @@ class JobFeed:
             (item for item in items if isinstance(item, JobView)),
             list_version=list_resource_version,
             also_present={item.uid for item in poisoned},
+            namespace=self._namespace,
         )
         for item in poisoned:
             self.undecodable(item)
@@ -49,7 +52,9 @@ class JobFeed:
 class PodFeed:
     """Takes pods."""
 
-    def __init__(self, *, store: JobStore, metrics: Metrics) -> None:
+    def __init__(self, *, store: JobStore, metrics: Metrics, namespace: str = "") -> None:
+        """Feed the store with the pods of one namespace, or of all."""
+        self._namespace = namespace
         self._store = store
         self._metrics = metrics
 
@@ -60,6 +65,7 @@ class PodFeed:
             (item for item in items if isinstance(item, PodView)),
             list_version=list_resource_version,
             also_present={item.uid for item in poisoned},
+            namespace=self._namespace,
         )
         for item in poisoned:
             self.undecodable(item)

@@ -28,9 +28,9 @@ def test_fields() -> None:
         },
     )
     assert decode(pod) == PodView(
-        uid="uid-of-job-0123456789-2",
+        uid="uid-of-job-bd1b6ef549-2",
         namespace="default",
-        name="job-0123456789-2",
+        name="job-bd1b6ef549-2",
         resource_version=7,
         job_uid="job-uid",
         job_name="job",
@@ -53,34 +53,54 @@ def test_fields() -> None:
     )
 
 
+UNOWNED = [
+    None,
+    [],
+    [owner(controller=False)],
+    [owner(controller=None)],
+    [owner(kind="Job")],
+    [owner(apiVersion="batch/v1")],
+    [owner(apiVersion="podwright.dev.example.com/v1")],
+]
+
+
+@pytest.mark.parametrize("references", UNOWNED)
+def test_l6_a_pod_without_its_owner_reference_is_known_by_its_label(references: Any) -> None:
+    view = decode(pod_json(ownerReferences=references))
+    assert (view.job_uid, view.job_name, view.attempt, view.lacks) == ("job-uid", "job", 2, ())
+
+
+@pytest.mark.parametrize("references", UNOWNED)
+def test_a_pod_with_neither_label_nor_owner_has_no_job(references: Any) -> None:
+    view = decode(pod_json(ownerReferences=references, labels={"podwright.dev/attempt": "2"}))
+    assert (view.job_uid, view.job_name, view.attempt) == ("", "", 0)
+
+
 @pytest.mark.parametrize(
     "metadata",
     [
-        {"ownerReferences": None},
-        {"ownerReferences": []},
-        {"ownerReferences": [owner(controller=False)]},
-        {"ownerReferences": [owner(controller=None)]},
-        {"ownerReferences": [owner(kind="Job")]},
-        {"ownerReferences": [owner(apiVersion="batch/v1")]},
-        {"ownerReferences": [owner(apiVersion="podwright.dev.example.com/v1")]},
         {"name": "job"},
         {"name": "job-x"},
         {"name": "job-1234567890"},
+        {"name": "job-1234567890-2"},
+        {"labels": {"podwright.dev/job-uid": "another"}},
+        {"labels": {}, "ownerReferences": [owner(uid="another")]},
     ],
 )
-def test_a_pod_that_is_not_ours_has_no_job(metadata: dict[str, Any]) -> None:
+def test_a_pod_whose_name_is_not_that_of_its_job_is_nobodys(metadata: dict[str, Any]) -> None:
     view = decode(pod_json(**metadata))
     assert (view.job_uid, view.job_name, view.attempt) == ("", "", 0)
 
 
+def test_b4_a_pod_without_our_labels_is_known_by_its_owner_and_says_what_it_lacks() -> None:
+    view = decode(pod_json(labels={"podwright.dev/job": "job"}))
+    assert (view.job_uid, view.job_name, view.attempt) == ("job-uid", "job", 2)
+    assert view.lacks == ("podwright.dev/job-uid", "podwright.dev/attempt")
+
+
 def test_our_reference_is_found_among_others() -> None:
     others = [owner(kind="Workflow", controller=False, uid="x"), owner()]
-    assert decode(pod_json(ownerReferences=others)).job_uid == "job-uid"
-
-
-def test_labels_prove_nothing() -> None:
-    pod = pod_json(labels={"podwright.dev/job-uid": "another", "podwright.dev/attempt": "9"})
-    assert (decode(pod).job_uid, decode(pod).attempt) == ("job-uid", 2)
+    assert decode(pod_json(ownerReferences=others, labels={})).job_uid == "job-uid"
 
 
 @pytest.mark.parametrize(
@@ -156,7 +176,10 @@ def test_held(finalizers: list[str] | None, held: bool) -> None:
             id="nobody knows how it ended",
         ),
         pytest.param(
-            {"phase": "Failed", "containerStatuses": [terminated(137, reason="Error", startedAt=EPOCH), terminated(3)]},
+            {
+                "phase": "Failed",
+                "containerStatuses": [terminated(137, reason="Error", startedAt=EPOCH), terminated(3, reason="Error")],
+            },
             3,
             "Error",
             "",
@@ -280,8 +303,8 @@ def named(name: str, state: dict[str, Any]) -> dict[str, Any]:
                 ],
             },
             (
-                FailedContainer("a", 139, "SIGSEGV", "Error"),
                 FailedContainer("b", 137, "SIGKILL", "OOMKilled"),
+                FailedContainer("a", 139, "SIGSEGV", "Error"),
                 FailedContainer("c", 1, "SIGTERM", ""),
             ),
         ),
@@ -325,7 +348,7 @@ def test_conditions_that_every_pod_has_are_not_kept() -> None:
     assert decode(pod_json(status={"conditions": conditions})).conditions == (("example.com/Broken", "False"),)
 
 
-@pytest.mark.parametrize(("name", "want"), [("job-0123456789-2", (0, 2)), ("job-0123456789-17-2", (17, 2))])
+@pytest.mark.parametrize(("name", "want"), [("job-bd1b6ef549-2", (0, 2)), ("job-0b18342f4a-17-2", (17, 2))])
 def test_the_name_tells_task_and_attempt(name: str, want: tuple[int, int]) -> None:
     view = decode(pod_json(name=name))
     assert (view.task_index, view.attempt, view.job_uid) == (*want, "job-uid")
@@ -339,3 +362,90 @@ def test_the_report_of_a_pack_is_kept_whole_whichever_container_failed() -> None
             "containerStatuses": [terminated(2, message="sidecar"), terminated(code, message=report)],
         }
         assert decode(pod_json(status=status)).message == report[:4096]
+
+
+def at(second: int, container: dict[str, Any]) -> dict[str, Any]:
+    """Let a container end at a second."""
+    container["state"]["terminated"]["finishedAt"] = f"2026-11-21T05:00:{second:02}Z"
+    return container
+
+
+MAIN_FAILED = at(2, terminated(42, reason="Error", message="bad input in row 7"))
+AUX_FAILED = at(8, terminated(1, reason="Error", message="peer gone"))
+MAIN_OOM = at(2, terminated(137, reason="OOMKilled", message=""))
+AUX_KILLED = at(2, terminated(143, reason="Error", message="told to go"))
+
+
+@pytest.mark.parametrize("names", [("aux", "main"), ("main", "aux")], ids=["aux is first by name", "main is first"])
+@pytest.mark.parametrize(
+    ("main", "aux", "want"),
+    [
+        pytest.param(MAIN_FAILED, AUX_FAILED, (42, "Error", "bad input in row 7"), id="B8 by the time of the end"),
+        pytest.param(MAIN_OOM, AUX_FAILED, (137, "OOMKilled", ""), id="B8 out of memory first"),
+        pytest.param(MAIN_OOM, AUX_KILLED, (137, "OOMKilled", ""), id="B8 within one second"),
+        pytest.param(
+            at(2, terminated(42, reason="Error", message="bad input in row 7")),
+            AUX_KILLED,
+            (42, "Error", "bad input in row 7"),
+            id="B8 killed as a consequence",
+        ),
+    ],
+)
+def test_b8_the_container_that_failed_first_is_blamed(
+    names: tuple[str, str], main: dict[str, Any], aux: dict[str, Any], want: tuple[int, str, str]
+) -> None:
+    containers = dict(zip(("main", "aux"), (main, aux), strict=True))
+    statuses = [named("z" if name == names[1] else "a", containers[name]) for name in names]
+    pod = decode(pod_json(status={"phase": "Failed", "containerStatuses": statuses}))
+    assert (pod.exit_code, pod.reason, pod.message) == want
+
+
+def test_b1_the_words_of_the_watchdog_are_found_beside_others() -> None:
+    told = [terminated(0, message="hello"), terminated(0, message="podwright: no progress for 5s\n")]
+    pod = decode(pod_json(status={"phase": "Succeeded", "containerStatuses": told}))
+    assert pod.message.startswith("podwright: no progress")
+
+
+def test_k3_a_reboot_of_the_node_is_no_exit_code() -> None:
+    lost = terminated(255, reason="Unknown")
+    pod = decode(pod_json(status={"phase": "Failed", "containerStatuses": [lost]}))
+    assert (pod.exit_code, pod.reason, pod.failed[0].exit_code) == (None, "Unknown", None)
+    own = terminated(255, reason="Error")
+    assert decode(pod_json(status={"phase": "Failed", "containerStatuses": [own]})).exit_code == 255
+
+
+CRASHING = named("shipper", waiting("CrashLoopBackOff"))
+RUNS = {"name": "main", "state": {"running": {"startedAt": T0}}}
+
+
+@pytest.mark.parametrize(
+    ("containers", "want"),
+    [
+        pytest.param([RUNS], "", id="B20 the work runs"),
+        pytest.param([waiting("PodInitializing")], "CrashLoopBackOff", id="B20 the work can't start"),
+        pytest.param([RUNS, named("other", waiting("ErrImagePull"))], "ErrImagePull", id="B20 another one can't start"),
+    ],
+)
+def test_b20_only_what_keeps_the_pod_from_starting_is_a_wait(containers: list[dict[str, Any]], want: str) -> None:
+    status = {"phase": "Pending", "initContainerStatuses": [CRASHING], "containerStatuses": containers}
+    assert decode(pod_json(status=status)).waiting_reason == want
+
+
+def test_b28_what_ended_well_and_what_runs_on() -> None:
+    done = at(30, terminated(0))
+    pod = decode(
+        pod_json(status={"phase": "Running", "containerStatuses": [done, named("proxy", {**RUNS, "name": "proxy"})]})
+    )
+    assert (pod.completed, pod.running_on) == (T0_SECONDS + 30, ("proxy",))
+    pod = decode(pod_json(status={"phase": "Running", "containerStatuses": [RUNS]}))
+    assert (pod.completed, pod.running_on) == (None, ())
+
+
+def test_an_init_container_is_blamed_when_nothing_else_ran() -> None:
+    status = {
+        "phase": "Failed",
+        "initContainerStatuses": [named("setup", terminated(3, reason="Error"))],
+        "containerStatuses": [terminated(137, reason="ContainerStatusUnknown", startedAt=None)],
+    }
+    pod = decode(pod_json(status=status))
+    assert (pod.exit_code, pod.failed[0].name) == (3, "setup")
