@@ -93,7 +93,7 @@ class JobStore:
         if known is not None and lacks_pods(known, now=job):
             self._incomplete.add(job.uid)
         # Until status says that an edit was seen, all of it is needed for the write that says so.
-        seen = job.deleting or job.status.observed_generation >= job.generation
+        seen = job.deleting or not 0 < job.status.observed_generation < job.generation
         self._jobs[job.uid] = keepsake(job) if is_closed(job) and seen else job
         self.dead_letters.replace(known, job)
         self._drop_needless(job)

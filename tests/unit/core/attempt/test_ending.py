@@ -1,5 +1,6 @@
 """Verdicts on ended pods, and which attempt is the current one."""
 
+import msgspec
 import pytest
 
 from podwright.core.attempt.ending import current_number, recorded_end, verdict

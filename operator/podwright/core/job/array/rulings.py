@@ -44,20 +44,20 @@ class Memo(Generic[Found]):
 
 
 class Rulings:
-    """The findings about one job's pods. `pending` says that the present decision left some for the next."""
+    """The findings about one job's pods. `pending` says that the present decision left some for the next; `work` is what it cost."""
 
     def __init__(self) -> None:
         self.ends = Memo[UnitEnd]()
         self.waits = Memo[bool]()
         self.pending = False
-        self._work = 0
+        self.work = 0
 
     def begin(self) -> None:
         """Begin a decision."""
         self.ends.turn()
         self.waits.turn()
         self.pending = False
-        self._work = 0
+        self.work = 0
 
     def find(
         self, memo: Memo[Found], uid: str, state: Hashable, *, work: int, find: Callable[[], Found]
@@ -66,10 +66,10 @@ class Rulings:
         known = memo.known(uid, state)
         if known is not None:
             return known
-        if self._work and self._work + work > MOST_WORK:
+        if self.work and self.work + work > MOST_WORK:
             self.pending = True
             return None
-        self._work += max(work, _LEAST_WORK)
+        self.work += max(work, _LEAST_WORK)
         found = find()
         memo.keep(uid, state, found)
         return found
