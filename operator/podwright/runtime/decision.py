@@ -10,6 +10,7 @@ from podwright.core.commands import Decision
 from podwright.core.job import decide as job_policy
 from podwright.core.job.array.rulings import Rulings
 from podwright.core.job.snapshot import NO_UNITS, Snapshot
+from podwright.core.job.trust import trusted
 from podwright.core.view import JobView, PodView
 from podwright.runtime.array_look import arranged, keep_until, pause_after
 from podwright.runtime.keys import Keys
@@ -30,6 +31,8 @@ def decide(
     """Decide on a job, or on the pods of one that is gone (`job` is None). `epoch` is that of our leader term."""
     if job is None:
         return Decision(commands=job_policy.release_all(pods))
+    first = store.job(job.work_uid) if job.work_uid else None
+    job = trusted(job, first=first, system_namespace=keys.namespace)
     if job.array is not None and now < notes.look_after:
         return Decision(requeue_at=notes.look_after)
     before = time.thread_time()

@@ -14,7 +14,7 @@ from podwright.core.spec import FailureRule
 
 MOST_WORK: Final = 8_000_000
 """Instructions times characters that one decision matches: some 20 ms, by the measurement of ADR 0013."""
-_LEAST_WORK: Final = 1_000
+_LEAST_WORK: Final = 300  # of a verdict without any expression
 
 Found = TypeVar("Found")
 
