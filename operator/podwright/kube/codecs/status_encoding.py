@@ -5,7 +5,9 @@ from typing import Any, Final
 import msgspec
 
 from podwright.core.job.array.size import MOST_RUNNING_RANGES
-from podwright.core.view import ArrayRecord, Attempt, Condition, JobStatus, RetryGroup
+from podwright.core.run.phase import Phase
+from podwright.core.values.duration import format_duration
+from podwright.core.view import ArrayRecord, Attempt, Condition, JobStatus, RetryGroup, StopRecord
 from podwright.kube.codecs.times import format_time
 
 MESSAGE_LIMIT: Final = 1024
@@ -16,12 +18,14 @@ def status_fields(status: JobStatus) -> dict[str, Any]:
     """Return `status` as JSON fields, None for what is unset. Decoding gives the same status, times in milliseconds."""
     return {
         "observedGeneration": status.observed_generation,
-        "phase": status.phase,
+        # What the schema shows of a job that was never decided on; see `status_decoding`.
+        "phase": Phase.PENDING if status.phase is None and status.observed_generation < 0 else status.phase,
         "reason": status.reason or None,
         "message": status.message or None,
         "startTime": _time(status.started),
         "finishTime": _time(status.finished),
         "nextAttemptTime": _time(status.next_attempt),
+        "stop": None if status.stop is None else _stop(status.stop),
         "attemptCount": status.attempt_count,
         "failedCount": status.failed_count,
         "progress": status.progress or None,
@@ -42,6 +46,7 @@ def _kept_once_set(status: JobStatus) -> dict[str, Any]:
         "outputs": msgspec.Raw(status.outputs.encode()) if status.outputs else None,
         "artifacts": [{"name": name, "url": url} for name, url in status.artifacts] or None,
         "duplicateOf": status.duplicate_of or None,
+        "duration": _duration(status),
     }
 
 
@@ -66,7 +71,16 @@ def _array(record: ArrayRecord) -> dict[str, Any]:
             for one in record.node_failures
         ]
         or None,
+        "ending": [
+            _without_nulls({"indexes": str(one.indexes), "reason": one.reason, "message": one.message or None})
+            for one in record.ending
+        ]
+        or None,
     }
+
+
+def _stop(stop: StopRecord) -> dict[str, Any]:
+    return _without_nulls({"reason": stop.reason, "message": stop.message or None, "time": _time(stop.time)})
 
 
 def _retries(group: RetryGroup) -> dict[str, Any]:
@@ -95,7 +109,7 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "number": attempt.number,
         "podName": attempt.pod_name,
         "podUID": attempt.pod_uid or None,
-        "node": attempt.node or None,
+        "node": None if _is_stand_in(attempt) else attempt.node or None,
         "startTime": _time(attempt.started),
         "endTime": _time(attempt.ended),
         "outcome": attempt.outcome,
@@ -108,6 +122,11 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
     return _without_nulls(fields)
 
 
+def _is_stand_in(attempt: Attempt) -> bool:
+    """Return whether the node is made up: of a pod that nobody has seen it is only known that it may have had one."""
+    return attempt.node == "unknown" and attempt.started is None and attempt.exit_code is None
+
+
 def _condition(condition: Condition) -> dict[str, Any]:
     return {
         "type": condition.type,
@@ -117,6 +136,13 @@ def _condition(condition: Condition) -> dict[str, Any]:
         "lastTransitionTime": format_time(condition.since),
         "observedGeneration": condition.observed_generation,
     }
+
+
+def _duration(status: JobStatus) -> str | None:
+    """Return how long a job took, for people: kubectl can't subtract times."""
+    if status.finished is None or status.started is None:
+        return None
+    return format_duration(status.finished - status.started)
 
 
 def _time(seconds: float | None) -> str | None:
