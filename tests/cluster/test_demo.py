@@ -143,9 +143,18 @@ def look_further(cluster: EmbeddedCluster, output: str, *, real: bool) -> None:
     answer = json.loads(subprocess.run(whoami, capture_output=True, check=True).stdout)
     assert answer["status"]["userInfo"]["username"] == OPERATOR
     suggested = output.partition("To look further:")[2].partition("To see it again:")[0]
-    commands = [line for line in suggested.splitlines() if line.startswith(("  export ", "  kubectl "))]
+    commands = [line for line in suggested.splitlines() if line.startswith(("  export ", "  kubectl ", "  podwright "))]
     assert len(commands) >= 4
-    subprocess.run(["sh", "-euc", "\n".join(commands)], capture_output=True, check=True)
+    knowing_nothing = {"PATH": "/usr/bin:/bin", "HOME": str(cluster.data_directory.parent)}
+    shown = subprocess.run(
+        ["sh", "-euc", "\n".join([*commands, "kubectl podwright list --all-namespaces"])],
+        env=knowing_nothing,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert shown.count("retried") >= 2
+    assert ("podwright dev load IMAGE.tar" in suggested) is real
 
 
 def test_an_interrupted_start_of_the_cluster_leaves_nothing(data: Path) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from podwright.devcluster import BuildError, SilentReporter
 from podwright.devcluster.build import ASSETS_VARIABLE, ensure_programs
 from podwright.devcluster.cache import CACHE_VARIABLE
 from podwright.devcluster.components import CONTROL_PLANE, FAKE_NODES, GO_MODULES, HELM, REAL_NODES, module_of
+from podwright.devcluster.toolchain import find_c_compiler, find_go, pinned
 
 # The smallest module: a fraction of a second with a warm Go cache, some ten without.
 SMALL = ("host-local",)
@@ -41,6 +41,16 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
+@pytest.fixture
+def go(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The Go that this machine builds with, and its caches, which are not what is tested here."""
+    found = find_go(max(module.go_directive for module in GO_MODULES), reporter=SilentReporter())
+    for name, value in found.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PATH", f"{found.program.parent}{os.pathsep}{os.environ['PATH']}")
+    return found.program
+
+
 def test_every_component_comes_from_a_pinned_module() -> None:
     for program in (*CONTROL_PLANE, *FAKE_NODES, *REAL_NODES, *HELM):
         module = module_of(program)
@@ -52,7 +62,31 @@ def test_every_component_comes_from_a_pinned_module() -> None:
         module_of("kube-proxy")
 
 
-def test_what_is_built_once_is_not_built_again(own_cache: Path) -> None:
+@pytest.mark.parametrize("compiler", ["go", "zig"])
+def test_compilers_are_pinned_with_hashes(compiler: str) -> None:
+    root = Path(__file__).parents[2]
+    lines = (root / "operator/podwright/devcluster/compilers" / f"{compiler}.txt").read_text().splitlines()
+    assert sum(line.strip().startswith("--hash=sha256:") for line in lines) > 3
+    assert f"{compiler}:{pinned(compiler)}" in (root / "Makefile").read_text()
+
+
+@pytest.mark.timeout(600)  # it is fetched the first time
+def test_without_a_c_compiler_one_is_got_that_cgo_can_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+    compiler = find_c_compiler(reporter=SilentReporter())
+    source = tmp_path / "main.c"
+    source.write_text(
+        '#define _GNU_SOURCE\n#include <sched.h>\n#include <stdio.h>\nint main(void) { return printf("%d", CLONE_NEWPID) < 0; }'
+    )
+    program = tmp_path / "main"
+    command = [*compiler.command.split(), str(source), "-o", str(program)]
+    subprocess.run(command, env=os.environ | compiler.environment, cwd=tmp_path, check=True)
+    assert subprocess.run([program], capture_output=True, text=True, check=True).stdout == "536870912"
+
+
+@pytest.mark.usefixtures("go")
+def test_what_is_built_once_is_not_built_again(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = Steps()
     program = ensure_programs(SMALL, reporter=steps)["host-local"]
     assert program.is_relative_to(own_cache)
@@ -60,15 +94,17 @@ def test_what_is_built_once_is_not_built_again(own_cache: Path) -> None:
     assert len(steps.started) == 1
     assert steps.started[0].startswith("1/1 building host-local")
     again = Steps()
+    monkeypatch.setenv("PATH", "/nowhere")  # what is there needs no compiler, so whichever built it doesn't matter
+    monkeypatch.setenv("CC", "none")
     assert ensure_programs(SMALL, reporter=again)["host-local"] == program
     assert again.started == []
     assert not list((own_cache / "work").iterdir())
 
 
-def test_two_starters_at_once_build_once(own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    go = shutil.which("go")
-    if go is None:
-        pytest.skip("needs go on PATH: the test counts its runs by standing before it there")
+def test_two_starters_at_once_build_once(
+    go: Path, own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not own_cache.exists()
     builds = tmp_path / "builds"
     front = tmp_path / "front" / "go"
     front.parent.mkdir()
@@ -153,6 +189,7 @@ def test_cache_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pyte
     assert CACHE_VARIABLE in caught.value.remedy
 
 
+@pytest.mark.usefixtures("go")
 def test_killed_builder_leaves_nothing_that_is_taken_for_done(own_cache: Path) -> None:
     code = (
         "from podwright.devcluster.build import ensure_programs\n"

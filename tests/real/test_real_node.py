@@ -23,6 +23,7 @@ from podwright.devcluster.spec import ClusterSpec, NodeKind
 from podwright.devcluster.state import read_state
 from podwright.devcluster.teardown import down
 from tests.support.real_nodes import NEEDS_REAL_NODES
+from tests.unit.cli.program import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -190,7 +191,7 @@ def test_containers_survive_the_end_of_a_service(cluster: EmbeddedCluster, servi
     assert terminated(cluster, name)["exitCode"] == 7
 
 
-def test_an_image_can_be_added_later(cluster: EmbeddedCluster, tmp_path: Path) -> None:
+def test_u1_an_image_can_be_added_later(cluster: EmbeddedCluster, tmp_path: Path) -> None:
     program = b"#!/bin/busybox sh\nexit 9\n"
     from podwright.devcluster.real_node import busybox
 
@@ -198,18 +199,24 @@ def test_an_image_can_be_added_later(cluster: EmbeddedCluster, tmp_path: Path) -
     content = busybox.find().read_bytes()
     images.write_image(
         images.Image(
-            names=("podwright.dev/later:1",),
+            names=("docker.io/library/later:1",),
             command=("/run.sh",),
             directories={"bin": 0o755},
             programs={"bin/busybox": content, "run.sh": program},
         ),
         archive,
     )
-    node.import_image(cluster.data_directory, archive)
-    wanted = pod("later", "", container={"image": "podwright.dev/later:1", "imagePullPolicy": "Never"})
+    loaded = run("dev", "load", str(archive), "--data", str(cluster.data_directory))
+    assert (loaded.returncode, loaded.stdout) == (0, "later:1 is on the cluster's nodes.\n"), loaded.stderr
+    wanted = pod("later", "", container={"image": "later:1"})
     del wanted["spec"]["containers"][0]["command"]
     create(cluster, wanted)
     assert terminated(cluster, "later")["exitCode"] == 9
+    archive.write_bytes(b"no archive")
+    refused = run("dev", "load", str(archive), "--data", str(cluster.data_directory))
+    assert refused.returncode == 1
+    assert "is no archive of container images" in refused.stderr
+    assert "docker save" in refused.stderr
 
 
 def node_directory(cluster: EmbeddedCluster) -> Path:

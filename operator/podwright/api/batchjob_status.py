@@ -121,6 +121,9 @@ class ArrayStatus(ApiModel):
     given_up: Count | None = Field(
         None, description="How many of failed never ran, as what they wait for ended otherwise."
     )
+    not_retried: Count | None = Field(
+        None, description="How many of failed were not to be retried: by a failure rule, or as no retries are allowed."
+    )
     lost_nodes: Annotated[list[Word], Field(max_length=10), ATOMIC] | None = Field(
         None, description="Nodes that pods were lost with, until 10 tasks succeeded; see quarantineAfter."
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import enum
-import os
 import shlex
 import shutil
 import signal
@@ -52,9 +51,10 @@ class Cluster(enum.StrEnum):
 
 
 def default_data_directory() -> Path:
-    """Where the cluster lies if nobody names a place: `podwright/cluster` below the user's state directory."""
-    state = os.environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "podwright" / "cluster"
+    """Return where the cluster lies by default: `podwright/cluster` below the user's state directory, also under sudo."""
+    from podwright.devcluster.invoker import user_directory
+
+    return user_directory("XDG_STATE_HOME", ".local/state") / "podwright" / "cluster"
 
 
 DataOption = Annotated[
@@ -111,6 +111,8 @@ def up(
         running = bring_up(spec, kubeconfig=kubeconfig, cluster=kind, reporter=reporter)
         version = running.kubernetes_version()
     print(f"Kubernetes {version} is up at {running.server}. {what_pods_are(running)}".rstrip())
+    if images := available_images(running):
+        print(images)
     print("\nTo use it in this shell:\n")
     print("\n".join(f"  {line}" for line in shell_lines(running)))
     if kubeconfig is None:
@@ -128,6 +130,32 @@ def down(data: DataOption) -> None:
 
 
 @app.command()
+def load(
+    archives: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="IMAGE.tar", exists=True, dir_okay=False, help="Archives of images, as `docker save` makes them."
+        ),
+    ],
+    data: DataOption,
+) -> None:
+    """Put container images on the cluster's nodes, which pull none of their own accord."""
+    from podwright.devcluster.up import open_cluster
+
+    with errors_for_the_user():
+        cluster = open_cluster(data)
+        if cluster is None:
+            raise _no_cluster(data)
+        for archive in archives:
+            for name in cluster.load_image(archive):
+                print(f"{name} is on the cluster's nodes.")
+                if name.endswith(":latest") or ":" not in name.rpartition("/")[2]:
+                    print(
+                        "  Set imagePullPolicy: IfNotPresent in its pods: the default for this tag is to pull anyway."
+                    )
+
+
+@app.command()
 def status(data: DataOption) -> None:
     """Show the cluster, its processes and its nodes. Exits with 1 if it isn't there or something has ended."""
     from podwright.devcluster.embedded import EmbeddedCluster
@@ -136,9 +164,7 @@ def status(data: DataOption) -> None:
     with errors_for_the_user():
         cluster = open_cluster(data)
         if cluster is None:
-            raise CommandError(
-                f"There is no cluster in {data}.", remedy=f"Start one: podwright dev up{data_argument(data)}"
-            )
+            raise _no_cluster(data)
         processes = cluster.status() if isinstance(cluster, EmbeddedCluster) else {}
         print(f"{cluster.kind} cluster at {cluster.server}. {what_pods_are(cluster)}".rstrip())
         for name, running in processes.items():
@@ -162,13 +188,38 @@ def what_pods_are(cluster: DevCluster) -> str:
     return "Pods run as real containers on this machine." if cluster.nodes is NodeKind.REAL else ""
 
 
+def available_images(cluster: DevCluster) -> str:
+    """A sentence on which images its pods can use; empty if any."""
+    from podwright.devcluster.spec import ClusterKind, NodeKind
+
+    if cluster.kind is not ClusterKind.EMBEDDED or cluster.nodes is not NodeKind.REAL:
+        return ""
+    return "Its nodes pull no images. There is busybox:1; podwright dev load IMAGE.tar brings others."
+
+
 def shell_lines(cluster: DevCluster) -> list[str]:
-    """What to type so that kubectl talks to the cluster, with the right kubectl."""
+    """What to type so that kubectl talks to the cluster, with the right kubectl, and `kubectl podwright` is found."""
     lines = [f"export KUBECONFIG={shlex.quote(str(cluster.kubeconfig))}"]
-    found = shutil.which("kubectl")
-    if found is None or Path(found).resolve() != cluster.kubectl_path.resolve():
-        lines.append(f"export PATH={shlex.quote(str(cluster.kubectl_path.parent))}:$PATH")
+    wanted = {"podwright": _own_programs() / "podwright", "kubectl": cluster.kubectl_path}
+    missing = [program.parent for name, program in wanted.items() if not _is_found(name, program)]
+    if missing:
+        lines.append(f"export PATH={':'.join(shlex.quote(str(path)) for path in dict.fromkeys(missing))}:$PATH")
     return [*lines, "kubectl get nodes"]
+
+
+def _own_programs() -> Path:
+    """The directory of the `podwright` that runs, or of the one that belongs to this Python."""
+    script = Path(sys.argv[0]).absolute()
+    return script.parent if script.name == "podwright" else Path(sys.executable).parent
+
+
+def _is_found(name: str, program: Path) -> bool:
+    found = shutil.which(name)
+    return found is not None and Path(found).resolve() == program.resolve()
+
+
+def _no_cluster(data: Path) -> CommandError:
+    return CommandError(f"There is no cluster in {data}.", remedy=f"Start one: podwright dev up{data_argument(data)}")
 
 
 def data_argument(data: Path) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import re
 from typing import Final
-from urllib.parse import quote
 
 from podwright.cli.connection import JSON, MERGE_PATCH, METADATA_LIST, TABLE, Connection, Object
 from podwright.cli.errors import CommandError
@@ -16,8 +15,8 @@ from podwright.cli.failures import Unreachable
 from podwright.cli.refusals import explain, not_installed, unknown_job
 from podwright.core.constants import names
 from podwright.kube.errors import StatusError
+from podwright.kube.paths import JOBS, PODS, InvalidNameError, resource_path
 
-_ROOT: Final = f"/apis/{names.API_VERSION}"
 _KIND_NAMES: Final = frozenset(
     f"{name}{group}" for name in (names.JOB_KIND.lower(), names.JOB_PLURAL, "bj") for group in ("", f".{names.GROUP}")
 )
@@ -40,10 +39,10 @@ class JobClient:
 
     def path(self, *, name: str = "", namespace: str | None = None, everywhere: bool = False) -> str:
         """Return the path of the jobs of a namespace, or of one of them."""
-        if everywhere:
-            return f"{_ROOT}/{names.JOB_PLURAL}"
-        collection = f"{_ROOT}/namespaces/{quote(namespace or self.namespace, safe='')}/{names.JOB_PLURAL}"
-        return f"{collection}/{quote(name, safe='')}" if name else collection
+        try:
+            return resource_path(JOBS, namespace="" if everywhere else namespace or self.namespace, name=name)
+        except InvalidNameError as error:
+            raise CommandError(f"{error}.") from error
 
     def find(self, name: str, *, namespace: str | None = None) -> Object | None:
         """Read a job; None if there is none of that name."""
@@ -171,7 +170,7 @@ class JobClient:
     def pods(self, job: Object) -> list[Object]:
         """Read the pods of a job."""
         meta = job["metadata"]
-        path = f"/api/v1/namespaces/{quote(meta['namespace'], safe='')}/pods"
+        path = resource_path(PODS, namespace=meta["namespace"])
         query = {"labelSelector": f"{names.LABEL_JOB_UID}={meta['uid']}"}
         try:
             answers = self.connection.read_all(path, query)

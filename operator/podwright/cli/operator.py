@@ -74,7 +74,7 @@ def run(
     from podwright.adapters.entry import run_operator
     from podwright.adapters.service import PortError, new_identity
     from podwright.kube.credentials import CredentialsError, load_credentials
-    from podwright.runtime.fence import FenceMissingError
+    from podwright.runtime.fence import FenceMissingError, FenceUnprovenError
     from podwright.runtime.leadership import LeadershipLostError
     from podwright.runtime.settings import Settings
 
@@ -98,7 +98,7 @@ def run(
         run_operator(credentials=load_credentials(kubeconfig=kubeconfig), settings=settings)
     except CredentialsError as error:
         raise CommandError(f"{error}.", remedy="Name a kubeconfig with --kubeconfig, or run in a pod.") from error
-    except (LeadershipLostError, FenceMissingError) as error:
+    except (LeadershipLostError, FenceMissingError, FenceUnprovenError) as error:
         raise CommandError(str(error)) from error
     except PortError as error:
         raise CommandError(f"{error}.", remedy="Try --http-port 0.") from error

@@ -173,7 +173,7 @@ class ArrayRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`status.array`. What is in none of its sets has not ended an attempt.
 
     `skipped` are tasks that are not to run, since what they wait for ended otherwise; `given_up` is how many of `failed` never ran
-    for that reason. The units in `started` matter under AtMostOnce only. `lost_nodes` and `node_failures` are kept while they
+    for that reason, `not_retried` how many were not to be tried again whatever retries were left, or had none. The units in `started` matter under AtMostOnce only. `lost_nodes` and `node_failures` are kept while they
     may tell against the job (`core.array.suspicion`).
     """
 
@@ -185,6 +185,7 @@ class ArrayRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     retries: tuple[RetryGroup, ...] = ()
     task_failures: tuple[RetryGroup, ...] = ()
     given_up: int = 0
+    not_retried: int = 0
     lost_nodes: tuple[str, ...] = ()
     node_failures: tuple[FailureOnNode, ...] = ()
 

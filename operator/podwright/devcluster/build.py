@@ -1,15 +1,17 @@
 """Builds the cluster's programs from pinned Go modules, once, into a content-addressed cache.
 
 `ensure_programs` is the entry point; `cluster` and `real_node` call it with names from `components`. A program that is
-in the cache costs a file lookup. The user's own Go module and build caches are used as they are.
+in the cache costs a file lookup and needs no compiler. A user's own Go keeps its module and build caches where it always does.
 """
 
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -19,7 +21,8 @@ from typing import TYPE_CHECKING
 from podwright.devcluster import cache
 from podwright.devcluster.components import GO_MODULES, GoModule
 from podwright.devcluster.errors import BuildError
-from podwright.devcluster.toolchain import GoToolchain, find_c_compiler, find_go
+from podwright.devcluster.invoker import hand_over
+from podwright.devcluster.toolchain import find_c_compiler, find_go
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,8 +48,7 @@ def ensure_programs(programs: Iterable[str], *, reporter: Reporter) -> Mapping[s
     modules = [module for module in GO_MODULES if any(program in module.programs for program in missing)]
     if not modules:
         return paths
-    go = find_go(max(module.go_directive for module in modules), reporter=reporter)
-    plans = [_plan(module, missing, go=go, reporter=reporter) for module in modules]
+    plans = [_plan(module, missing) for module in modules]
     for plan in plans:
         paths |= {program: plan.directory / program for program in plan.programs}
     unbuilt = [plan for plan in plans if plan.missing()]
@@ -75,8 +77,7 @@ def _assets(wanted: Iterable[str], *, reporter: Reporter) -> dict[str, Path]:
 class _Plan:
     module: GoModule
     programs: tuple[str, ...]
-    go: GoToolchain
-    environment: Mapping[str, str]
+    settings: Mapping[str, str]
     arguments: tuple[str, ...]
     directory: Path
 
@@ -84,24 +85,27 @@ class _Plan:
         return tuple(program for program in self.programs if not (self.directory / program).is_file())
 
 
-def _plan(module: GoModule, wanted: Iterable[str], *, go: GoToolchain, reporter: Reporter) -> _Plan:
-    settings = {"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly", "GOWORK": "off", "CGO_ENABLED": "0"}
-    if module.cgo:
-        settings |= {"CGO_ENABLED": "1", "CC": find_c_compiler(reporter=reporter)}
+def _plan(module: GoModule, wanted: Iterable[str]) -> _Plan:
+    settings = {
+        "GOTOOLCHAIN": "local",
+        "GOFLAGS": "-mod=readonly",
+        "GOWORK": "off",
+        "CGO_ENABLED": "1" if module.cgo else "0",
+    }
     arguments = ("-trimpath", "-ldflags", " ".join(["-s -w", *_version_flags(module)]))
+    # Not by which compiler: another one that is good enough must not cost ten minutes.
     key = cache.digest(
         (module.directory / "go.mod").read_bytes(),
         (module.directory / "go.sum").read_bytes(),
         *arguments,
         *(f"{name}={value}" for name, value in sorted(settings.items())),
-        go.version,
-        go.target,
+        sys.platform,
+        platform.machine(),
     )
     return _Plan(
         module=module,
         programs=tuple(program for program in module.programs if program in set(wanted)),
-        go=go,
-        environment=os.environ | settings,
+        settings=settings,
         arguments=arguments,
         directory=cache.cache_directory() / "programs" / f"{module.name}-{module.version}-{key}",
     )
@@ -122,6 +126,7 @@ def _version_flags(module: GoModule) -> list[str]:
 
 
 def _build(plan: _Plan, *, position: int, total: int, reporter: Reporter) -> None:
+    compilers = _find_compilers(plan.module, reporter=reporter)
     step = f"building {', '.join(plan.missing())} ({plan.module.version})"
     reporter.step_started(step, position=position, total=total)
     began = time.monotonic()
@@ -133,10 +138,34 @@ def _build(plan: _Plan, *, position: int, total: int, reporter: Reporter) -> Non
         missing = plan.missing()
         if missing:
             _check_free_space(work)
-            _run_go(plan, missing, work, step=step, began=began, reporter=reporter)
+            try:
+                _run_go(plan, missing, work, compilers=compilers, step=step, began=began, reporter=reporter)
+            finally:
+                for directory in compilers.caches:
+                    if directory.is_dir():
+                        hand_over(directory, recursive=True)
             for program in missing:
                 cache.publish(work / "out" / _output_name(plan.module, program), plan.directory / program)
     reporter.step_finished(step, elapsed=time.monotonic() - began)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Compilers:
+    go: Path
+    environment: Mapping[str, str]
+    caches: tuple[Path, ...]
+    """Directories of ours that they fill."""
+
+
+def _find_compilers(module: GoModule, *, reporter: Reporter) -> _Compilers:
+    go = find_go(max(each.go_directive for each in GO_MODULES), reporter=reporter)
+    environment = dict(go.environment)
+    places = [*go.environment.values()]
+    if module.cgo:
+        c_compiler = find_c_compiler(reporter=reporter)
+        environment |= {**c_compiler.environment, "CC": c_compiler.command}
+        places += c_compiler.environment.values()
+    return _Compilers(go=go.program, environment=environment, caches=tuple(map(Path, places)))
 
 
 def _output_name(module: GoModule, program: str) -> str:
@@ -155,18 +184,28 @@ def _check_free_space(work: Path) -> None:
         )
 
 
-def _run_go(plan: _Plan, missing: tuple[str, ...], work: Path, *, step: str, began: float, reporter: Reporter) -> None:
+def _run_go(
+    plan: _Plan,
+    missing: tuple[str, ...],
+    work: Path,
+    *,
+    compilers: _Compilers,
+    step: str,
+    began: float,
+    reporter: Reporter,
+) -> None:
     for name in ("go.mod", "go.sum"):
         shutil.copyfile(plan.module.directory / name, work / name)
     (work / "out").mkdir()
     packages = [plan.module.package_of(program) for program in missing]
-    command = [str(plan.go.program), "build", "-v", *plan.arguments, "-o", f"{work / 'out'}{os.sep}", *packages]
+    command = [str(compilers.go), "build", "-v", *plan.arguments, "-o", f"{work / 'out'}{os.sep}", *packages]
+    environment = {**os.environ, **compilers.environment, **plan.settings}
     try:
         process = subprocess.Popen(
-            command, cwd=work, env=dict(plan.environment), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            command, cwd=work, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
     except OSError as error:
-        raise BuildError(f"{plan.go.program} cannot be started: {error.strerror}.") from error
+        raise BuildError(f"{compilers.go} cannot be started: {error.strerror}.") from error
     output: list[str] = []
     reader = threading.Thread(target=_collect, args=(process, output), daemon=True)
     reader.start()

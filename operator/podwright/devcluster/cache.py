@@ -7,7 +7,6 @@ never changed once it is there, and removing the whole directory only costs time
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import shutil
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from podwright.devcluster.errors import BuildError
+from podwright.devcluster.files import try_lock
+from podwright.devcluster.invoker import hand_over, make_directories, user_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,17 +27,16 @@ _LOCK_POLL_SECONDS = 0.1
 
 
 def cache_directory() -> Path:
-    """The cache's root: `$PODWRIGHT_CACHE`, else `$XDG_CACHE_HOME/podwright`, else `~/.cache/podwright`."""
+    """Return the cache's root: `$PODWRIGHT_CACHE`, else `$XDG_CACHE_HOME/podwright`, else `~/.cache/podwright`."""
     if named := os.environ.get(CACHE_VARIABLE):
         return Path(named).expanduser().absolute()
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "podwright"
+    return user_directory("XDG_CACHE_HOME", ".cache") / "podwright"
 
 
 def make_directory(path: Path) -> Path:
     """Create `path` and its parents, or say why that is impossible."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        make_directories(path)
     except OSError as error:
         raise BuildError(
             f"The directory {path} cannot be created: {error.strerror}.",
@@ -46,7 +46,7 @@ def make_directory(path: Path) -> Path:
 
 
 def digest(*parts: str | bytes) -> str:
-    """A short content address of `parts`, in which the borders between the parts count."""
+    """Return a short content address of `parts`, in which the borders between the parts count."""
     state = hashlib.sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
@@ -61,21 +61,19 @@ def exclusive(name: str, *, while_waiting: Callable[[float], None]) -> Iterator[
     `while_waiting` is called with the seconds waited so far, until another holder is done.
     """
     path = make_directory(cache_directory() / "locks") / f"{name}.lock"
-    with path.open("a") as lock:
-        began = time.monotonic()
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                while_waiting(time.monotonic() - began)
-                time.sleep(_LOCK_POLL_SECONDS)
-        yield
+    began = time.monotonic()
+    while True:
+        with try_lock(path) as held:
+            if held:
+                yield
+                return
+        while_waiting(time.monotonic() - began)
+        time.sleep(_LOCK_POLL_SECONDS)
 
 
 @contextlib.contextmanager
 def workspace() -> Iterator[Path]:
-    """A temporary directory on the cache's own file system, so that a result can be renamed into place."""
+    """Yield a temporary directory on the cache's own file system, so that a result can be renamed into place."""
     parent = make_directory(cache_directory() / "work")
     try:
         path = Path(tempfile.mkdtemp(dir=parent))
@@ -93,4 +91,5 @@ def workspace() -> Iterator[Path]:
 def publish(source: Path, target: Path) -> None:
     """Move a finished file or directory to its final name in one step. Call it under the entry's lock."""
     make_directory(target.parent)
+    hand_over(source, recursive=True)
     source.rename(target)

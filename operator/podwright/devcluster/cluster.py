@@ -102,6 +102,13 @@ class DevCluster:
                 remedy="Use a newer cluster, or the embedded one.",
             )
 
+    def load_image(self, archive: Path) -> tuple[str, ...]:
+        """Put the images in `archive` on all nodes and return their names. Raises DevClusterError."""
+        raise DevClusterError(
+            f"Images can't be put on the nodes of the cluster at {self.server}, which isn't ours.",
+            remedy=f"Push what is in {archive} to a registry from which they pull.",
+        )
+
     def stop(self) -> None:
         """End the cluster and remove what it left. A named cluster isn't ours to end and stays as it is."""
 

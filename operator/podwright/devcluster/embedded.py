@@ -18,7 +18,7 @@ from typing_extensions import override
 from podwright.devcluster import api, components, control_plane, fake_nodes, kubeconfig, ports, state
 from podwright.devcluster.build import ensure_programs
 from podwright.devcluster.cluster import DevCluster
-from podwright.devcluster.errors import StartError
+from podwright.devcluster.errors import DevClusterError, StartError
 from podwright.devcluster.files import KeyPair, write_atomically
 from podwright.devcluster.processes import Supervisor
 from podwright.devcluster.reporting import Reporter, SilentReporter
@@ -127,6 +127,20 @@ class EmbeddedCluster(DevCluster):
         """Wait until the API server is ready. Raises StartError if it ends or `timeout` seconds pass."""
         with contextlib.closing(_admin_api(self.data_directory, self.server)) as admin:
             _await(admin.is_ready, "the API server to be ready", timeout=timeout, supervisor=self.supervisor)
+
+    @override
+    def load_image(self, archive: Path) -> tuple[str, ...]:
+        """Put the images in `archive` on all real nodes and return their names. Raises DevClusterError."""
+        if self.nodes is not NodeKind.REAL:
+            raise DevClusterError(
+                f"The cluster in {self.data_directory} has no real nodes: pods are simulated and need no image.",
+                remedy="Start one with real nodes (`--nodes real`) to run containers.",
+            )
+        from podwright.devcluster.real_node import images, node
+
+        names = images.names_in(archive)
+        node.import_image(self.data_directory, archive)
+        return names
 
     @override
     def stop(self) -> None:

@@ -19,6 +19,8 @@ from typing_extensions import override
 from podwright.devcluster import state
 from podwright.devcluster.cluster import DevCluster, find_kubectl
 from podwright.devcluster.errors import DevClusterError, StartError
+from podwright.devcluster.invoker import hand_over
+from podwright.devcluster.real_node.images import names_in
 from podwright.devcluster.spec import ClusterKind, NodeKind
 from podwright.devcluster.watchdog import Watchdog
 
@@ -78,6 +80,7 @@ class KindCluster(DevCluster):
         reporter.step_started(step, position=1, total=1)
         try:
             create(name, kubeconfig=directory / state.KUBECONFIG_FILE)
+            hand_over(directory / state.KUBECONFIG_FILE)
             cluster = cls(data_directory=directory, name=name, kubectl_path=kubectl, watchdog=watchdog)
             cluster.require_version()
         except BaseException:
@@ -85,6 +88,13 @@ class KindCluster(DevCluster):
             raise
         reporter.step_finished(step, elapsed=time.monotonic() - began)
         return cluster
+
+    @override
+    def load_image(self, archive: Path) -> tuple[str, ...]:
+        """Put the images in `archive` on all nodes and return their names. Raises DevClusterError."""
+        names = names_in(archive)
+        load(self._name, archive)
+        return names
 
     @override
     def stop(self) -> None:
@@ -120,6 +130,13 @@ def create(name: str, *, kubeconfig: Path) -> None:
     answer = _run(["create", "cluster", "--name", name, "--kubeconfig", str(kubeconfig), "--wait", "120s"])
     if answer.returncode != 0:
         raise StartError(f"kind could not create a cluster:\n{answer.stderr.strip()}")
+
+
+def load(name: str, archive: Path) -> None:
+    """Put the image in `archive` on all nodes of the cluster `name`. Raises DevClusterError with what kind said."""
+    answer = _run(["load", "image-archive", str(archive), "--name", name])
+    if answer.returncode != 0:
+        raise DevClusterError(f"kind could not load {archive}:\n{answer.stderr.strip()}")
 
 
 def delete(name: str) -> None:

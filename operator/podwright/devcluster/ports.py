@@ -7,16 +7,17 @@ otherwise occupy a port between the choice and the server's bind.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import random
 import socket
 from typing import TYPE_CHECKING
 
 from podwright.devcluster import cache
 from podwright.devcluster.errors import StartError
+from podwright.devcluster.files import try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _PORTS = range(18_000, 29_900)
 _ATTEMPTS = 200
@@ -24,25 +25,26 @@ _ATTEMPTS = 200
 
 @contextlib.contextmanager
 def free_ports(count: int) -> Iterator[tuple[int, ...]]:
-    """`count` distinct free ports, kept from other starters of this user until the block ends."""
+    """Yield `count` distinct free ports, kept from other starters of this user until the block ends."""
     directory = cache.make_directory(cache.cache_directory() / "ports")
+    _remove_abandoned(directory)
     with contextlib.ExitStack() as locks:
         ports: list[int] = []
         for port in random.sample(_PORTS, _ATTEMPTS):
             if len(ports) == count:
                 break
-            lock = (directory / str(port)).open("a")
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.close()
-                continue
-            locks.enter_context(lock)
-            if _is_free(port):
+            if locks.enter_context(try_lock(directory / str(port))) and _is_free(port):
                 ports.append(port)
         if len(ports) < count:
             raise StartError(f"No {count} free TCP ports were found on loopback between {_PORTS[0]} and {_PORTS[-1]}.")
         yield tuple(ports)
+
+
+def _remove_abandoned(directory: Path) -> None:
+    """Remove the lock files of starters that were killed."""
+    for path in directory.iterdir():
+        with contextlib.suppress(OSError), try_lock(path):
+            pass
 
 
 def _is_free(port: int) -> bool:

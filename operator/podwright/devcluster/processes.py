@@ -228,8 +228,17 @@ def end_processes(records: Sequence[ProcessRecord], *, grace_seconds: float) -> 
 def _signal_group(record: ProcessRecord, number: signal.Signals) -> None:
     # Only while the recorded leader lives is its number certain to mean our group.
     if record.is_running:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
+        try:
             os.killpg(record.pid, number)
+        except ProcessLookupError:
+            pass
+        except PermissionError as error:
+            # Some systems say so of a group that is just ending.
+            if record.is_running:
+                raise StartError(
+                    f"{record.spec.name} (pid {record.pid}) was started by another user, such as root by sudo.",
+                    remedy='Run the same command as that user: sudo "$(command -v podwright)" …',
+                ) from error
 
 
 def _signal_process(pid: int, number: signal.Signals) -> None:

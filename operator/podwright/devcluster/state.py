@@ -14,6 +14,7 @@ import msgspec
 
 from podwright.devcluster.errors import DevClusterError
 from podwright.devcluster.files import remove_staged, write_atomically
+from podwright.devcluster.invoker import make_directories
 from podwright.devcluster.processes import RECORDS_FILE
 from podwright.devcluster.spec import ClusterKind, NodeKind
 
@@ -53,7 +54,7 @@ class ClusterState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_state(data_directory: Path) -> ClusterState | None:
-    """The cluster of `data_directory`, or None if there is none. Raises DevClusterError if its state is damaged."""
+    """Return the cluster of `data_directory`, or None if there is none. Raises DevClusterError if its state is damaged."""
     path = data_directory / STATE_FILE
     try:
         return msgspec.json.decode(path.read_bytes(), type=ClusterState)
@@ -74,7 +75,7 @@ def write_state(data_directory: Path, state: ClusterState) -> None:
 def prepare_data_directory(data_directory: Path) -> None:
     """Make the directory, readable for its owner alone. Refuses one in which something else lies."""
     try:
-        data_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_directories(data_directory, mode=0o700)
         strangers = sorted(entry.name for entry in data_directory.iterdir() if entry.name not in _OURS)
     except OSError as error:
         raise DevClusterError(

@@ -21,8 +21,9 @@ from yarl import URL
 
 from podwright.kube.codecs.requests import JSON, ApiRequest
 from podwright.kube.credentials import Credentials, CredentialsError, load_certificates, ssl_context
-from podwright.kube.errors import LONGEST_RETRY_AFTER, parse_status
+from podwright.kube.errors import LONGEST_RETRY_AFTER, is_foreign, parse_status
 from podwright.kube.lines import LineSplitter, LineTooLongError
+from podwright.kube.paths import checked_path
 
 _NO_CEILING: Final = 1e9  # aiohttp rounds long timeouts up to whole seconds; a lease cannot have that
 _CONNECT_SHARE: Final = 0.9
@@ -44,6 +45,10 @@ class Unsent(ApiUnreachable):
 
 class Ambiguous(ApiUnreachable):
     """The request was sent, or may have been, without a full answer: it may or may not have been executed."""
+
+
+class ForeignAnswer(Ambiguous):
+    """Something on the way, such as a proxy, answered instead of an API server; what became of the request is unknown."""
 
 
 class ApiResponse(msgspec.Struct, frozen=True, gc=False):
@@ -110,8 +115,14 @@ class ApiClient:
             await session.close()
 
     async def send(self, request: ApiRequest, *, deadline: float = 10.0, pool: Pool = Pool.WRITE) -> ApiResponse:
-        """Send an encoded request; see `request`."""
-        return await self.request(
+        """Send an encoded request; see `request`.
+
+        Raises:
+            Unsent: no connection could be made.
+            Ambiguous: there was no full answer in time.
+            ForeignAnswer: it was refused or redirected, but not by a Kubernetes API server.
+        """
+        response = await self.request(
             request.method,
             request.path,
             query=request.query,
@@ -121,6 +132,10 @@ class ApiClient:
             deadline=deadline,
             pool=pool,
         )
+        if is_foreign(response.status, response.body):
+            error = parse_status(response.status, response.body)
+            raise ForeignAnswer(f"{request.method} {request.path}: not an answer of an API server: {error}")
+        return response
 
     async def request(
         self,
@@ -208,8 +223,10 @@ class ApiClient:
             raise _unreachable("GET", url, error) from error
 
     def _url(self, path: str, query: Mapping[str, str] | None) -> URL:
-        # Names and selectors are quoted already where it matters; to have it checked again would cost more than the rest.
-        address = f"{self.server}{path}?{urlencode(query)}" if query else self.server + path
+        # Quoted already: to have aiohttp check it again would cost more than the rest.
+        address = f"{self.server}{checked_path(path)}"
+        if query:
+            address = f"{address}?{urlencode(query)}"
         return URL(address, encoded=True)
 
     def _authorize(self, headers: dict[str, str]) -> str:

@@ -26,6 +26,7 @@ from podwright.kube.client import ApiClient, ApiResponse, ApiUnreachable, Pool
 from podwright.kube.codecs.times import format_micro_time
 from podwright.kube.errors import DecodeError, StatusError, parse_status
 from podwright.kube.lease_record import LeaseRecord, decode_lease, lease_path, lease_update, new_lease
+from podwright.kube.paths import LEASES
 
 LONGEST_DURATION: Final = 60.0
 """Seconds. A Lease that promises its holder more is not believed: a typing error would keep a shard idle for years."""
@@ -166,7 +167,7 @@ class LeaseElector:
             sent = self._clock()
             await self._write(holder=self._identity, epoch=epoch, deadline=limit, acquired=True)
         except StatusError as error:
-            if error.code != 409:  # that is a lost race
+            if not (error.genuine and error.code == 409):  # that is a lost race
                 self._note(f"cannot compete for the Lease {self._where}: {error}{_advice(error)}")
         except (ApiUnreachable, DecodeError) as error:
             self._note(f"cannot compete for the Lease {self._where}: {error}")
@@ -212,7 +213,7 @@ class LeaseElector:
             await self._write(holder=self._identity, epoch=claim.epoch, deadline=deadline)
         except StatusError as error:
             self._doubtful = True
-            if error.code in {404, 409}:
+            if error.genuine and error.code in {404, 409}:
                 return random.uniform(0.0, _CONFLICT_PAUSE)
             self._note(f"cannot renew the Lease {self._where}: {error}")
         except (ApiUnreachable, DecodeError) as error:
@@ -236,6 +237,9 @@ class LeaseElector:
         path = lease_path(self._namespace, self._name)
         answer = await self._client.request("GET", path, deadline=deadline, pool=Pool.LEASE)
         if answer.status == 404:
+            error = parse_status(answer.status, answer.body)
+            if not error.proves_absence(LEASES, self._name):
+                raise error
             self._record, self._doubtful = None, False
             return None
         return self._take(answer)

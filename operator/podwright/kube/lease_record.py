@@ -7,6 +7,7 @@ import msgspec
 
 from podwright.kube.codecs.times import unix_seconds
 from podwright.kube.errors import DecodeError
+from podwright.kube.paths import LEASES, resource_path
 
 _TYPE: Final = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
 _FIRST_EPOCH_AT: Final = 1_300_000_000  # Unix seconds
@@ -96,8 +97,7 @@ def decode_lease(body: bytes) -> LeaseRecord:
 
 def lease_path(namespace: str, name: str = "") -> str:
     """Return the path of a Lease, or of all of a namespace."""
-    collection = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
-    return f"{collection}/{name}" if name else collection
+    return resource_path(LEASES, namespace=namespace, name=name)
 
 
 def new_lease(*, namespace: str, name: str) -> bytes:

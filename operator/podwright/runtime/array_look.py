@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from podwright.core.commands import Decision
-from podwright.core.job.array.by_task import give_up, permitted, waits_by_task
+from podwright.core.job.array.by_task import give_up, missing_dependency, permitted, waits_by_task
 from podwright.core.job.array.decide import decide_array
 from podwright.core.job.array.look import Look
 from podwright.core.job.array.units import Units, units_of
@@ -38,13 +38,14 @@ def look_at_array(
         return Decision(requeue_at=notes.look_after)
     notes.look_after = now + _PAUSE_PER_POD * len(pods)
     units = _arranged(job, notes)
-    allowed = None
+    allowed, missing = None, ""
     if waits_by_task(job) and not job.deleting:
         busy = IndexSet.of([*notes.creating.values(), *(pod.task_index for pod in pods)])
         lost = give_up(job=job, array=job.array, units=units, busy=busy, dependencies=dependencies, now=now)
         if lost is not None:
             return Decision(commands=(lost,))
         allowed = permitted(job=job, array=job.array, units=units, dependencies=dependencies)
+        missing = missing_dependency(job=job, dependencies=dependencies)
     return decide_array(
         Look(
             job=job,
@@ -58,6 +59,7 @@ def look_at_array(
             keep_until=_keep_until(job, notes),
             recorded_at=notes.written_at,
             allowed=allowed,
+            missing=missing,
             intended=notes.intents.own(epoch),
         )
     )

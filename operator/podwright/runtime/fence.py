@@ -6,6 +6,7 @@ runs, which store nothing: a pod of the former epoch must be refused, one of our
 """
 
 import asyncio
+import enum
 import logging
 from typing import Any, Final
 
@@ -18,7 +19,9 @@ from podwright.kube.errors import parse_status
 from podwright.runtime.writer import Send
 
 _PATIENCE: Final = 15.0  # seconds; the API server's watch of the Lease normally takes milliseconds
+_LONGEST_DOUBT: Final = 60.0  # seconds without a conclusive answer, after which another operator may try its luck
 _PAUSE: Final = 0.1
+_DOUBT_PAUSE: Final = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -33,31 +36,69 @@ class FenceMissingError(RuntimeError):
         )
 
 
+class FenceUnprovenError(RuntimeError):
+    """The API server gave no answer that tells whether the fence stands."""
+
+
+class _Verdict(enum.Enum):
+    """What an answer to a dry run proves."""
+
+    ADMITTED = enum.auto()
+    FENCED = enum.auto()
+    REFUSED = enum.auto()  # by something else than the fence
+
+
+class _Inconclusive(Exception):  # noqa: N818 - a turn of the control flow, never seen outside
+    """Overload, a server error or a proxy answered: that proves nothing."""
+
+
 async def prove_fence(*, send: Send, namespace: str, shard: int, epoch: int) -> None:
     """Return once the fence stands for this epoch.
 
     Raises:
         FenceMissingError: for a quarter of a minute a pod of a former epoch was accepted, or ours refused.
+        FenceUnprovenError: for a minute no answer told.
     """
     loop = asyncio.get_running_loop()
-    until = loop.time() + _PATIENCE
-    problem = "no answer"
-    while loop.time() < until:
+    now = loop.time()
+    # Only time in which the API server gave conclusive answers counts against the fence.
+    patience, asked, given_up = _PATIENCE, now, now + _LONGEST_DOUBT
+    while True:
         try:
-            former = await _refusal(send=send, namespace=namespace, shard=shard, epoch=epoch - 1)
-            ours = await _refusal(send=send, namespace=namespace, shard=shard, epoch=epoch)
-        except ApiUnreachable as error:
-            problem = str(error)
-        else:
-            if former is not None and ours is None:
-                return
-            # Just after an installation the policies take a moment to come into force.
-            problem = ours or "it accepts pods of a former leader"
+            problem = await _problem(send=send, namespace=namespace, shard=shard, epoch=epoch)
+        except (ApiUnreachable, _Inconclusive) as error:
+            if loop.time() >= given_up:
+                raise FenceUnprovenError(f"Cannot prove that former leaders are fenced out: {error}") from error
+            await asyncio.sleep(_DOUBT_PAUSE)
+            asked = loop.time()
+            continue
+        if not problem:
+            return
+        now = loop.time()
+        patience -= now - asked
+        asked, given_up = now, now + _LONGEST_DOUBT
+        if patience <= 0:
+            raise FenceMissingError(f"The API server does not fence out former leaders: {problem}.")
+        # Just after an installation the policies take a moment to come into force.
         await asyncio.sleep(_PAUSE)
-    raise FenceMissingError(f"The API server does not fence out former leaders: {problem}.")
 
 
-async def _refusal(*, send: Send, namespace: str, shard: int, epoch: int) -> str | None:
+async def _problem(*, send: Send, namespace: str, shard: int, epoch: int) -> str:
+    """Ask for both dry runs; return what is wrong, nothing if the fence stands.
+
+    Raises:
+        ApiUnreachable, _Inconclusive: the answers prove nothing.
+    """
+    former, _ = await _dry_run(send=send, namespace=namespace, shard=shard, epoch=epoch - 1)
+    ours, words = await _dry_run(send=send, namespace=namespace, shard=shard, epoch=epoch)
+    if ours is not _Verdict.ADMITTED:
+        return words
+    if former is _Verdict.ADMITTED:
+        return "it accepts pods of a former leader"
+    return "" if former is _Verdict.FENCED else "a pod of a former leader was refused, but not by the fence"
+
+
+async def _dry_run(*, send: Send, namespace: str, shard: int, epoch: int) -> tuple[_Verdict, str]:
     answer = await send(
         ApiRequest(
             method="POST",
@@ -68,11 +109,14 @@ async def _refusal(*, send: Send, namespace: str, shard: int, epoch: int) -> str
         )
     )
     if answer.status < 300:
-        return None
+        return _Verdict.ADMITTED, ""
     error = parse_status(answer.status, answer.body)
-    if not error.fenced:
-        _log.warning("the fence's dry run was refused for another reason: %s", error)
-    return error.message
+    if error.passing:
+        raise _Inconclusive(str(error))
+    if error.proves_fence:
+        return _Verdict.FENCED, error.message
+    _log.warning("the fence's dry run was refused for another reason: %s", error)
+    return _Verdict.REFUSED, error.message
 
 
 def _probe(*, shard: int, epoch: int) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from podwright.kube.client import ApiResponse, ApiUnreachable
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.errors import DecodeError, StatusError, parse_status
 from podwright.kube.key_lease import KeyLease, decode_key_lease, decode_key_leases
+from podwright.kube.paths import LEASES
 from podwright.runtime.keys import Keys
 from podwright.runtime.tenure import Tenures
 from podwright.runtime.writer import Send
@@ -128,10 +129,11 @@ class KeySweep:
             return
         name = key_lease_name(namespace=job.namespace, key=job.idempotency_key)
         answer = await self._send(key_lease.get_key_lease(namespace=self._keys.namespace, name=name))
-        if answer.status == 404:
-            return
         if answer.status != 200:
-            raise parse_status(answer.status, answer.body)
+            error = parse_status(answer.status, answer.body)
+            if error.proves_absence(LEASES, name):
+                return
+            raise error
         lease = decode_key_lease(answer.body)
         if lease.holder_uid != job.uid or lease.ended is not None:
             return

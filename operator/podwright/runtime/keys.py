@@ -22,6 +22,7 @@ from podwright.kube.codecs import requests as encode
 from podwright.kube.codecs.page import decode_job
 from podwright.kube.errors import DecodeError, parse_status
 from podwright.kube.key_lease import KeyLease, decode_key_lease
+from podwright.kube.paths import JOBS, LEASES
 from podwright.runtime.writer import Result, Send
 from podwright.store.jobs import JobStore
 from podwright.store.notes import Notes
@@ -150,10 +151,11 @@ class Keys:
 
     async def _read(self, name: str, *, uid: str, now: float) -> KeyClaim | None:
         answer = await self._send(key_lease.get_key_lease(namespace=self.namespace, name=name))
-        if answer.status == 404:
-            return None
         if answer.status != 200:
-            raise parse_status(answer.status, answer.body)
+            error = parse_status(answer.status, answer.body)
+            if error.proves_absence(LEASES, name):
+                return None
+            raise error
         lease = decode_key_lease(answer.body)
         return KeyClaim(
             holder_uid=lease.holder_uid,
@@ -165,10 +167,11 @@ class Keys:
 
     async def _holder(self, lease: KeyLease) -> JobView | None:
         answer = await self._send(encode.get_job(namespace=lease.job_namespace, name=lease.job_name))
-        if answer.status == 404:
-            return None
         if answer.status != 200:
-            raise parse_status(answer.status, answer.body)
+            error = parse_status(answer.status, answer.body)
+            if error.proves_absence(JOBS, lease.job_name):
+                return None
+            raise error
         job = decode_job(answer.body)
         return job if job.uid == lease.holder_uid else None
 

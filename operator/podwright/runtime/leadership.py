@@ -73,6 +73,7 @@ class Leadership:
         Raises:
             LeadershipLostError: a shard was lost.
             FenceMissingError: the cluster does not fence out former leaders.
+            FenceUnprovenError: it gave no answer that tells.
         """
         parts = [asyncio.create_task(self._lead(shard)) for shard in self._electors]
         try:

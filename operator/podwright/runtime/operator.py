@@ -88,6 +88,7 @@ class Operator:
         Raises:
             LeadershipLostError: another operator leads, or this one could not renew its Lease in time.
             FenceMissingError: the cluster lacks the policy that fences out former leaders.
+            FenceUnprovenError: the API server gave no answer that tells.
         """
         parts: set[asyncio.Task[Any]] = {
             asyncio.create_task(self._jobs.run(), name="job reflector"),

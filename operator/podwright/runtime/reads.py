@@ -13,8 +13,10 @@ from podwright.core.job.array.units import units_of
 from podwright.core.job.at_most_once import recorded_intent
 from podwright.core.view import JobView, PodView, Refusal, RefusalKind
 from podwright.kube.codecs import requests as encode
-from podwright.kube.codecs.page import PODS, decode_job, decode_pod
+from podwright.kube.codecs.page import PODS as POD_DECODER
+from podwright.kube.codecs.page import decode_job, decode_pod
 from podwright.kube.errors import parse_status
+from podwright.kube.paths import JOBS, PODS
 from podwright.runtime.writer import Send
 from podwright.store.jobs import JobStore
 from podwright.store.notes import Notes
@@ -69,11 +71,12 @@ class Reads:
 
     async def _read_job(self, *, store: JobStore, uid: str, namespace: str, name: str) -> None:
         answer = await self._send(encode.get_job(namespace=namespace, name=name))
-        if answer.status == 404:
+        if answer.status != 200:
+            error = parse_status(answer.status, answer.body)
+            if not error.proves_absence(JOBS, name):
+                raise error
             store.remove_job(uid)
             return
-        if answer.status != 200:
-            raise parse_status(answer.status, answer.body)
         job = decode_job(answer.body)
         if job.uid == uid:
             store.put_job(job)
@@ -88,7 +91,7 @@ class Reads:
             answer = await self._send(encode.list_pods_of_job(namespace=namespace, job_uid=uid, continue_token=token))
             if answer.status != 200:
                 raise parse_status(answer.status, answer.body)
-            page = PODS.page(answer.body)
+            page = POD_DECODER.page(answer.body)
             # The label is for finding only: the controller reference says whose a pod is.
             found += [pod for pod in page.items if isinstance(pod, PodView) and pod.job_uid == uid]
             token = page.continue_token
@@ -100,9 +103,11 @@ class Reads:
         self, *, store: JobStore, uid: str, namespace: str, name: str, notes: Notes, now: float
     ) -> None:
         answer = await self._send(encode.get_pod(namespace=namespace, name=name))
-        if answer.status not in (200, 404):
-            raise parse_status(answer.status, answer.body)
-        pod = decode_pod(answer.body) if answer.status == 200 else None
+        pod: PodView | None = None
+        if answer.status == 200:
+            pod = decode_pod(answer.body)
+        elif not (error := parse_status(answer.status, answer.body)).proves_absence(PODS, name):
+            raise error
         notes.looked_for(name, found=pod is not None and pod.job_uid == uid)
         for known in store.pods(uid):
             if known.name == name and (pod is None or pod.uid != known.uid):

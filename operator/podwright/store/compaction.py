@@ -29,7 +29,14 @@ def kept_pod(pod: PodView) -> PodView:
 def keepsake(job: JobView) -> JobView:
     """Return what must be known of a job that is over: who it is, when and how it ended, and which pods its record names."""
     attempts = tuple(
-        Attempt(number=attempt.number, pod_name="", pod_uid=attempt.pod_uid, outcome=attempt.outcome)
+        Attempt(
+            number=attempt.number,
+            pod_name="",
+            pod_uid=attempt.pod_uid,
+            outcome=attempt.outcome,
+            # Whether it started matters to who waits for that, when doesn't; a number that is kept anyway takes no room.
+            started=None if attempt.started is None else job.created,
+        )
         for attempt in job.status.attempts
     )
     status = JobStatus(
@@ -49,7 +56,13 @@ def _sets_alone(record: ArrayRecord | None) -> ArrayRecord | None:
     if record is None:
         return None
     retries = (RetryGroup(indexes=record.tried, attempts=0),) if record.retries else ()
-    return ArrayRecord(succeeded=record.succeeded, failed=record.failed, skipped=record.skipped, retries=retries)
+    return ArrayRecord(
+        succeeded=record.succeeded,
+        failed=record.failed,
+        skipped=record.skipped,
+        retries=retries,
+        given_up=record.given_up,
+    )
 
 
 def is_closed(job: JobView) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from podwright import __version__
 from podwright.cli import dev
 from tests.unit.cli.program import PODWRIGHT, run
 
@@ -88,10 +89,21 @@ def test_a_cluster_from_up_to_down(data: Path) -> None:
     assert f"export KUBECONFIG={data / 'kubeconfig'}" in started.stdout
     assert f"podwright dev down --data {data}" in started.stdout
 
-    # What it tells the user to type works in a shell that knows nothing else.
+    # U2: what it tells the user to type works in a shell that knows nothing else, and finds podwright too.
     lines = [line for line in started.stdout.splitlines() if line.startswith("  ")]
-    shell = subprocess.run(["sh", "-euc", "\n".join(lines)], capture_output=True, text=True, check=True)
+    lines += ["podwright list --all-namespaces || true", "podwright --version", "kubectl podwright --version"]
+    knowing_nothing = {"PATH": "/usr/bin:/bin", "HOME": str(data.parent)}
+    shell = subprocess.run(
+        ["sh", "-euc", "\n".join(lines)], capture_output=True, text=True, check=True, env=knowing_nothing
+    )
     assert shell.stdout.count(" Ready ") == 2
+    assert shell.stdout.count(__version__) == 2
+
+    # U1: there is nothing to load where pods are simulated, and it says so.
+    (data.parent / "image.tar").touch()
+    refused = run("dev", "load", str(data.parent / "image.tar"), "--data", str(data))
+    assert refused.returncode == 1
+    assert "simulated and need no image" in refused.stderr
 
     shown = run("dev", "status", "--data", str(data))
     assert shown.returncode == 0, shown.stderr

@@ -35,7 +35,7 @@ class LeaseServer:
             self.create(**(msgspec.json.decode(body or b"").get("spec") or {}))
             return 201, dumps(self.lease)
         if self.lease is None:
-            return 404, dumps(status_json(404, reason="NotFound"))
+            return 404, dumps(status_json(404, reason="NotFound", details={"kind": "leases", "name": NAME}))
         if method == "PUT":
             wanted = msgspec.json.decode(body or b"")
             if wanted["metadata"]["resourceVersion"] != self.lease["metadata"]["resourceVersion"]:

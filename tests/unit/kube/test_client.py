@@ -8,10 +8,11 @@ import pytest
 from aiohttp import web
 
 from podwright.devcluster.certificates import CertificateAuthority
-from podwright.kube.client import Ambiguous, ApiClient, ApiResponse, ApiUnreachable, Pool, Unsent
+from podwright.kube.client import Ambiguous, ApiClient, ApiResponse, ApiUnreachable, ForeignAnswer, Pool, Unsent
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.credentials import Access, CredentialsError, FixedCredentials
 from podwright.kube.errors import StatusError
+from podwright.kube.paths import InvalidNameError
 from tests.unit.kube.objects import dumps, status_json
 from tests.unit.kube.server import client_of, serve, serve_raw
 
@@ -182,6 +183,26 @@ async def test_a_jam_of_writes_does_not_hold_up_leases_and_reads() -> None:
         jam.cancel()
         with pytest.raises(asyncio.CancelledError):
             await jam
+
+
+async def test_s6_what_a_proxy_answers_is_no_answer_of_the_api_server() -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if request.query.get("status"):
+            return web.Response(status=403, body=dumps(status_json(403, reason="Forbidden")))
+        return web.Response(status=403, text="<html>Blocked</html>")
+
+    async with client_of(handler) as client:
+        with pytest.raises(ForeignAnswer, match=r"not an answer of an API server: 403: <html>Blocked"):
+            await client.send(ApiRequest(method="POST", path=PATH, body=b"{}"))
+        answer = await client.send(ApiRequest(method="POST", path=PATH, query={"status": "1"}, body=b"{}"))
+        assert answer.status == 403
+
+
+async def test_s2_no_other_path_is_sent() -> None:
+    async with client_of(hang) as client:
+        for path in (f"{PATH}/?watch=1", f"{PATH}/../../secrets", f"{PATH}/a\r\nHost: b"):
+            with pytest.raises(InvalidNameError):
+                await client.request("GET", path)
 
 
 class Rotating:

@@ -186,11 +186,13 @@ def _what_next(cluster: DevCluster, operator: OperatorProcess, *, data: Path, me
         "",
         *(f"  {line}" for line in setup),
         f"  kubectl get bj --namespace={NAMESPACE} --output=wide",
+        f"  podwright why timeout --namespace={NAMESPACE}",
         f"  kubectl describe bj retried --namespace={NAMESPACE}",
         "  kubectl explain bj.spec",
         f"  curl {metrics}",
         f"  less {operator.log_file}",
         "",
+        *([images, ""] if (images := dev.available_images(cluster)) else []),
         f"To see it again: {_podwright()} dev demo{argument}",
         f"To remove everything: {_podwright()} dev down{argument}",
     ]

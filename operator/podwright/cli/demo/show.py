@@ -26,6 +26,7 @@ _HEADINGS: Final = ("NAME", "PHASE", "PROGRESS", "ATTEMPTS", "EXIT CODES", "TIME
 _STYLES: Final[Mapping[str, str]] = {
     Phase.SUCCEEDED: "green",
     Phase.FAILED: "red",
+    Phase.DEAD_LETTERED: "red",
     Phase.CANCELLED: "magenta",
     Phase.RUNNING: "cyan",
     Phase.RETRYING: "yellow",

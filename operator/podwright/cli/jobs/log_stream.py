@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import quote
 
 from podwright.cli.connection import Connection, lines_of
 from podwright.cli.errors import CommandError
@@ -15,6 +14,7 @@ from podwright.cli.patience import Deadline, Patience, passes
 from podwright.cli.printable import one_line, several_lines
 from podwright.cli.refusals import explain
 from podwright.kube.errors import StatusError
+from podwright.kube.paths import PODS, resource_path
 
 _PAUSE_SECONDS: Final = 0.5
 _GIVE_UP_SECONDS: Final = 60.0
@@ -103,9 +103,9 @@ def _order(moment: str) -> tuple[str, str]:
 def _ended(connection: Connection, pod: JobPod, *, container: str) -> bool:
     """Return whether the container writes no more: a stream may also end because some proxy had enough."""
     try:
-        found = connection.get(f"/api/v1/namespaces/{quote(pod.namespace, safe='')}/pods/{quote(pod.name, safe='')}")
+        found = connection.get(resource_path(PODS, namespace=pod.namespace, name=pod.name))
     except StatusError as error:
-        return error.code == 404
+        return error.proves_absence(PODS, pod.name)
     except Unreachable:
         return False
     status = found.get("status") or {}
@@ -117,13 +117,13 @@ def _ended(connection: Connection, pod: JobPod, *, container: str) -> bool:
 
 
 def _path(pod: JobPod) -> str:
-    return f"/api/v1/namespaces/{quote(pod.namespace, safe='')}/pods/{quote(pod.name, safe='')}/log"
+    return resource_path(PODS, namespace=pod.namespace, name=pod.name, subresource="log")
 
 
 def _no_log(error: Exception, pod: JobPod) -> Exception:
     if not isinstance(error, StatusError):
         return error
-    if error.code == 404:
+    if error.proves_absence(PODS, pod.name):
         return GoneError(pod.name)
     if error.code == 400:
         return NotStartedError(error.message)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import quote
 
 import typer
 
@@ -77,12 +76,11 @@ def find_leader(client: JobClient, *, namespace: str, system_namespace: str) -> 
 
 def _find_lease(client: JobClient, name: str, *, namespace: str) -> Object | None:
     from podwright.kube.errors import StatusError
+    from podwright.kube.paths import LEASES, resource_path
 
     try:
-        return client.connection.get(
-            f"/apis/coordination.k8s.io/v1/namespaces/{quote(namespace, safe='')}/leases/{name}"
-        )
+        return client.connection.get(resource_path(LEASES, namespace=namespace, name=name))
     except StatusError as error:
-        if error.code == 404:
+        if error.proves_absence(LEASES, name):
             return None
         raise

@@ -18,6 +18,7 @@ from podwright.core.job.gates.dependency import NO_DEPENDENCIES, Dependencies
 from podwright.core.job.gates.gate import before_first_pod
 from podwright.core.job.pod.attempt_pod import AttemptPod, confirm_pod, create_pod
 from podwright.core.run.deadline import total_deadline
+from podwright.core.run.phase import Phase
 from podwright.core.run.retention import expires_at, pods_expire_at
 from podwright.core.run.stop import wanted_stop
 from podwright.core.view import JobView, KeyClaim, PodView, Refusal, RefusalKind
@@ -114,6 +115,9 @@ def _on_current(
     own_intent: bool,
 ) -> Decision:
     stop = wanted_stop(job=job, now=now)
+    if stop is None and job.status.phase is Phase.SUSPENDED:
+        # Whatever became of a pod that came late: the new start of the total clock is on record before anything else.
+        return unstarted.resume(job=job, now=now)
     if pod is not None and pod.finished:
         return ended.decide(job=job, pod=pod, stop=stop, now=now)
     if pod is not None:

@@ -43,8 +43,9 @@ def record(*, job: JobView, verdict: Verdict, stop: Stop | None, now: float) -> 
         counts=counts,
         report=verdict.report if verdict.attempt.outcome is Outcome.SUCCEEDED else None,
         started=now if phase is Phase.PENDING else None,
+        # A suspension doesn't shorten the wait for it.
         next_attempt=_next_attempt(job=job, verdict=verdict, counts=counts, now=now)
-        if phase is Phase.RETRYING
+        if phase is Phase.RETRYING or (phase is Phase.SUSPENDED and verdict.failed)
         else None,
     )
     return Decision(commands=(write_status(job=job, status=status),))
@@ -60,14 +61,17 @@ def phase_after(stop: Stop) -> Phase:
 
 
 def explain(*, job: JobView, stop: Stop) -> str:
-    """Say in one sentence why the job was stopped."""
+    """Say in one sentence why the job was stopped. What is on record counts, not what the spec has become since."""
+    if recorded_stop(job) is stop and job.status.message:
+        return job.status.message
     if stop is Stop.CANCELLED:
         return f"the job was cancelled (spec.cancel: {job.cancel})"
     if stop is Stop.SUSPENDED:
         return "the job is suspended (spec.suspend: true)"
     if stop.decided:
         return job.status.message
-    return f"the job did not finish within spec.timeouts.total ({job.total_timeout:g} s)"
+    limit = "" if job.total_timeout is None else f" ({job.total_timeout:g} s)"
+    return f"the job did not finish within spec.timeouts.total{limit}"
 
 
 def _counts_before(*, job: JobView, verdict: Verdict) -> retry.Counts:

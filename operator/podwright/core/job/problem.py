@@ -15,8 +15,15 @@ def array_problem(
     tasks: IndexSet | None,
     success: IndexSet | None,
     success_count: int | None = None,
+    sequential: bool = False,
+    pack: int = 1,
 ) -> str:
     """Return what is wrong with an array, "" if nothing is. The sets and the count are None where none is given."""
+    if sequential and pack > 1:
+        return (
+            f"spec.array.sequential can't be combined with spec.array.pack ({pack}): the tasks of a pack share a pod, in which"
+            " a task that fails doesn't keep the next one from starting; leave out one of the two"
+        )
     twice = _first_repeated(items)
     if twice is not None:
         first, again = twice

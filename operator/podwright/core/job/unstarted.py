@@ -29,22 +29,7 @@ def decide(
     if stop is not None:
         return _stopped(job=job, stop=stop, now=now)
     if job.status.phase in (Phase.SUSPENDED, Phase.STOPPING):
-        # The new start of the total clock must be on record before anything runs.
-        return Decision(
-            commands=(
-                write_status(
-                    job=job,
-                    status=next_status(
-                        job=job,
-                        phase=Phase.PENDING,
-                        reason="Resumed",
-                        message="the job was resumed",
-                        now=now,
-                        started=now,
-                    ),
-                ),
-            )
-        )
+        return resume(job=job, now=now)
     if job.status.next_attempt is not None and now < job.status.next_attempt:
         return Decision(requeue_at=job.status.next_attempt)
     if refusal is not None:
@@ -52,11 +37,32 @@ def decide(
     return Decision(commands=(begin(job=job, create=create, intended=intended, refusal=None, now=now),))
 
 
+def resume(*, job: JobView, now: float) -> Decision:
+    """Record that a suspended job goes on: the new start of the total clock must be on record before anything runs."""
+    status = next_status(
+        job=job,
+        phase=Phase.PENDING,
+        reason="Resumed",
+        message="the job was resumed",
+        now=now,
+        started=now,
+        next_attempt=job.status.next_attempt,
+    )
+    return Decision(commands=(write_status(job=job, status=status),))
+
+
 def _stopped(*, job: JobView, stop: Stop, now: float) -> Decision:
     phase = ended.phase_after(stop)
     if job.status.phase is phase:
         return Decision()
-    status = next_status(job=job, phase=phase, reason=str(stop), message=ended.explain(job=job, stop=stop), now=now)
+    status = next_status(
+        job=job,
+        phase=phase,
+        reason=str(stop),
+        message=ended.explain(job=job, stop=stop),
+        now=now,
+        next_attempt=None if stop.final else job.status.next_attempt,
+    )
     return Decision(commands=(write_status(job=job, status=status),))
 
 

@@ -46,7 +46,10 @@ def wanted_stop(*, job: JobView, now: float) -> Stop | None:
     if job.suspend:
         return Stop.SUSPENDED
     deadline = total_deadline(job)
-    if deadline is not None and now >= deadline and job.status.phase is not Phase.SUSPENDED:
+    # The clock stands still from a suspension to the resumption that sets it anew, also while a pod still ends.
+    if recorded is Stop.SUSPENDED or job.status.phase is Phase.SUSPENDED:
+        return None
+    if deadline is not None and now >= deadline:
         return Stop.TOTAL_TIMEOUT
     return None
 

@@ -1,4 +1,4 @@
-"""Container images for real nodes, made from one static busybox: nothing is pulled from anywhere.
+"""Container images for real nodes, made from one static busybox, since nothing is pulled from anywhere; and names in archives.
 
 An image is written as an OCI image layout in a tar file whose bytes depend on its content alone, so that its digest is
 the same on every machine with the same busybox. Called by `node`; the format is that of the OCI image specification 1.1.
@@ -14,6 +14,8 @@ import tarfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from podwright.devcluster.errors import DevClusterError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -23,6 +25,8 @@ _LAYER = "application/vnd.oci.image.layer.v1.tar"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _INDEX = "application/vnd.oci.image.index.v1+json"
+_NAME_ANNOTATIONS = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
+_HOW_TO_SAVE = "Make one with `docker save --output IMAGE.tar IMAGE:TAG`, for example."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +106,33 @@ def write_image(image: Image, path: Path) -> None:
     with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
         for name, content in files.items():
             _add(archive, name, content=content, mode=0o644)
+
+
+def names_in(archive: Path) -> tuple[str, ...]:
+    """Return the references of the images in `archive`, as `docker save` or an OCI layout names them. Raises DevClusterError."""
+    try:
+        with tarfile.open(archive, "r:*") as opened:
+            found = {
+                name: json.load(file)
+                for name in ("manifest.json", "index.json")
+                if name in opened.getnames() and (file := opened.extractfile(name)) is not None
+            }
+        names = [tag for entry in found.get("manifest.json", ()) for tag in entry.get("RepoTags") or ()]
+        for entry in found.get("index.json", {}).get("manifests", ()):
+            annotations = entry.get("annotations", {})
+            names += [annotations[key] for key in _NAME_ANNOTATIONS if key in annotations][:1]
+    except (OSError, tarfile.TarError, ValueError, AttributeError, TypeError) as error:
+        raise DevClusterError(f"{archive} is no archive of container images: {error}.", remedy=_HOW_TO_SAVE) from error
+    if not found:
+        raise DevClusterError(f"{archive} is no archive of container images.", remedy=_HOW_TO_SAVE)
+    if not names:
+        raise DevClusterError(f"The images in {archive} have no names.", remedy=_HOW_TO_SAVE)
+    return tuple(dict.fromkeys(familiar_name(name) for name in names))
+
+
+def familiar_name(reference: str) -> str:
+    """Return a reference as people write it: what Docker Hub's defaults add is left out."""
+    return reference.removeprefix("docker.io/library/").removeprefix("docker.io/")
 
 
 def _layer(image: Image) -> bytes:

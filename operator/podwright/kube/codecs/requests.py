@@ -10,8 +10,9 @@ from typing import Any, Final
 import msgspec
 
 from podwright.core.commands import CreateChild, Delete, Release, ReportProblem, WriteStatus
-from podwright.core.constants.names import FINALIZER, GROUP, JOB_PLURAL, LABEL_JOB_UID, VERSION
+from podwright.core.constants.names import FINALIZER, LABEL_JOB_UID
 from podwright.kube.codecs.status_encoding import MESSAGE_LIMIT, status_fields
+from podwright.kube.paths import JOBS, PODS, resource_path
 
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
@@ -30,25 +31,24 @@ class ApiRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     accept: str = JSON
 
 
-def pods_path(namespace: str = "") -> str:
-    """Return the path of the pods of a namespace, or of all namespaces. API names need no quoting."""
-    return f"/api/v1/namespaces/{namespace}/pods" if namespace else "/api/v1/pods"
+def pods_path(namespace: str = "", name: str = "") -> str:
+    """Return the path of a pod, of the pods of a namespace, or of those of all namespaces."""
+    return resource_path(PODS, namespace=namespace, name=name)
 
 
-def jobs_path(namespace: str = "") -> str:
-    """Return the path of the BatchJobs of a namespace, or of all namespaces."""
-    root = f"/apis/{GROUP}/{VERSION}"
-    return f"{root}/namespaces/{namespace}/{JOB_PLURAL}" if namespace else f"{root}/{JOB_PLURAL}"
+def jobs_path(namespace: str = "", name: str = "", *, subresource: str = "") -> str:
+    """Return the path of a BatchJob or a part of it, of those of a namespace, or of those of all namespaces."""
+    return resource_path(JOBS, namespace=namespace, name=name, subresource=subresource)
 
 
 def get_pod(*, namespace: str, name: str) -> ApiRequest:
     """Read a pod."""
-    return ApiRequest(method="GET", path=f"{pods_path(namespace)}/{name}")
+    return ApiRequest(method="GET", path=pods_path(namespace, name))
 
 
 def get_job(*, namespace: str, name: str) -> ApiRequest:
     """Read a BatchJob."""
-    return ApiRequest(method="GET", path=f"{jobs_path(namespace)}/{name}")
+    return ApiRequest(method="GET", path=jobs_path(namespace, name))
 
 
 def list_pods_of_job(*, namespace: str, job_uid: str, continue_token: str = "") -> ApiRequest:
@@ -80,7 +80,7 @@ def write_status(command: WriteStatus) -> ApiRequest:
     metadata = {"uid": command.of.uid, "resourceVersion": str(command.resource_version)}
     return ApiRequest(
         method="PATCH",
-        path=f"{jobs_path(command.namespace)}/{command.name}/status",
+        path=jobs_path(command.namespace, command.name, subresource="status"),
         body=msgspec.json.encode({"metadata": metadata, "status": status_fields(command.status)}),
         content_type=MERGE_PATCH,
         accept=METADATA_ONLY,
@@ -95,7 +95,7 @@ def report_problem(command: ReportProblem) -> ApiRequest:
     }
     return ApiRequest(
         method="PATCH",
-        path=f"{jobs_path(command.namespace)}/{command.name}/status",
+        path=jobs_path(command.namespace, command.name, subresource="status"),
         body=msgspec.json.encode(patch),
         content_type=MERGE_PATCH,
         accept=METADATA_ONLY,
@@ -107,7 +107,7 @@ def delete_pod(command: Delete) -> ApiRequest:
     grace = {} if command.grace is None else {"gracePeriodSeconds": command.grace}
     return ApiRequest(
         method="DELETE",
-        path=f"{pods_path(command.namespace)}/{command.name}",
+        path=pods_path(command.namespace, command.name),
         body=_delete_options(preconditions={"uid": command.target.uid}, **grace),
     )
 
@@ -125,7 +125,7 @@ def release_pod(command: Release) -> ApiRequest:
     }
     return ApiRequest(
         method="PATCH",
-        path=f"{pods_path(command.namespace)}/{command.name}",
+        path=pods_path(command.namespace, command.name),
         body=msgspec.json.encode({"metadata": metadata}),
         content_type=STRATEGIC_MERGE_PATCH,
         accept=METADATA_ONLY,
@@ -137,7 +137,7 @@ def delete_job(command: Delete) -> ApiRequest:
     preconditions = {"uid": command.of.uid, "resourceVersion": str(command.resource_version)}
     return ApiRequest(
         method="DELETE",
-        path=f"{jobs_path(command.namespace)}/{command.name}",
+        path=jobs_path(command.namespace, command.name),
         body=_delete_options(preconditions=preconditions, propagationPolicy="Background"),
         accept=METADATA_ONLY,
     )

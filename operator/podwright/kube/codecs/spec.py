@@ -152,7 +152,15 @@ def array_spec(array: Array) -> tuple[ArraySpec, str]:
     needed, malformed_too = _index_set(None if policy is None else policy.indexes, field="successPolicy.indexes")
     count = None if policy is None else policy.count
     problem = malformed or malformed_too
-    problem = problem or array_problem(size=size, items=items, tasks=chosen, success=needed, success_count=count)
+    problem = problem or array_problem(
+        size=size,
+        items=items,
+        tasks=chosen,
+        success=needed,
+        success_count=count,
+        sequential=array.sequential,
+        pack=array.pack,
+    )
     tasks = IndexSet.up_to(size) if chosen is None else chosen
     view = ArraySpec(
         size=size,

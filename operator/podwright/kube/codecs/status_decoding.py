@@ -78,6 +78,7 @@ class ArrayStatus(msgspec.Struct, gc=False, rename="camel"):
     retries: list[TaskRetries] | None = None
     task_failures: list[TaskRetries] | None = None
     given_up: Count = 0
+    not_retried: Count = 0
     lost_nodes: list[str] | None = None
     node_failures: list[FailureOnNodeStatus] | None = None
 
@@ -151,6 +152,7 @@ def _array(array: ArrayStatus) -> ArrayRecord:
         retries=tuple([_retries(group) for group in array.retries or ()]),
         task_failures=tuple([_retries(group) for group in array.task_failures or ()]),
         given_up=array.given_up,
+        not_retried=array.not_retried,
         lost_nodes=tuple([intern(node) for node in array.lost_nodes or ()]),
         node_failures=tuple(
             [

@@ -54,3 +54,12 @@ def test_a_narrow_terminal_cuts_the_message_and_nothing_else() -> None:
     for text in ("a-job-with-a-long-name", "PodRunning", "EXIT CODES", "3,-"):
         assert text in drawn
     assert "pod p runs on node n" not in drawn
+
+
+def test_u27_a_dead_letter_has_the_colour_of_a_failure() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, width=100, force_terminal=True, color_system="standard")
+    with Live(console=console, auto_refresh=False) as live:
+        dead = Job(name="dead", created=0.0, phase="DeadLettered", finished=1.0)
+        TableView(live).show({"dead": dead}, changed=None)
+    assert "\x1b[31mDeadLettered" in screen.getvalue()

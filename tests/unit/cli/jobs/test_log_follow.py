@@ -28,7 +28,16 @@ TROUBLE = (
     {"kind": "Status", "code": 503, "reason": "ServiceUnavailable", "message": "apiserver is shutting down"},
 )
 WAITING = (400, {"kind": "Status", "code": 400, "reason": "BadRequest", "message": "container is waiting to start"})
-GONE = (404, {"kind": "Status", "code": 404, "reason": "NotFound", "message": 'pods "p-0" not found'})
+GONE = (
+    404,
+    {
+        "kind": "Status",
+        "code": 404,
+        "reason": "NotFound",
+        "message": 'pods "p-0" not found',
+        "details": {"kind": "pods", "name": "p-0"},
+    },
+)
 
 
 @pytest.fixture

@@ -321,3 +321,61 @@ def test_the_pods_of_a_job_that_is_being_deleted_are_let_go() -> None:
     job = make_job(deleting=True)
     pods = (running(make_pod(job), at=NOW), make_pod(job, attempt=1, held=False), make_pod(job, attempt=2, gone=True))
     assert [type(command) for command in decide(job, *pods).commands] == [Release]
+
+
+# Stops and suspensions.
+
+
+def test_d1_a_total_limit_that_is_taken_away_while_stopping_leaves_the_recorded_end() -> None:
+    job = make_job(total_timeout=1.0)
+    pod = running(make_pod(job), at=CREATED)
+    stopping = msgspec.structs.replace(job, status=only_status(decide(job, pod)).status, total_timeout=None)
+    gone = finished(msgspec.structs.replace(pod, deletion_requested=NOW), at=NOW, exit_code=143)
+    status = only_status(decide(stopping, gone)).status
+    assert (status.phase, status.reason) == (Phase.FAILED, "TotalTimeout")
+    assert "(1 s)" in status.message
+
+
+SUSPENDED = with_status(make_job(total_timeout=50.0), phase=Phase.SUSPENDED, reason="Suspended")
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["D12 a late pod runs", "D12 a late pod has failed"])
+def test_d12_a_pod_that_comes_after_the_suspension_is_no_obstacle_to_the_resumption(ended: bool) -> None:
+    pod = running(make_pod(SUSPENDED), at=NOW - 60)
+    pod = finished(pod, at=NOW - 1, exit_code=1) if ended else pod
+    status = only_status(decide(SUSPENDED, pod)).status
+    assert (status.phase, status.reason, status.started) == (Phase.PENDING, "Resumed", NOW)
+    status = only_status(decide(msgspec.structs.replace(SUSPENDED, status=status), pod)).status
+    assert (status.phase, status.started) == (Phase.RETRYING if ended else Phase.RUNNING, NOW)
+
+
+def test_d15_the_total_clock_stands_still_while_the_pod_of_a_suspended_job_ends() -> None:
+    job = make_job(total_timeout=50.0, suspend=True)
+    pod = running(make_pod(job), at=CREATED)
+    stopping = msgspec.structs.replace(job, status=only_status(decide(job, pod, now=CREATED + 10)).status)
+    resumed = msgspec.structs.replace(stopping, suspend=False)
+    dying = msgspec.structs.replace(pod, deletion_requested=CREATED + 11)
+    assert decide(resumed, dying).commands == ()
+    status = only_status(decide(resumed, finished(dying, at=NOW, exit_code=143))).status
+    assert (status.phase, status.reason, status.started) == (Phase.PENDING, "Resumed", NOW)
+
+
+def test_d18_a_suspension_does_not_shorten_the_wait_for_the_next_attempt() -> None:
+    due = NOW + 500
+    job = make_job(suspend=True)
+    job = with_status(job, phase=Phase.RETRYING, attempts=(make_attempt(job),), next_attempt=due, attempt_count=1)
+    suspended = msgspec.structs.replace(job, status=only_status(decide(job)).status)
+    assert (suspended.status.phase, suspended.status.next_attempt) == (Phase.SUSPENDED, due)
+    resumed = msgspec.structs.replace(suspended, suspend=False)
+    resumed = msgspec.structs.replace(resumed, status=only_status(decide(resumed)).status)
+    assert decide(resumed) == Decision(requeue_at=due)
+    (create,) = decide(resumed, now=due).commands
+    assert isinstance(create, CreateChild)
+
+
+def test_d18_what_a_task_asked_for_is_waited_though_it_ended_while_its_job_was_being_suspended() -> None:
+    job = make_job(suspend=True)
+    job = with_status(job, phase=Phase.STOPPING, reason="Suspended", attempts=(make_attempt(job, outcome=None),))
+    pod = finished(make_pod(job), at=NOW, exit_code=1, message='{"retryAfter": 600}')
+    status = only_status(decide(job, pod)).status
+    assert (status.phase, status.next_attempt) == (Phase.SUSPENDED, NOW + 600)

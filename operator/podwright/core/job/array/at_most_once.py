@@ -5,6 +5,8 @@ process that recorded it and surely has not asked for the pod. `going` asks, `cl
 that never ran.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from podwright.core.commands import Confirm
@@ -33,13 +35,23 @@ def is_wanted(look: Look) -> bool:
     return look.job.delivery is DeliveryMode.AT_MOST_ONCE
 
 
-def uncertain(look: Look, pods: SortedPods) -> tuple[Confirm, ...]:
-    """Ask for pods of units that are on record as started, by whoever was here before, and that we don't know of."""
-    job = look.job
+def unknown_units(look: Look, pods: SortedPods) -> tuple[int, ...]:
+    """Return the units that are on record as started, by whoever was here before, and whose pods we don't know of."""
+    if not is_wanted(look):
+        return ()
     unended = units_with(array=look.array, tasks=open_tasks(array=look.array, record=look.units.record))
-    unknown = [
-        unit for unit in look.units.record.started & unended if unit not in pods.busy and unit not in look.intended
-    ]
+    started = look.units.record.started & unended
+    return tuple(unit for unit in started if unit not in pods.busy and unit not in look.intended)
+
+
+def confirmations(look: Look, unknown: Sequence[int]) -> tuple[Confirm, ...]:
+    """Ask the API server for the pods of such units, some at a time.
+
+    A creation without an answer may still arrive: until it can't any more, an absence tells nothing.
+    """
+    if look.now < look.keep_until:
+        return ()
+    job = look.job
     return tuple(
         confirm_pod(
             job=job,

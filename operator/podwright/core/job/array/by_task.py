@@ -21,6 +21,12 @@ def waits_by_task(job: JobView) -> bool:
     return any(wanted.task_by_task for wanted in job.dependencies)
 
 
+def missing_dependency(*, job: JobView, dependencies: Dependencies) -> str:
+    """Return the name of a job whose tasks are waited for and that doesn't exist (any more); "" if there is none."""
+    wanted = (each.name for each in job.dependencies if each.task_by_task)
+    return next((name for name in wanted if name not in dependencies.jobs), "")
+
+
 def permitted(*, job: JobView, array: ArraySpec, units: Units, dependencies: Dependencies) -> IndexSet:
     """Return the tasks that may run. A pack may once all its open tasks may; what was tried once is not asked again."""
     found = task_dependencies(job=job, dependencies=dependencies)

@@ -22,10 +22,8 @@ DECIDED_BY_ONE: Final = "TaskFailed"
 
 def end(look: Look, pods: SortedPods, *, after: After, end: End) -> Decision:
     """Decide on an array whose outcome is decided."""
-    if pods.live or look.creating:
+    if _may_run(look, pods):
         return _stop_pods(look, pods, after=after, stop=end.stop, message=end.message)
-    if look.now < look.keep_until:
-        return _wait(look, after, message=end.message)
     return _write(look, after, phase=end.phase, reason=end.reason, message=end.message)
 
 
@@ -35,30 +33,21 @@ def stop(look: Look, pods: SortedPods, *, after: After, stop: Stop | None) -> De
     wanted = stop or recorded_stop(job)
     if wanted is None:
         raise ValueError("no stop is wanted and none is on record")
-    if pods.live or look.creating:
+    if pods.live or look.creating or (wanted.final and look.now < look.keep_until):
         return _stop_pods(look, pods, after=after, stop=wanted, message=explain(job=job, stop=wanted))
     if stop is None:
         return _write(
             look, after, phase=Phase.PENDING, reason="Resumed", message="the job was resumed", started=look.now
         )
-    if stop.final and look.now < look.keep_until:
-        return _wait(look, after, message=explain(job=job, stop=stop))
     phase = phase_after(stop)
     if job.status.phase is phase and not after.ends:
         return Decision()
     return _write(look, after, phase=phase, reason=str(stop), message=explain(job=job, stop=stop))
 
 
-def _wait(look: Look, after: After, *, message: str) -> Decision:
-    """Hold the end back, as a job that has ended promises that nothing of it will start; what ended meanwhile is recorded."""
-    due = record_due(look, after)
-    if not after.ends:
-        return Decision(requeue_at=look.keep_until)
-    if look.now < due:
-        return Decision(requeue_at=due)
-    present = look.job.status
-    phase = Phase.RUNNING if present.phase in (None, Phase.PENDING, Phase.RETRYING) else present.phase
-    return _write(look, after, phase=phase or Phase.RUNNING, reason=present.reason or "TasksRunning", message=message)
+def _may_run(look: Look, pods: SortedPods) -> bool:
+    """Return whether a pod may still run, or appear: a creation of unknown outcome may be on its way."""
+    return bool(pods.live or look.creating) or look.now < look.keep_until
 
 
 def _stop_pods(look: Look, pods: SortedPods, *, after: After, stop: Stop, message: str) -> Decision:
@@ -72,7 +61,8 @@ def _stop_pods(look: Look, pods: SortedPods, *, after: After, stop: Stop, messag
     deletions = tuple(
         command for pod in pods.live if pod.name not in look.changing for command in pod_end.end(pod, grace=grace)
     )
-    return Decision(commands=deletions, requeue_at=due if after.ends else None)
+    times = (due if after.ends else 0.0, look.keep_until)
+    return Decision(commands=deletions, requeue_at=min((time for time in times if time > look.now), default=None))
 
 
 def _write(

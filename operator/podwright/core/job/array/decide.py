@@ -51,7 +51,7 @@ def _on_unfinished(look: Look, pods: SortedPods) -> Decision:
     after = After(ends=ends, record=record, urgent=any(pod.gone for pod in pods.ended))
     end = end_of(job=job, array=look.array, record=record)
     if end is None or end.phase is not Phase.SUCCEEDED:
-        end = _on_record(job) or end or _decided(look, ends)
+        end = _by_rule(ends) or _on_record(job) or end or _decided(look)
     if end is None and every and not ends and not pods.live and not look.creating:
         end = too_scattered(job=job, record=record)
     stop = wanted_stop(job=job, now=look.now)
@@ -86,6 +86,8 @@ def _collided(look: Look, pods: SortedPods) -> Refusal | None:
     refusal = look.refusal
     if refusal is None or refusal.kind is not RefusalKind.COLLISION or refusal.task_index in pods.busy:
         return None
+    if not tasks_to_run(array=look.array, units=look.units, unit=refusal.task_index):
+        return None  # counted already: its tasks are over
     return refusal if look.units.attempts(refusal.task_index) == refusal.attempt else None
 
 
@@ -97,11 +99,14 @@ def _on_record(job: JobView) -> End | None:
     return condemned(job=job, stop=stop, message=job.status.message)
 
 
-def _decided(look: Look, ends: Sequence[UnitEnd]) -> End | None:
-    """Return an end that the record alone does not show: by a rule, a refusal that will last, or what a stop on record was for."""
+def _by_rule(ends: Sequence[UnitEnd]) -> End | None:
+    """Return the end that a rule makes of one failure, whatever the record says of the others."""
     fatal = next((end for end in ends if end.fatal), None)
-    if fatal is not None:
-        return End(phase=Phase.FAILED, reason=closing.DECIDED_BY_ONE, message=fatal.fatal)
+    return None if fatal is None else End(phase=Phase.FAILED, reason=closing.DECIDED_BY_ONE, message=fatal.fatal)
+
+
+def _decided(look: Look) -> End | None:
+    """Return an end that the record alone does not show: a refusal that will last, or what a stop on record was for."""
     refusal = look.refusal
     if refusal is not None and refusal.kind is RefusalKind.PERMANENT:
         return End(phase=Phase.FAILED, reason=refusal.reason, message=refusal.message)

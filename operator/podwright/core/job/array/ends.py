@@ -4,18 +4,20 @@ from typing import Final
 
 import msgspec
 
+from podwright.core.attempt.budget import budget_of
 from podwright.core.attempt.ending import Ending, collided, recorded_ending
 from podwright.core.attempt.failure_policy import Evidence, rule_on
 from podwright.core.attempt.signals import signal_name
 from podwright.core.attempt.verdict import Verdict, verdict_on, verdict_without_pod
 from podwright.core.constants.names import array_pod_name
 from podwright.core.constants.reasons import Reason
-from podwright.core.job.pack.report import NOTHING, is_report, parse_report
+from podwright.core.job.pack.report import NOTHING, is_report, parse_report, runner_container
 from podwright.core.run.stop import Stop
 from podwright.core.spec import FailureAction
 from podwright.core.values.index_set import EMPTY, IndexSet
 from podwright.core.view import Budget, FailedContainer, JobView, Outcome, PodView, Refusal
 
+_PLAIN_FAILURE: Final = "Error"  # what every container that ended with another code than 0 has as its reason
 INCOMPLETE_REPORT: Final = Reason.INCOMPLETE_REPORT
 
 
@@ -54,7 +56,7 @@ def unit_end(*, job: JobView, pod: PodView, tasks: IndexSet, stop: Stop | None, 
     attempt = msgspec.structs.replace(verdict.attempt, index=pod.task_index, pod_uid=uid)
     verdict = msgspec.structs.replace(verdict, attempt=attempt)
     if job.array is not None and job.array.pack > 1:
-        return _pack_end(job=job, pod=pod, verdict=verdict, tasks=tasks)
+        return _pack_end(job=job, pod=pod, verdict=verdict, tasks=tasks, ending=ending)
     return UnitEnd(
         unit=pod.task_index,
         verdict=verdict,
@@ -65,21 +67,22 @@ def unit_end(*, job: JobView, pod: PodView, tasks: IndexSet, stop: Stop | None, 
     )
 
 
-def _pack_end(*, job: JobView, pod: PodView, verdict: Verdict, tasks: IndexSet) -> UnitEnd:
+def _pack_end(*, job: JobView, pod: PodView, verdict: Verdict, tasks: IndexSet, ending: Ending | None) -> UnitEnd:
     # The runner always reports. Without its word for it no task is called done, whatever the exit code.
     report = parse_report(pod.message, tasks=tasks) if is_report(pod.message) else NOTHING
+    runner = runner_container(job.template)
+    if verdict.failed and (ending is None or verdict.attempt.reason != ending.reason):
+        verdict = _pack_verdict(job=job, pod=pod, verdict=verdict, runner=runner)
     end = UnitEnd(unit=pod.task_index, verdict=verdict, succeeded=report.succeeded, unstarted=report.unstarted)
     codes = [(f"exit code {code}", code, indexes) for code, indexes in report.failed.items()]
     known = report.succeeded
     for words, code, indexes in (*codes, ("TaskTimeout", 0, report.timed_out)):
         if indexes:
             known = known | indexes
-            end = _with_failures(end, job=job, pod=pod, words=words, code=code, indexes=indexes)
+            end = _with_failures(end, job=job, container=runner, words=words, code=code, indexes=indexes)
     if verdict.attempt.outcome is Outcome.SUCCEEDED and tasks - report.succeeded:
         verdict = _untold(job=job, verdict=verdict)
         end = msgspec.structs.replace(end, verdict=verdict)
-    if verdict.failed and verdict.action is FailureAction.IGNORE:
-        return _ignored(end, tasks=tasks, known=known, told=is_report(pod.message))
     # A pack that was ended from outside pays as a whole; one that ended by itself has told all there is to tell.
     if known and verdict.attempt.budget is Budget.USER and not tasks - known - report.unstarted:
         return msgspec.structs.replace(end, reported=True)
@@ -87,14 +90,28 @@ def _pack_end(*, job: JobView, pod: PodView, verdict: Verdict, tasks: IndexSet) 
     return msgspec.structs.replace(end, fatal=fatal if verdict.failed else end.fatal)
 
 
-def _ignored(end: UnitEnd, *, tasks: IndexSet, known: IndexSet, told: bool) -> UnitEnd:
-    """Ignore what befell a whole pack: for the tasks that it befell. Which those are only its report can tell."""
-    if told:
-        return msgspec.structs.replace(end, succeeded=end.succeeded | (tasks - known - end.unstarted))
-    # Without one, nothing says that any task ran: it is a failure like any other.
-    attempt = msgspec.structs.replace(end.verdict.attempt, budget=Budget.USER)
-    verdict = msgspec.structs.replace(end.verdict, attempt=attempt, action=FailureAction.RETRY)
-    return msgspec.structs.replace(end, verdict=verdict)
+def _pack_verdict(*, job: JobView, pod: PodView, verdict: Verdict, runner: str) -> Verdict:
+    """Judge what befell a pack as a whole: by what is known of its pod, not by how its runner ended.
+
+    The runner ends with 1 whenever any task did not succeed, or was stopped, so its code says nothing about a task. Nor can
+    a rule make a success of tasks that nobody saw the end of: what is to be ignored is a failure like any other there.
+    """
+    attempt = verdict.attempt
+    others = tuple(container for container in pod.failed if container.name != runner)
+    reasons = {attempt.reason, pod.reason, pod.disruption, *(container.reason for container in pod.failed)}
+    evidence = Evidence(
+        reasons=frozenset(reasons - {"", _PLAIN_FAILURE} | {container.reason for container in others}),
+        failed=others,
+        pod_conditions=pod.conditions,
+        message="" if is_report(pod.message) else pod.message,
+    )
+    ruling = rule_on(rules=job.failure_policy.rules, evidence=evidence)
+    action = FailureAction.RETRY if ruling.action is FailureAction.IGNORE else ruling.action
+    free = action is FailureAction.RETRY_FREE
+    budget = None if free else budget_of(reason=attempt.reason, pod=pod, policy=job.retry)
+    return msgspec.structs.replace(
+        verdict, attempt=msgspec.structs.replace(attempt, budget=budget), action=action, rule=ruling.rule
+    )
 
 
 def _untold(*, job: JobView, verdict: Verdict) -> Verdict:
@@ -108,11 +125,10 @@ def _untold(*, job: JobView, verdict: Verdict) -> Verdict:
     return verdict_without_pod(job=job, attempt=failed)
 
 
-def _with_failures(end: UnitEnd, *, job: JobView, pod: PodView, words: str, code: int, indexes: IndexSet) -> UnitEnd:
+def _with_failures(end: UnitEnd, *, job: JobView, container: str, words: str, code: int, indexes: IndexSet) -> UnitEnd:
     """Apply the failure policy to tasks of a pack that ended alike. Their messages are not known, only how they ended."""
-    container = pod.failed[0].name if pod.failed else ""
     signal = signal_name(signal=None, exit_code=code)
-    reason = "TaskTimeout" if words == "TaskTimeout" else "Error"
+    reason = "TaskTimeout" if words == "TaskTimeout" else _PLAIN_FAILURE
     failed = (FailedContainer(container, code, signal, reason),) if code else ()
     ruling = rule_on(rules=job.failure_policy.rules, evidence=Evidence(reasons=frozenset({reason}), failed=failed))
     match ruling.action:

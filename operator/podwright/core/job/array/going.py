@@ -10,12 +10,14 @@ from podwright.core.attempt.ending import ongoing, recorded_ending
 from podwright.core.attempt.refusal import ask_again_at
 from podwright.core.commands import Command, CreateChild, Decision
 from podwright.core.constants.names import array_pod_name
-from podwright.core.job.array import at_most_once
+from podwright.core.job.array import at_most_once, closing
 from podwright.core.job.array.look import Look, SortedPods
+from podwright.core.job.array.outcome import End
 from podwright.core.job.array.size import room_for_units
 from podwright.core.job.array.start import Starts, startable, tasks_to_run
 from podwright.core.job.array.status import FAILURES_KEPT, kept_attempts
 from podwright.core.job.array.telling import After, phase_and_reason, progress_status, record_or_tell
+from podwright.core.job.gates.queue_timeout import queue_deadline
 from podwright.core.job.pod.attempt_pod import AttemptPod, create_pod
 from podwright.core.job.unfinished import must_not_wait, waiting_message
 from podwright.core.job.write import write_status
@@ -36,24 +38,25 @@ def decide(look: Look, pods: SortedPods, *, after: After) -> Decision:
     places = FAILURES_KEPT - sum(attempt.outcome is None for attempt in look.job.status.attempts)
     if stuck and places > 0:
         return _record_endings(look, pods, after, stuck=stuck[:places])
-    if at_most_once.is_wanted(look):
-        unknown = at_most_once.uncertain(look, pods)
-        if unknown:
-            # A creation without an answer may still arrive: until then an absence tells nothing.
-            return Decision(requeue_at=look.keep_until) if look.now < look.keep_until else Decision(commands=unknown)
-    starts, next_start = _starts(look, pods, after)
+    unknown = at_most_once.unknown_units(look, pods)
+    confirmations = at_most_once.confirmations(look, unknown)
+    starts, next_start = _starts(look, pods, after, unknown=unknown)
     creations = tuple(_creation(look, unit) for unit in starts.units)
     if at_most_once.is_wanted(look):
         intended = at_most_once.sorted_starts(look, starts)
         if intended.to_record or _must_withdraw(look):
             return _record_intent(look, pods, after, intended.to_record)
         creations = tuple(_creation(look, unit) for unit in intended.units)
+    idle = not (pods.live or look.creating or creations or unknown) and next_start is None
+    patience = queue_deadline(look.job) if look.missing and idle else None
+    if patience is not None and look.now >= patience:
+        return closing.end(look, pods, after=after, end=_waited_too_long(look))
     writes, next_write = record_or_tell(look, pods, after, starting=bool(creations))
-    total = total_deadline(look.job)
+    times = (deadline, next_start, next_write, patience, look.keep_until if unknown else None, total_deadline(look.job))
     return Decision(
-        commands=(*overdue, *writes, *creations),
+        commands=(*confirmations, *overdue, *writes, *creations),
         requeue_at=min(
-            (time for time in (deadline, next_start, next_write, total) if time is not None and time > look.now),
+            (time for time in times if time is not None and time > look.now),
             default=None,
         ),
     )
@@ -123,10 +126,16 @@ def _record_intent(look: Look, pods: SortedPods, after: After, added: IndexSet) 
     )
 
 
-def _starts(look: Look, pods: SortedPods, after: After) -> tuple[Starts, float | None]:
+def _waited_too_long(look: Look) -> End:
+    limit = f"spec.timeouts.queue ({look.job.queue_timeout:g} s)"
+    message = f"tasks got no pod within {limit}: there is no job {look.missing}, whose tasks they wait for"
+    return End(phase=Phase.FAILED, reason="QueueTimeout", message=message)
+
+
+def _starts(look: Look, pods: SortedPods, after: After, *, unknown: Sequence[int]) -> tuple[Starts, float | None]:
     if look.job.problem:
         return Starts(), None  # it fails once nothing of it runs any more
-    places = look.array.parallelism - len(pods.live) - len(look.creating)
+    places = look.array.parallelism - len(pods.live) - len(look.creating) - len(unknown)
     again = _refused_until(look)
     if again is not None and look.now < again:
         return Starts(), again
@@ -137,7 +146,8 @@ def _starts(look: Look, pods: SortedPods, after: After) -> tuple[Starts, float |
     starts = startable(
         array=look.array,
         units=look.units,
-        busy=pods.busy | {end.unit for end in after.ends},  # also what never got a pod, as its name was taken
+        busy=pods.busy
+        | {*unknown, *(end.unit for end in after.ends)},  # also what never got a pod, as its name was taken
         places=max(0, places),
         now=look.now,
         allowed=look.allowed,

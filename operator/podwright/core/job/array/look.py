@@ -25,6 +25,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         keep_until: the job must not end before, as a creation of unknown outcome may be on its way.
         recorded_at: when its status was last written, as far as is known.
         allowed: tasks that other jobs permit to run; None for all.
+        missing: a job that doesn't exist (any more) although tasks wait for its tasks; "" if there is none.
         intended: under AtMostOnce, units that this process recorded as started and surely has not asked for.
     """
 
@@ -39,6 +40,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     keep_until: float = 0.0
     recorded_at: float = 0.0
     allowed: IndexSet | None = None
+    missing: str = ""
     intended: frozenset[int] = frozenset()
 
 

@@ -93,7 +93,8 @@ def _failure(*, job: JobView, record: ArrayRecord, reason: str, detail: str) -> 
     if record.given_up:
         which = f"{record.given_up} of them" if record.given_up < count else "all of them"
         detail = f"; {which} without having run, as {unmet_in_words(job)}{detail}"
-    retried = job.delivery is DeliveryMode.AT_LEAST_ONCE and job.retry.limit > 0
+    # As for a single job, only what used up its retries is a dead letter.
+    retried = job.delivery is DeliveryMode.AT_LEAST_ONCE and count > record.given_up + record.not_retried
     dead = job.dead_letter and retried
     return End(
         phase=Phase.DEAD_LETTERED if dead else Phase.FAILED,

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from podwright.core.attempt.retry import Counts, next_delay, used_up
+from podwright.core.attempt.retry import Counts, limit_of, next_delay, used_up
 from podwright.core.attempt.verdict import same_failure_on_nodes
 from podwright.core.job.array.counts import counts_of, history_of
 from podwright.core.job.array.ends import UnitEnd
@@ -44,6 +44,7 @@ def recorded(*, job: JobView, array: ArraySpec, units: Units, ends: Sequence[Uni
         succeeded=succeeded,
         failed=failed,
         started=started,
+        not_retried=before.not_retried + tally.not_retried,
         retries=_grouped(tally, now=now),
         task_failures=_task_groups(tally, done=done),
     )
@@ -82,6 +83,7 @@ class _Tally:
         self.before = units.record
         self.succeeded: list[tuple[int, int]] = []
         self.failed: list[tuple[int, int]] = []
+        self.not_retried = 0
         self.ended: list[int] = []
         self.states: dict[int, RetryGroup] = {}
         self.task_failures: dict[int, int] = {}
@@ -92,14 +94,19 @@ class _Tally:
         left = open_tasks_of(array=self._array, unit=end.unit, record=record)
         self.succeeded.extend((end.succeeded & left).ranges)
         left = left - end.succeeded
-        over = (end.given_up & left) | IndexSet.of(task for task in end.failed & left if self._is_over(task))
+        ruled_out = end.given_up & left
+        exhausted = IndexSet.of(task for task in end.failed & left if self._is_over(task))
+        over = ruled_out | exhausted
+        self.not_retried += len(ruled_out) + (0 if self._job.retry.limit else len(exhausted - ruled_out))
         counts = self._counts_after(end)
         given_up = verdict.failed and self._gives_up(end, counts)
         once = self._job.delivery is DeliveryMode.AT_MOST_ONCE
         if given_up or (once and not may_start_again(verdict.attempt)):
-            over = left - end.unstarted
+            known, over = over, left - end.unstarted
             if given_up and not over:
                 over = left  # a task that never started has not failed, unless none did
+            if not self._was_retried(end):
+                self.not_retried += len(over - known)
         self.failed.extend(over.ranges)
         left = left - over
         self.ended.append(end.unit)
@@ -125,7 +132,16 @@ class _Tally:
             return False
         if end.verdict.final or self._fails_alike(end):
             return True
+        if end.verdict.lost_node and counts.lost_nodes >= self._job.failure_policy.quarantine_after:
+            return False  # it stays among those that may be tried again, from where it quarantines the job
         return used_up(policy=self._job.retry, counts=counts, budget=end.verdict.attempt.budget)
+
+    def _was_retried(self, end: UnitEnd) -> bool:
+        """Return whether a unit that is given up had retries, and no rule forbade them."""
+        budget = end.verdict.attempt.budget
+        if end.verdict.final or self._job.delivery is DeliveryMode.AT_MOST_ONCE:
+            return False
+        return self._fails_alike(end) or (budget is not None and limit_of(policy=self._job.retry, budget=budget) > 0)
 
     def _fails_alike(self, end: UnitEnd) -> bool:
         """Return whether this very task failed in the same way on too many nodes, as far as the failures in status tell."""
@@ -173,16 +189,34 @@ def _grouped(tally: "_Tally", *, now: float) -> tuple[RetryGroup, ...]:
 
 
 def _fewer(members: _Members) -> _Members:
-    """Let tasks wait somewhat longer, together, where too many different times would have to be kept."""
-    step = 1
-    while len(members) > _MANY_GROUPS and step < _LONGEST_STEP:
+    """Let tasks wait somewhat longer, together, where too many different times would have to be kept.
+
+    Only tasks whose counts are equal can share a group; one that has nobody to wait with keeps its time.
+    """
+    least = len({msgspec.structs.replace(state, due=None) for state in members})
+    merged, step = members, 1
+    while len(merged) > max(_MANY_GROUPS, least) and step < _LONGEST_STEP:
         step *= 2
-        merged: _Members = defaultdict(list)
-        for state, spans in members.items():
-            due = None if state.due is None else float(math.ceil(state.due / step) * step)
-            merged[msgspec.structs.replace(state, due=due)].extend(spans)
-        members = merged
-    return members
+        merged = _with_shared_times(members, step=step)
+    return merged
+
+
+def _with_shared_times(members: _Members, *, step: int) -> _Members:
+    """Put tasks with equal counts together that are due within one step; they wait for the last of them."""
+    last: dict[tuple[RetryGroup, int | None], float | None] = {}
+    for state in members:
+        key = _step_of(state, step)
+        due = last.get(key)
+        last[key] = state.due if due is None else max(due, state.due or 0.0)
+    merged: _Members = defaultdict(list)
+    for state, spans in members.items():
+        merged[msgspec.structs.replace(state, due=last[_step_of(state, step)])].extend(spans)
+    return merged
+
+
+def _step_of(state: RetryGroup, step: int) -> tuple[RetryGroup, int | None]:
+    number = None if state.due is None else math.floor(state.due / step)
+    return msgspec.structs.replace(state, due=None), number
 
 
 def _task_groups(tally: "_Tally", *, done: IndexSet) -> tuple[RetryGroup, ...]:

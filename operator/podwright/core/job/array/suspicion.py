@@ -37,7 +37,7 @@ def with_nodes(*, job: JobView, record: ArrayRecord, ends: Iterable[UnitEnd]) ->
     lost, failures = dict.fromkeys(record.lost_nodes), dict.fromkeys(record.node_failures)
     for end in ends:
         verdict, attempt = end.verdict, end.verdict.attempt
-        if not attempt.node or not verdict.failed or verdict.succeeded:
+        if not attempt.node or not verdict.failed or verdict.succeeded or verdict.final:
             continue
         if verdict.lost_node:
             lost.setdefault(attempt.node)

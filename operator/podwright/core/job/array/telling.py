@@ -26,6 +26,9 @@ TELL_EVERY: Final = 10.0
 """Seconds between two writes that only tell how many tasks run."""
 
 
+_MISSING: Final = "DependencyMissing"
+
+
 class After(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the next write records: the attempts that ended, and the record with them counted in.
 
@@ -89,6 +92,8 @@ def progress_status(
     )
     if look.refusal is not None and reason == look.refusal.reason:
         message = f"{look.refusal.message}; {message}"
+    elif reason == _MISSING:
+        message = f"there is no job {look.missing}, whose tasks the others wait for; {message}"
     return status_after(look, after, phase=phase, reason=reason, message=message, running=running, started=started)
 
 
@@ -123,7 +128,10 @@ def phase_and_reason(look: Look, pods: SortedPods, after: After, *, starting: bo
     """Return the phase of an array that goes on, and its reason. `starting` says that pods are about to be created."""
     phase, reason = _phase_of_tasks(look, pods, after, starting=starting)
     # What keeps the others from starting is more worth telling than that some run.
-    return phase, reason if look.refusal is None else look.refusal.reason
+    if look.refusal is not None:
+        return phase, look.refusal.reason
+    idle = not (pods.live or look.creating or starting) and not units_of(after.record).groups
+    return phase, _MISSING if look.missing and idle else reason
 
 
 def _phase_of_tasks(look: Look, pods: SortedPods, after: After, *, starting: bool) -> tuple[Phase, str]:

@@ -104,13 +104,25 @@ def judge(*, wanted: Dependency, other: JobView, started: bool) -> Outlook:
 
 
 def has_started(job: JobView) -> bool:
-    """Return whether status shows that a pod of the job has started."""
+    """Return whether status shows that a pod of the job has started: was taken up by the kubelet of a node.
+
+    Attempts also end without: when a name was taken, a pod was refused by its node's admission or stopped before it had one.
+    """
     status = job.status
-    if status.phase in (Phase.RUNNING, Phase.RETRYING, Phase.SUCCEEDED):
+    if status.phase in (Phase.RUNNING, Phase.SUCCEEDED):
         return True
-    if status.array is not None and _touched(status.array):
+    if any(attempt.started is not None for attempt in status.attempts):
         return True
-    return any(attempt.started is not None or attempt.outcome is not None for attempt in status.attempts)
+    return status.array is not None and _a_task_started(status.array, listed=len(status.attempts))
+
+
+def _a_task_started(record: ArrayRecord, *, listed: int) -> bool:
+    """Judge the tasks that none of the `listed` attempts is of, all of which never started.
+
+    What the record calls running or started are pods that were asked for: they may still wait for a node.
+    """
+    tried = len(record.failed) - record.given_up + len(record.tried)
+    return bool(record.succeeded) or tried > listed
 
 
 def task_mismatch(*, job: JobView, other: JobView) -> str:
@@ -132,11 +144,6 @@ def _end(*, wanted: Dependency, other: JobView) -> End:
         reason="DependencyFailed",
         message=f"job {wanted.name} should {WORDS[wanted.condition]} first, but it ended as {other.status.phase}",
     )
-
-
-def _touched(record: ArrayRecord) -> bool:
-    # What it calls running or started are pods that were asked for: they may still wait for a node.
-    return bool(record.succeeded or record.failed or record.retries)
 
 
 def _path(names: tuple[str, ...], shown: int = 10) -> str:

@@ -88,5 +88,7 @@ def _met(
     if condition is DependencyCondition.FINISHED:
         return (array.tasks if over else record.succeeded | record.failed | record.skipped), EMPTY
     # What is only meant to be started (`record.started`) may yet be refused.
-    started = record.succeeded | record.failed | record.running | tasks_of_all(array=array, units=record.tried)
-    return started, record.skipped
+    started = record.succeeded | record.running | tasks_of_all(array=array, units=record.tried)
+    if len(record.failed) == record.given_up:
+        return started, record.skipped | record.failed  # none of them ever ran
+    return started | record.failed, record.skipped

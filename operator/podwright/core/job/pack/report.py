@@ -38,6 +38,30 @@ class PackReport(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 NOTHING: Final = PackReport()
 
 
+class _Container(msgspec.Struct, frozen=True, gc=False):
+    name: str = ""
+
+
+class _PodSpec(msgspec.Struct, frozen=True, gc=False):
+    containers: tuple[_Container, ...] = ()
+
+
+class _Template(msgspec.Struct, frozen=True, gc=False):
+    spec: _PodSpec = _PodSpec()
+
+
+_TEMPLATE: Final = msgspec.json.Decoder(_Template)
+
+
+def runner_container(template: bytes) -> str:
+    """Return the name of the container that runs the tasks of a pack: the template's first; "" if it can't be read."""
+    try:
+        containers = _TEMPLATE.decode(template).spec.containers
+    except msgspec.MsgspecError:
+        return ""
+    return containers[0].name if containers else ""
+
+
 def is_report(message: str) -> bool:
     """Return whether a termination message is the runner's."""
     return message.startswith(PREFIX)

@@ -17,7 +17,13 @@ def make_array(size: int = 10, **changes: Any) -> ArraySpec:
 
 
 def record_of(
-    *, succeeded: str = "", failed: str = "", skipped: str = "", retries: tuple[RetryGroup, ...] = ()
+    *,
+    succeeded: str = "",
+    failed: str = "",
+    skipped: str = "",
+    retries: tuple[RetryGroup, ...] = (),
+    given_up: int = 0,
+    not_retried: int = 0,
 ) -> ArrayRecord:
     """Build a record; sets are given as text."""
     return ArrayRecord(
@@ -25,6 +31,8 @@ def record_of(
         failed=IndexSet.parse(failed),
         skipped=IndexSet.parse(skipped),
         retries=retries,
+        given_up=given_up,
+        not_retried=not_retried,
     )
 
 

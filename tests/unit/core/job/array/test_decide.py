@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import msgspec
+import pytest
 
 from podwright.core.attempt.ending import ongoing
 from podwright.core.commands import CreateChild, Decision, Delete, WriteStatus
@@ -12,9 +13,26 @@ from podwright.core.job.array.decide import decide_array
 from podwright.core.job.array.units import units_of
 from podwright.core.job.gates.dependency import Dependencies
 from podwright.core.run.phase import Phase
-from podwright.core.spec import DeliveryMode, Dependency, FailureAction, FailurePolicy, FailureRule
+from podwright.core.spec import (
+    ArraySpec,
+    DeliveryMode,
+    Dependency,
+    FailureAction,
+    FailurePolicy,
+    FailureRule,
+    RetryPolicy,
+)
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import ArrayRecord, JobStatus, JobView, PodView, Refusal, RefusalKind
+from podwright.core.view import (
+    ArrayRecord,
+    FailedContainer,
+    JobStatus,
+    JobView,
+    PodView,
+    Refusal,
+    RefusalKind,
+    RetryGroup,
+)
 from tests.support.builders import CREATED, finished, running, with_status
 from tests.unit.core.job.array.builders import array_job, look_at, make_array, record_of, unit_pod
 
@@ -141,7 +159,7 @@ def test_of_many_pods_that_must_not_wait_all_are_ended_in_turn() -> None:
                 (pod,) = (pod for pod in pods.values() if pod.uid == command.target.uid)
                 pods[pod.task_index] = finished(pod, at=now, exit_code=137, deletion_requested=now)
         assert len(job.status.attempts) <= 10
-    assert job.status.array == record_of(failed="0-11")
+    assert job.status.array == record_of(failed="0-11", not_retried=12)
     assert {attempt.reason for attempt in job.status.attempts} == {"ErrImagePull"}
 
 
@@ -182,3 +200,111 @@ def test_packs_that_wait_task_by_task_are_told_apart_quickly() -> None:
     ready = permitted(job=job, array=array, units=units_of(None), dependencies=Dependencies(jobs={"first": other}))
     assert not ready
     assert time.process_time() - before < 2
+
+
+# How arrays end.
+
+
+def fatal(job: JobView, unit: int) -> PodView:
+    return finished(unit_pod(job, unit), at=NOW, exit_code=7, failed=(FailedContainer("main", 7, "", "Error"),))
+
+
+def ruled(action: FailureAction, array: ArraySpec, **changes: Any) -> JobView:
+    rule = FailureRule(action=action, exit_codes=frozenset({7}))
+    return array_job(array, failure_policy=FailurePolicy(rules=(rule,)), **changes)
+
+
+def test_d3_a_rule_that_ends_the_job_is_not_forgotten_while_a_creation_is_unanswered() -> None:
+    job = ruled(FailureAction.FAIL, make_array(6, parallelism=1))
+    status = written(decide(job, fatal(job, 0), keep_until=NOW + 60))
+    assert (status.phase, status.reason) == (Phase.STOPPING, "OutcomeDecided")
+    job = msgspec.structs.replace(job, status=status)
+    assert decide(job, keep_until=NOW + 60) == Decision(requeue_at=NOW + 60)
+    status = written(decide(job, now=NOW + 60))
+    assert (status.phase, status.reason) == (Phase.FAILED, "TaskFailed")
+
+
+@pytest.mark.parametrize(
+    ("action", "array", "want"),
+    [
+        pytest.param(FailureAction.FAIL, make_array(1), (Phase.FAILED, "TaskFailed"), id="D4 Fail, one task"),
+        pytest.param(
+            FailureAction.FAIL, make_array(3, sequential=True), (Phase.FAILED, "TaskFailed"), id="D4 Fail, sequential"
+        ),
+        pytest.param(
+            FailureAction.FAIL, make_array(3, most_failed=0), (Phase.FAILED, "TaskFailed"), id="D4 Fail, too many"
+        ),
+        pytest.param(FailureAction.FAIL_TASK, make_array(1), (Phase.FAILED, "TasksFailed"), id="D4 FailTask"),
+    ],
+)
+def test_d4_what_a_rule_ends_is_no_dead_letter(
+    action: FailureAction, array: ArraySpec, want: tuple[Phase, str]
+) -> None:
+    job = ruled(action, array)
+    status = written(decide(job, fatal(job, 0)))
+    assert (status.phase, status.reason) == want
+
+
+def test_d4_platform_retries_that_are_used_up_make_a_dead_letter_without_retries_of_its_own() -> None:
+    job = array_job(make_array(1), retry=RetryPolicy(limit=0, platform_limit=1))
+    group = RetryGroup(indexes=IndexSet.of([0]), attempts=1, platform=1)
+    job = with_status(job, phase=Phase.RUNNING, array=record_of(retries=(group,)))
+    pod = finished(unit_pod(job, 0, attempt=1), at=NOW, exit_code=137, disruption="DeletionByTaintManager")
+    assert written(decide(job, pod)).phase is Phase.DEAD_LETTERED
+
+
+@pytest.mark.parametrize("suspend", [False, True])
+def test_d5_a_name_that_is_taken_is_counted_once(suspend: bool) -> None:
+    """The refusal is remembered until a pod is created; the record has the end of the attempt that it was about."""
+    job = array_job(make_array(2, parallelism=1), retry=RetryPolicy(limit=0), suspend=suspend)
+    taken = Refusal(attempt=0, kind=RefusalKind.COLLISION, reason="NameCollision", message="taken", at=NOW, count=1)
+    for _ in range(5):
+        for command in decide(job, refusal=taken).commands:
+            if isinstance(command, WriteStatus):
+                job = msgspec.structs.replace(job, status=command.status)
+    assert (job.status.attempt_count, job.status.failed_count) == (1, 1)
+    assert not [c for c in decide(job, refusal=taken).commands if isinstance(c, WriteStatus)]
+
+
+def test_d19_one_creation_without_an_answer_does_not_hold_up_an_at_most_once_array() -> None:
+    job = intending("0", attempt_timeout=10.0, total_timeout=150.0)
+    ended, overdue = finished(unit_pod(job, 1), at=NOW), running(unit_pod(job, 2), at=NOW - 80)
+    decision = decide(job, ended, overdue, keep_until=NOW + 75)
+    statuses = [c.status for c in decision.commands if isinstance(c, WriteStatus)]
+    assert any(status.array is not None and 1 in status.array.succeeded for status in statuses)
+    full = msgspec.structs.replace(job, array=make_array(6, parallelism=2))
+    waiting = decide(full, running(unit_pod(job, 2), at=NOW), keep_until=NOW + 75, recorded_at=NOW)
+    assert waiting.requeue_at is not None
+    assert waiting.requeue_at <= CREATED + 150
+
+
+def test_d21_quarantine_comes_before_platform_retries_that_are_used_up() -> None:
+    policy = FailurePolicy(quarantine_after=2)
+    job = array_job(make_array(1), retry=RetryPolicy(platform_limit=1), failure_policy=policy)
+    group = RetryGroup(indexes=IndexSet.of([0]), attempts=1, platform=1, lost_nodes=1)
+    job = with_status(job, phase=Phase.RUNNING, array=record_of(retries=(group,)))
+    pod = finished(unit_pod(job, 0, attempt=1), at=NOW, exit_code=255, disruption="DeletionByTaintManager")
+    status = written(decide(job, msgspec.structs.replace(pod, exit_code=None)))
+    assert (status.phase, status.reason) == (Phase.DEAD_LETTERED, "Quarantined")
+
+
+# Waiting for tasks of a job that is gone.
+
+
+def test_d9_what_tasks_wait_for_is_said_when_it_is_gone() -> None:
+    job = with_status(array_job(make_array(3)), phase=Phase.RUNNING, array=record_of(succeeded="0"))
+    waiting = decide(job, allowed=IndexSet(), missing="first")
+    status = written(waiting)
+    assert status.reason == "DependencyMissing"
+    assert "there is no job first" in status.message
+    job = msgspec.structs.replace(job, status=status)
+    assert decide(job, allowed=IndexSet(), missing="first") == Decision()
+
+
+def test_d9_tasks_that_wait_for_what_is_gone_wait_no_longer_than_the_queue_limit() -> None:
+    job = with_status(
+        array_job(make_array(3), queue_timeout=200.0), phase=Phase.RUNNING, array=record_of(succeeded="0")
+    )
+    assert decide(job, allowed=IndexSet(), missing="first").requeue_at == CREATED + 200
+    status = written(decide(job, allowed=IndexSet(), missing="first", now=CREATED + 200))
+    assert (status.phase, status.reason) == (Phase.FAILED, "QueueTimeout")

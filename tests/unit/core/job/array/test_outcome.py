@@ -6,7 +6,7 @@ import pytest
 
 from podwright.core.job.array.outcome import end_of
 from podwright.core.run.phase import Phase
-from podwright.core.spec import ArraySpec, RetryPolicy
+from podwright.core.spec import ArraySpec
 from podwright.core.values.index_set import IndexSet
 from podwright.core.view import ArrayRecord
 from tests.support.builders import with_status
@@ -43,7 +43,8 @@ from tests.unit.core.job.array.builders import array_job, make_array, record_of
         ({}, record_of(skipped="0-9"), "Skipped DependencyFailed"),
         ({"most_failed": 0}, record_of(skipped="0-8"), None),
         ({"sequential": True}, record_of(succeeded="0", skipped="1"), None),
-        ({"success_count": 3}, record_of(succeeded="0-1", skipped="2-9"), "DeadLettered SuccessPolicyUnreachable"),
+        # Nothing used up its retries, so nothing is a dead letter.
+        ({"success_count": 3}, record_of(succeeded="0-1", skipped="2-9"), "Failed SuccessPolicyUnreachable"),
         ({"success_indexes": IndexSet.parse("0-1")}, record_of(succeeded="0", skipped="1"), "Succeeded Completed"),
         ({"success_indexes": IndexSet.parse("0-1")}, record_of(skipped="0-1"), None),
         ({"success_indexes": IndexSet.parse("0-1")}, record_of(skipped="0-1", failed="2-9"), "Succeeded Completed"),
@@ -64,18 +65,23 @@ def test_a_job_that_ran_once_is_not_called_skipped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("job", "phase"),
+    ("case", "phase"),
     [
         ({}, Phase.DEAD_LETTERED),
         ({"dead_letter": False}, Phase.FAILED),
-        ({"retry": RetryPolicy(limit=0)}, Phase.FAILED),
+        # Two tasks that had no retries; then one of them.
+        ({"not_retried": 2}, Phase.FAILED),
+        ({"not_retried": 1}, Phase.DEAD_LETTERED),
+        ({"given_up": 1, "not_retried": 1}, Phase.FAILED),
     ],
 )
-def test_what_failed_tasks_make_of_the_job(job: dict[str, Any], phase: Phase) -> None:
+def test_d4_what_failed_tasks_make_of_the_job(case: dict[str, Any], phase: Phase) -> None:
     spec = make_array(3)
-    end = end_of(job=array_job(spec, **job), array=spec, record=record_of(succeeded="0", failed="1-2"))
+    counts = {name: case.pop(name) for name in ("given_up", "not_retried") if name in case}
+    record = record_of(succeeded="0", failed="1-2", **counts)
+    end = end_of(job=array_job(spec, **case), array=spec, record=record)
     assert end is not None
-    assert (end.phase, end.message) == (phase, "2 tasks failed: 1-2")
+    assert (end.phase, end.message[:19]) == (phase, "2 tasks failed: 1-2")
 
 
 def large(share: int) -> tuple[ArraySpec, ArrayRecord]:

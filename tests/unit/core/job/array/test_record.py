@@ -173,3 +173,29 @@ class TestPacks:
             none, before=once, array=self.array, retry=RetryPolicy(limit=1), delivery=DeliveryMode.AT_MOST_ONCE
         )
         assert (str(twice.failed), twice.retries) == ("0-4", ())
+
+
+def waiting(groups: int, *, alike: bool) -> ArrayRecord:
+    """Build a record of tasks that wait for different times, with counts that are all equal or all different."""
+    return ArrayRecord(
+        retries=tuple(
+            RetryGroup(indexes=IndexSet.of([n]), attempts=1 if alike else n + 1, failed=1, due=NOW + 1 + n / 100)
+            for n in range(groups)
+        )
+    )
+
+
+def test_d10_times_stay_what_they_are_where_no_groups_become_one() -> None:
+    before = waiting(400, alike=False)
+    record = count(end(500, SUCCEEDED), before=before, array=make_array(1000))
+    assert {group.due for group in record.retries} == {group.due for group in before.retries}
+
+
+def test_d10_tasks_that_wait_together_wait_hardly_longer() -> None:
+    before = waiting(800, alike=True)
+    record = count(end(900, SUCCEEDED), before=before, array=make_array(1000))
+    assert len(record.retries) <= 200
+    due = {task: group.due or 0.0 for group in record.retries for task in group.indexes}
+    delays = [due[n] - (NOW + 1 + n / 100) for n in range(800)]
+    assert min(delays) >= 0
+    assert max(delays) <= 2

@@ -26,7 +26,8 @@ MET, OPEN_STILL, NEVER = Outlook.MET, Outlook.OPEN, Outlook.NEVER
 def other(phase: Phase | None, *, ran: bool = True, name: str = "a", **changes: Any) -> JobView:
     """Build the job that is depended on."""
     job = make_job(uid=f"uid-{name}", name=name, **changes)
-    attempts = (make_attempt(job, outcome=Outcome.FAILED),) if ran and phase in TERMINAL else ()
+    ended = ran and phase in TERMINAL | {Phase.RETRYING}
+    attempts = (make_attempt(job, outcome=Outcome.FAILED, started=job.created),) if ended else ()
     return with_status(job, phase=phase, attempts=attempts)
 
 
@@ -58,6 +59,29 @@ def test_conditions_by_phase(
     job = other(phase, ran=ran)
     for condition, outlook in ((SUCCEEDED, succeeded), (FAILED, failed), (FINISHED, finished), (STARTED, started)):
         assert judge(wanted=Dependency(name="a", condition=condition), other=job, started=False) is outlook, condition
+
+
+@pytest.mark.parametrize(
+    ("phase", "attempt"),
+    [
+        pytest.param(Phase.CANCELLED, {"outcome": Outcome.STOPPED}, id="D14 stopped before it had a node"),
+        pytest.param(Phase.RETRYING, {"reason": "NameCollision", "pod_uid": ""}, id="D14 name taken"),
+        pytest.param(Phase.FAILED, {"reason": "DeletedBeforeStart"}, id="D14 deleted before its start"),
+    ],
+)
+def test_d14_an_attempt_that_never_started_is_no_start(phase: Phase, attempt: dict[str, Any]) -> None:
+    job = other(phase, ran=False)
+    job = with_status(job, attempts=(make_attempt(job, **attempt),), attempt_count=1)
+    outlook = judge(wanted=Dependency(name="a", condition=STARTED), other=job, started=False)
+    assert outlook is (NEVER if phase.terminal else OPEN_STILL)
+
+
+def test_d14_tasks_that_were_given_up_never_started() -> None:
+    wanted = Dependency(name="a", condition=STARTED)
+    record = ArrayRecord(failed=IndexSet.up_to(3), given_up=3)
+    assert judge(wanted=wanted, other=with_status(other(Phase.FAILED, ran=False), array=record), started=False) is NEVER
+    record = ArrayRecord(failed=IndexSet.up_to(3), given_up=2)
+    assert judge(wanted=wanted, other=with_status(other(Phase.FAILED, ran=False), array=record), started=False) is MET
 
 
 def test_a_pod_that_was_seen_to_start_counts_before_status_says_so() -> None:

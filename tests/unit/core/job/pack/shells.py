@@ -16,6 +16,8 @@ import pytest
 from podwright.core.job.pack.command import packed
 from podwright.core.job.pack.report import PackReport, parse_report
 from podwright.core.values.index_set import IndexSet
+from podwright.devcluster import BuildError
+from podwright.devcluster.real_node import busybox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,10 +27,22 @@ SHELLS = {"busybox": ["busybox", "sh"], "dash": ["dash"], "bash": ["bash", "--po
 
 def shell(name: str) -> list[str]:
     """Return the command of a shell, or skip the test."""
-    command = SHELLS[name]
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"{command[0]} isn't installed, so that it runs packs can't be seen here")
-    return command
+    program, *arguments = SHELLS[name]
+    return [busybox_program() if program == "busybox" else _installed(program), *arguments]
+
+
+def busybox_program() -> str:
+    """Return the path of busybox, which is got if it isn't there, or skip the test."""
+    try:
+        return shutil.which("busybox") or str(busybox.find())
+    except BuildError as error:
+        pytest.skip(f"{error}")
+
+
+def _installed(program: str) -> str:
+    if (found := shutil.which(program)) is None:
+        pytest.skip(f"{program} isn't installed, so that it runs packs can't be seen here")
+    return found
 
 
 def script_of(script: str) -> list[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from podwright.core.values.index_set import EMPTY, IndexSet
-from tests.unit.core.job.pack.shells import SHELLS, Pack, eventually, script_of, shell
+from tests.unit.core.job.pack.shells import SHELLS, Pack, busybox_program, eventually, script_of, shell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -271,7 +271,7 @@ def test_a_report_that_is_full_ends_the_pack_before_it_says_too_little(
     run: Callable[..., Pack], containers: int
 ) -> None:
     script = "exit $((PODWRIGHT_TASK_INDEX % 2))"
-    pack = run(["busybox", *script_of(script)], tasks="1000000-1009999", containers=containers, parallelism=2)
+    pack = run([busybox_program(), *script_of(script)], tasks="1000000-1009999", containers=containers, parallelism=2)
     assert pack.end() == 1
     report = pack.report
     assert len(pack.message) <= 12288 // max(containers, 3)

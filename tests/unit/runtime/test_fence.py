@@ -1,0 +1,95 @@
+"""What proves the fence, on a virtual clock against an API server that answers as told."""
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from podwright.core.constants import names
+from podwright.kube.client import ApiResponse, Unsent
+from podwright.kube.codecs.requests import ApiRequest
+from podwright.runtime.fence import FenceMissingError, FenceUnprovenError, prove_fence
+from tests.unit.kube.objects import dumps, status_json
+from tests.unit.kube.test_errors import COMPARED, FENCE, UNLABELLED
+from tests.unit.kube.virtual_time import run
+
+EPOCH = 8
+ADMITTED = ApiResponse(201, b"{}")
+
+
+def refused(code: int, message: str) -> ApiResponse:
+    return ApiResponse(code, dumps(status_json(code, reason="Forbidden", message=message)))
+
+
+FENCED = refused(403, COMPARED)
+
+
+def answering(former: ApiResponse, ours: ApiResponse = ADMITTED) -> Callable[[ApiRequest], ApiResponse]:
+    def answer(request: ApiRequest) -> ApiResponse:
+        pod = msgspec.json.decode(request.body or b"")
+        assert request.query == {"dryRun": "All"}
+        return former if pod["metadata"]["annotations"][names.ANNOTATION_EPOCH] == str(EPOCH - 1) else ours
+
+    return answer
+
+
+async def prove(*phases: tuple[float, Callable[[ApiRequest], ApiResponse]]) -> float:
+    """Run the proof against answers that change at the given times; give the seconds that it took."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    async def send(request: ApiRequest) -> ApiResponse:
+        current = [answer for since, answer in phases if loop.time() - began >= since][-1]
+        return current(request)
+
+    await prove_fence(send=send, namespace="podwright-system", shard=0, epoch=EPOCH)
+    return loop.time() - began
+
+
+def unreachable(_request: ApiRequest) -> ApiResponse:
+    raise Unsent("no route")
+
+
+def test_the_policys_own_refusal_is_the_proof() -> None:
+    assert run(prove((0, answering(FENCED)))) == 0
+
+
+@pytest.mark.parametrize(
+    "former",
+    [
+        pytest.param(ADMITTED, id="S7 it is let in"),
+        pytest.param(refused(403, "not yet ready to handle request"), id="S7 not yet ready"),
+        pytest.param(refused(403, UNLABELLED), id="S7 another policy"),
+        pytest.param(refused(403, "exceeded quota: x"), id="S7 a quota"),
+        pytest.param(refused(422, FENCE + "failed to configure binding: no params found"), id="S7 no Lease seen yet"),
+    ],
+)
+def test_s7_any_other_refusal_is_no_proof(former: ApiResponse) -> None:
+    with pytest.raises(FenceMissingError, match="former leader"):
+        run(prove((0, answering(former))))
+
+
+@pytest.mark.parametrize(
+    "passing",
+    [
+        pytest.param(answering(refused(429, "too many requests")), id="S7 throttled"),
+        pytest.param(answering(refused(500, COMPARED)), id="S7 a server error"),
+        pytest.param(answering(refused(503, "unavailable")), id="S7 unavailable"),
+        pytest.param(answering(ApiResponse(403, b"<html>podwright fence: 'podwright-fence'")), id="S7 a proxy"),
+        pytest.param(answering(FENCED, refused(429, "too many requests")), id="S7 ours is throttled"),
+        pytest.param(unreachable, id="S7 unreachable"),
+    ],
+)
+def test_s7_what_passes_is_asked_again_and_never_proof(passing: Callable[[ApiRequest], ApiResponse]) -> None:
+    # Longer than a missing fence would be put up with: such answers say nothing about the fence.
+    assert 30 <= run(prove((0, passing), (30, answering(FENCED)))) < 32
+    with pytest.raises(FenceUnprovenError, match="Cannot prove"):
+        run(prove((0, passing)))
+    with pytest.raises(FenceMissingError):
+        run(prove((0, passing), (30, answering(ADMITTED))))
+
+
+def test_ours_must_be_let_in() -> None:
+    with pytest.raises(FenceMissingError, match="exceeded quota"):
+        run(prove((0, answering(FENCED, refused(403, "exceeded quota: x")))))
