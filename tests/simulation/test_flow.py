@@ -25,7 +25,7 @@ def test_overload_halves_the_limit_once_a_second_down_to_the_lowest() -> None:
 
 
 def test_backoff_grows_is_bounded_and_is_forgotten_by_success() -> None:
-    backoff = Backoff()
+    backoff = Backoff[str]()
     waits = [backoff.failed("a", now=0.0) for _ in range(30)]
     assert 0.02 <= waits[0] <= 0.04
     assert all(4.0 <= wait <= 8.0 for wait in waits[16:])

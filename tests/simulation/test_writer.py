@@ -9,7 +9,8 @@ from podwright.core.commands import Rank
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.runtime.flow import AdaptiveLimit
-from podwright.runtime.writer import Refused, Result, Write, Writer
+from podwright.runtime.lanes import NOT_LEADER, Permit, Result, Withheld
+from podwright.runtime.writer import Writer
 
 
 class Server:
@@ -47,15 +48,18 @@ def write(
     *,
     rank: Rank = Rank.CREATE,
     priority: int = 0,
-    refuse: Callable[[], Refused | None] = lambda: None,
-) -> Write:
-    """Build a write whose result lands in `results`."""
-    return Write(
-        request=ApiRequest(method="POST", path=name),
+    namespace: str = "default",
+    admitted: bool = False,
+    withhold: Callable[[], Withheld | None] = lambda: None,
+) -> Permit:
+    """Build a permit whose result lands in `results`."""
+    return Permit(
+        namespace=namespace,
         rank=rank,
         priority=priority,
-        refuse=refuse,
+        build=lambda: withhold() or ApiRequest(method="POST", path=name),
         done=lambda result: results.__setitem__(name, result),
+        admitted=admitted,
     )
 
 
@@ -102,12 +106,12 @@ async def test_a_write_that_may_no_longer_be_sent_is_not(server: Server) -> None
     results: dict[str, Result] = {}
     leading = True
     writer.submit(write("first", results))
-    writer.submit(write("second", results, refuse=lambda: None if leading else Refused.NOT_LEADER))
+    writer.submit(write("second", results, withhold=lambda: None if leading else NOT_LEADER))
     leading = False
     server.gate.set()
     await drain(writer)
     assert server.sent == ["first"]
-    assert results["second"] is Refused.NOT_LEADER
+    assert results["second"] is NOT_LEADER
 
 
 @pytest.mark.parametrize(
@@ -160,23 +164,22 @@ async def test_a_slow_server_keeps_news_back_only_while_we_are_the_ones_who_stra
 
     writer = Writer(send=send, limit=AdaptiveLimit(start=64))
 
-    def write() -> Write:
-        request = ApiRequest(method="POST", path="a")
-        return Write(request=request, rank=Rank.CREATE, priority=0, refuse=lambda: None, done=lambda result: None)
+    def one() -> Permit:
+        return write("a", {})
 
     for _ in range(20):
-        writer.submit(write())
+        writer.submit(one())
         await asyncio.sleep(0.001)
     slow = 0.1
     for _ in range(40):
-        writer.submit(write())
+        writer.submit(one())
     await asyncio.sleep(0.15)
     for _ in range(8):
-        writer.submit(write())
+        writer.submit(one())
     await asyncio.sleep(0)
     by_us = writer.busy
     await asyncio.sleep(0.15)
-    writer.submit(write())
+    writer.submit(one())
     await asyncio.sleep(0)
     assert writer.under_way == 1
     by_others = writer.busy

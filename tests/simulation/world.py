@@ -15,17 +15,16 @@ import msgspec
 from podwright.core.accounting import Accounting
 from podwright.core.constants import names
 from podwright.kube.client import ApiClient, ApiResponse
-from podwright.kube.codecs.page import JOBS, PODS
-from podwright.kube.codecs.requests import ApiRequest, jobs_path, pods_path
+from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.credentials import Access, FixedCredentials
 from podwright.kube.reflector import Reflector
+from podwright.runtime.controllers.job_controller import JobController
 from podwright.runtime.engine import Engine
-from podwright.runtime.feeds import JobFeed, PodFeed
 from podwright.runtime.flow import AdaptiveLimit
 from podwright.runtime.key_sweep import KeySweep
 from podwright.runtime.keys import Keys
 from podwright.runtime.metrics import Metrics
-from podwright.runtime.reads import Reads
+from podwright.runtime.reads import ReadPlaces
 from podwright.runtime.tenure import Tenure
 from podwright.runtime.writer import Send, Writer
 from tests.support.simulator.api import Api
@@ -74,29 +73,39 @@ class World:
         self.writes: list[ApiRequest] = []
         self._client = client
         keys = Keys(send=client.send, namespace=SYSTEM_NAMESPACE)
+        reads = ReadPlaces()
+
+        def clock() -> float:
+            return time.time() + self.clock_error
+
         self.engine = Engine(
-            keys=keys,
             writer=Writer(send=self._write, limit=AdaptiveLimit()),
-            reads=Reads(send=client.send),
+            reads=reads,
             tenures=self.tenures,
-            clock=lambda: time.time() + self.clock_error,
+            clock=clock,
+            metrics=self.metrics,
+        )
+        self.controller = JobController(
+            engine=self.engine,
+            send=client.send,
+            reads=reads,
+            keys=keys,
+            clock=clock,
             metrics=self.metrics,
             accounting=accounting,
         )
-        store = self.engine.store
+        self.engine.register(self.controller)
+        store = self.store = self.controller.store
         self.key_sweep = KeySweep(send=client.send, keys=keys, store=store, tenures=self.tenures, clock=time.time)
-        self.jobs = Reflector(
-            client=client,
-            path=jobs_path(),
-            decoder=JOBS,
-            sink=JobFeed(store=store, metrics=self.metrics, report=self.engine.report),
-        )
-        self.pods = Reflector(
-            client=client,
-            path=pods_path(),
-            decoder=PODS,
-            label_selector=names.LABEL_JOB_UID,
-            sink=PodFeed(store=store, metrics=self.metrics),
+        self.jobs, self.pods = (
+            Reflector(
+                client=client,
+                path=one.path(""),
+                decoder=one.decoder,
+                sink=one.sink,
+                label_selector=one.label_selector,
+            )
+            for one in self.engine.reflected()
         )
 
     async def _write(self, request: ApiRequest) -> ApiResponse:

@@ -28,5 +28,6 @@ class BoundedLog:
         self._causes.move_to_end(cause)
         if len(self._causes) > _CAUSES_KEPT:
             self._causes.popitem(last=False)
-        suffix = f" (and {left_out} times more since the last such line)" if left_out else ""
-        self._logger.log(level, message + suffix, *arguments)
+        if left_out:
+            message = f"{message} (and {left_out} times more since the last such line)"
+        self._logger.log(level, message, *arguments)

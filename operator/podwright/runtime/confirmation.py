@@ -1,89 +1,101 @@
-"""Resolves what is in doubt about a job by asking the API server itself, before anything is decided on it.
+"""Reads what is not certain about an object from the API server itself, before anything is decided on it.
 
-Called by the engine, which leaves the job alone until the answer marks it again. An answer only clears the doubts that it
-was asked for: what came into doubt while it was under way is read next.
+Called by the engine, which leaves the object alone until the answer marks it again. An answer only settles what it was asked
+for: what became uncertain while it was under way is read next. What could be read counts, whatever became of the rest.
 """
 
+import logging
 from collections.abc import Callable
+from typing import Any, Final
 
-from podwright.core.view import JobView, PodView
+from podwright.core.values.ref import Ref
 from podwright.runtime.backoff import Backoff
-from podwright.runtime.keys import Keys
-from podwright.runtime.reads import Reads
+from podwright.runtime.bounded_log import BoundedLog
+from podwright.runtime.controllers.controller import Controller
+from podwright.runtime.reads import ReadPlaces
 from podwright.runtime.tenure import Tenure
-from podwright.store.jobs import JobStore
-from podwright.store.notes import Notes
+
+_FAILURES_IN_A_ROW: Final = 3  # then the API server has other troubles, and the rest is left for later
+
+_log = BoundedLog(logging.getLogger(__name__), every=60.0)
 
 
-class Doubts:
-    """Made once per engine. `mark` asks for a look at a job."""
+class Confirmation:
+    """Made once per engine. `mark` asks for an object to be reconciled."""
 
     def __init__(
-        self,
-        *,
-        reads: Reads,
-        keys: Keys,
-        store: JobStore,
-        backoff: Backoff,
-        clock: Callable[[], float],
-        mark: Callable[[str], None],
+        self, *, reads: ReadPlaces, backoff: Backoff[Ref], clock: Callable[[], float], mark: Callable[[Ref], None]
     ) -> None:
         self._reads = reads
-        self._keys = keys
-        self._store = store
         self._backoff = backoff
         self._clock = clock
         self._mark = mark
 
-    def read(self, uid: str, *, job: JobView | None, pods: tuple[PodView, ...], notes: Notes, tenure: Tenure) -> None:
-        """Read the job and those of its pods that its notes call doubtful."""
-        notes.begin(None)
-        doubted, unlisted, doubted_pods = notes.doubtful, notes.pods_unlisted, frozenset(notes.doubtful_pods)
-        namespace, name = (job.namespace, job.name) if job is not None else (pods[0].namespace, pods[0].job_name)
+    def read(
+        self, ref: Ref, *, place: tuple[str, str], controller: Controller, expectations: Any, tenure: Tenure
+    ) -> None:
+        """Read the object and those of its children that its expectations name."""
+        expectations.begin(None)
+        namespace, name = place
 
-        def done(error: Exception | None) -> None:
-            notes.end(None)
-            if error is None:
-                if doubted:
-                    notes.confirmed_epoch = tenure.epoch
-                    notes.doubtful = False
-                notes.pods_unlisted = notes.pods_unlisted and not unlisted
-                notes.doubtful_pods -= doubted_pods
-            else:
-                self._backoff.failed(uid, now=self._clock())
-            self._mark(uid)
+        async def run() -> None:
+            failures = in_a_row = 0
+            for step in _steps(ref, namespace, name, controller, expectations, tenure):
+                try:
+                    await step()
+                    in_a_row = 0
+                except Exception as error:
+                    # An error of ours as well: whatever went wrong, the object waits for an answer, and would for ever.
+                    failures, in_a_row = failures + 1, in_a_row + 1
+                    _log.log(
+                        logging.WARNING,
+                        (namespace, type(error)),
+                        "cannot read %s %s/%s or a child: %r",
+                        ref.kind,
+                        namespace,
+                        name,
+                        error,
+                    )
+                    if in_a_row >= _FAILURES_IN_A_ROW:
+                        break
+            expectations.end(None)
+            if failures:
+                self._backoff.failed(ref, now=self._clock())
+            self._mark(ref)
 
-        self._reads.start(
-            store=self._store,
-            uid=uid,
-            namespace=namespace,
-            job_name=name,
-            job=doubted,
-            pods=doubted_pods,
-            notes=notes,
-            now=self._clock,
-            done=done,
-        )
+        self._reads.start(run())
 
-    def read_key(self, job: JobView, *, notes: Notes) -> None:
-        """Ask who holds the job's key, unless that is being asked, or was a moment ago."""
-        lease = self._keys.lease_of(job)
-        if self._keys.is_known(lease, now=self._clock()):
-            notes.key_doubtful = False
-            self._mark(job.uid)
-            return
-        if not self._keys.take_turn(lease, job.uid):
-            return
-        notes.begin(None)
 
-        def done(error: Exception | None) -> None:
-            notes.end(None)
-            if error is None:
-                notes.key_doubtful = False
-            else:
-                self._backoff.failed(job.uid, now=self._clock())
-            for uid in self._keys.end_turn(lease):
-                self._mark(uid)
-            self._mark(job.uid)
+def _steps(
+    ref: Ref, namespace: str, name: str, controller: Controller, expectations: Any, tenure: Tenure
+) -> list[Callable[[], Any]]:
+    async def itself() -> None:
+        expectations.confirm_self = False
+        try:
+            await controller.read_self(ref, namespace=namespace, name=name)
+        except BaseException:
+            expectations.confirm_self = True
+            raise
+        expectations.confirmed_epoch = tenure.epoch
 
-        self._keys.start_reading(job=job, notes=notes, now=self._clock, done=done)
+    async def children() -> None:
+        await controller.relist_children(ref, namespace=namespace)
+        expectations.relist_children = False
+
+    def child(of_name: str) -> Callable[[], Any]:
+        async def one() -> None:
+            expectations.confirm_children.discard(of_name)
+            try:
+                await controller.read_child(ref, namespace=namespace, name=of_name, expectations=expectations)
+            except BaseException:
+                expectations.confirm_children.add(of_name)
+                raise
+
+        return one
+
+    steps: list[Callable[[], Any]] = []
+    if expectations.confirm_self:
+        steps.append(itself)
+    if expectations.relist_children:
+        steps.append(children)
+    return [*steps, *(child(of_name) for of_name in sorted(expectations.confirm_children))]

@@ -13,20 +13,18 @@ from typing import Any, Final
 
 import msgspec
 
-from podwright.core.constants import names
 from podwright.kube.client import ApiClient, ApiResponse, Pool
-from podwright.kube.codecs.page import JOBS, PODS
-from podwright.kube.codecs.requests import ApiRequest, jobs_path, pods_path
+from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.credentials import Credentials
 from podwright.kube.reflector import Reflector
+from podwright.runtime.controllers.job_controller import JobController
 from podwright.runtime.engine import Engine
-from podwright.runtime.feeds import JobFeed, PodFeed
 from podwright.runtime.flow import AdaptiveLimit
 from podwright.runtime.key_sweep import KeySweep
 from podwright.runtime.keys import Keys
 from podwright.runtime.leadership import Leadership
 from podwright.runtime.metrics import Metrics
-from podwright.runtime.reads import Reads
+from podwright.runtime.reads import ReadPlaces
 from podwright.runtime.settings import Settings
 from podwright.runtime.writer import Writer
 
@@ -55,30 +53,32 @@ class Operator:
         self._writer = Writer(send=self._write, limit=AdaptiveLimit(highest=settings.highest_concurrency))
         self._leadership = Leadership(client=self._client, settings=settings, on_gain=self._gained)
         keys = Keys(send=self._read, namespace=settings.namespace)
+        reads = ReadPlaces()
         self.engine = Engine(
-            writer=self._writer,
-            reads=Reads(send=self._read),
+            writer=self._writer, reads=reads, tenures=self._leadership, clock=time.time, metrics=self.metrics
+        )
+        self.jobs = JobController(
+            engine=self.engine,
+            send=self._read,
+            reads=reads,
             keys=keys,
-            tenures=self._leadership,
             clock=time.time,
             metrics=self.metrics,
             accounting=settings.accounting,
         )
-        self._jobs = Reflector(
-            client=self._client,
-            path=jobs_path(),
-            decoder=JOBS,
-            sink=JobFeed(store=self.engine.store, metrics=self.metrics, report=self.engine.report),
-        )
-        self._pods = Reflector(
-            client=self._client,
-            path=pods_path(),
-            decoder=PODS,
-            label_selector=names.LABEL_JOB_UID,
-            sink=PodFeed(store=self.engine.store, metrics=self.metrics),
-        )
+        self.engine.register(self.jobs)
+        self._reflectors = {
+            one.plural: Reflector(
+                client=self._client,
+                path=one.path(""),
+                decoder=one.decoder,
+                sink=one.sink,
+                label_selector=one.label_selector,
+            )
+            for one in self.engine.reflected()
+        }
         self._key_sweep = KeySweep(
-            send=self._read, keys=keys, store=self.engine.store, tenures=self._leadership, clock=time.time
+            send=self._read, keys=keys, store=self.jobs.store, tenures=self._leadership, clock=time.time
         )
         self._beat = time.monotonic()
 
@@ -91,8 +91,10 @@ class Operator:
             FenceUnprovenError: the API server gave no answer that tells.
         """
         parts: set[asyncio.Task[Any]] = {
-            asyncio.create_task(self._jobs.run(), name="job reflector"),
-            asyncio.create_task(self._pods.run(), name="pod reflector"),
+            *(
+                asyncio.create_task(reflector.run(), name=f"reflector of {plural}")
+                for plural, reflector in self._reflectors.items()
+            ),
             asyncio.create_task(self._lead(), name="leadership"),
             asyncio.create_task(self.engine.run(), name="engine"),
             asyncio.create_task(self._key_sweep.run(), name="sweep of old keys"),
@@ -111,21 +113,21 @@ class Operator:
         """Return what the probes tell."""
         lag = time.monotonic() - self._beat
         alive = f"the event loop has been stuck for {lag:.0f} s" if lag > _LOOP_LAG_LIMIT else ""
-        for kind, reflector in (("jobs", self._jobs), ("pods", self._pods)):
+        for kind, reflector in self._reflectors.items():
             silence = time.monotonic() - reflector.last_contact
             if not alive and silence > _SILENCE_LIMIT and reflector.went_back:
                 # What is kept is newer than the API server's state and will stay so; a new process starts from what is there.
                 alive = f"no news of {kind} for {silence:.0f} s: {reflector.problem}"
         unsynced = [
             f"{kind} are not listed yet{': ' if reflector.problem else ''}{reflector.problem}"
-            for kind, reflector in (("jobs", self._jobs), ("pods", self._pods))
+            for kind, reflector in self._reflectors.items()
             if not reflector.synced.is_set()
         ]
         return Health(alive_problem=alive, ready_problem="; ".join(unsynced))
 
     def exposition(self) -> bytes:
         """Return the metrics in the Prometheus text format."""
-        jobs, pods = self.engine.store.counts()
+        jobs, pods = self.jobs.store.counts()
         self.metrics.observe(
             jobs=jobs,
             pods=pods,
@@ -133,14 +135,14 @@ class Operator:
             under_way=self._writer.under_way,
             limit=self._writer.limit,
             leading=self._leadership.held,
-            dead_letters=self.engine.store.dead_letters.by_namespace(),
+            dead_letters=self.jobs.store.dead_letters.by_namespace(),
         )
         return self.metrics.exposition()
 
     async def _lead(self) -> None:
         # Standing for election with empty caches would only delay whoever is ready.
-        await self._jobs.synced.wait()
-        await self._pods.synced.wait()
+        for reflector in self._reflectors.values():
+            await reflector.synced.wait()
         # What was listed stays for long; the collector need not look at it again and again.
         gc.collect()
         gc.freeze()

@@ -11,7 +11,6 @@ from podwright.core.commands import (
     ClaimKey,
     Command,
     CreateChild,
-    ReportProblem,
     Unknown,
     WriteStatus,
     unknown_outcome,
@@ -77,8 +76,8 @@ class Responses:
             else:
                 self.backoff.succeeded(command.of)
         elif isinstance(result, ApiResponse) and (admission_failed(result) or is_too_large(result)):
-            error = parse_status(result.status, result.body)
-            self._failure(command, controller=controller, error=error, expectations=expectations, now=now)
+            refusal = parse_status(result.status, result.body)
+            self._failure(command, controller=controller, error=refusal, expectations=expectations, now=now)
         elif isinstance(result, Ambiguous) or (isinstance(result, ApiResponse) and result.status >= 500):
             # A server error does not tell whether the write was carried out either.
             self._unknown(command, expectations=expectations, now=now)
@@ -90,8 +89,8 @@ class Responses:
                 self._quota.unanswered(command.name, namespace=command.namespace, now=now)
             self.backoff.failed(command.of, now=now, at_least=_pause(result))
         else:
-            error = parse_status(result.status, result.body)
-            self._failure(command, controller=controller, error=error, expectations=expectations, now=now)
+            refusal = parse_status(result.status, result.body)
+            self._failure(command, controller=controller, error=refusal, expectations=expectations, now=now)
 
     def _success(self, command: Command, *, controller: Controller, body: bytes, expectations: Any, now: float) -> None:
         controller.succeeded(command, body=body, expectations=expectations, now=now)

@@ -14,23 +14,28 @@ import msgspec
 from podwright.core.job.gates.dependency import Dependencies
 from podwright.core.job.recorded import end_is_recorded
 from podwright.core.view import JobView, PodView
+from podwright.store.compaction import compacted, is_closed, keeps_pods, kept_pod, lacks_pods
 from podwright.store.dead_letters import DeadLetters
 from podwright.store.dependents import Dependents
-from podwright.store.keepsake import is_closed, keeps_pods, keepsake, kept_pod, lacks_pods
 from podwright.store.tombstones import Tombstones
 
 _SETTLED_KNOWN: Final = 10_000  # pods of arrays, so many that late events of more are rare
 
 
 class JobStore:
-    """Jobs by uid, and the pods of each. `on_change` is told the uid of each job that must be looked at again.
+    """Jobs by uid, and the pods of each.
+
+    `on_change` is told the uid of each job that must be reconciled, `on_pod_end` the namespace of each pod that stopped using quota.
 
     `dead_letters` counts them, for the metrics.
     """
 
-    def __init__(self, *, on_change: Callable[[str], None]) -> None:
+    def __init__(
+        self, *, on_change: Callable[[str], None], on_pod_end: Callable[[str], None] = lambda namespace: None
+    ) -> None:
         self.dead_letters = DeadLetters()
         self._on_change = on_change
+        self._on_pod_end = on_pod_end
         self._jobs: dict[str, JobView] = {}
         self._pods: dict[str, dict[str, PodView]] = {}
         self._deleted = Tombstones()
@@ -87,7 +92,7 @@ class JobStore:
             return
         if known is not None and lacks_pods(known, now=job):
             self._incomplete.add(job.uid)
-        self._jobs[job.uid] = keepsake(job) if is_closed(job) else job
+        self._jobs[job.uid] = compacted(job) if is_closed(job) else job
         self.dead_letters.replace(known, job)
         self._drop_needless(job)
         self._on_change(job.uid)
@@ -133,6 +138,8 @@ class JobStore:
         if known is not None and known.resource_version >= pod.resource_version:
             return
         pods[pod.uid] = pod
+        if pod.finished and (known is None or not known.finished):
+            self._on_pod_end(pod.namespace)
         if pod.started is not None and (known is None or known.started is None):
             self._dependents.pod_started(pod.job_uid)
         if not pod.unsettled and self._wants_pods(pod.job_uid):
@@ -148,6 +155,8 @@ class JobStore:
         self._deleted.add(pod.uid)
         pods = self._pods.get(pod.job_uid, {})
         last = pods.pop(pod.uid, None)
+        if last is not None and not last.finished:
+            self._on_pod_end(pod.namespace)
         if last is not None and pod.resource_version < last.resource_version:
             pod = last
         job = self._jobs.get(pod.job_uid)

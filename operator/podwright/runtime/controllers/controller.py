@@ -65,6 +65,14 @@ class Engine(Protocol):
         """Report an object that can't be read."""
         ...
 
+    def listed(self, kind: str, uids: set[str], version: int) -> None:
+        """Report which objects of a kind a full list held, those that can't be read included."""
+        ...
+
+    def put_off(self, ref: Ref) -> None:
+        """Leave an object alone for a while: something that it needs could not be read."""
+        ...
+
     def child_ended(self, namespace: str) -> None:
         """Report that a child stopped using its namespace's quota."""
         ...
@@ -111,28 +119,34 @@ class Controller(Protocol):
         """Return how urgent the writes of an object are among those of its namespace; higher is first."""
         ...
 
+    def takes_turns(self, ref: Ref) -> bool:
+        """Return whether an object is not reconciled while any write of it, or of its children, is under way."""
+        ...
+
     def prepare(self, ref: Ref, *, expectations: Any) -> bool:
         """Bring about what a decision needs beyond the store; False if a response must come first."""
         ...
 
-    def decide(self, ref: Ref, *, expectations: Any, term: Tenure, granted: int | None, room: int, now: float) -> Decision:
+    def decide(
+        self, ref: Ref, *, expectations: Any, tenure: Tenure, granted: int | None, room: int, now: float
+    ) -> Decision:
         """Decide on an object, or on the children of one that is gone.
 
         Args:
             ref: the object.
             expectations: what is remembered of it.
-            term: under which we lead.
+            tenure: under which we lead.
             granted: how many children it may ask for while its namespace's quota is full; None if it isn't known to be.
             room: how many more creations may wait for a place.
             now: Unix seconds.
         """
         ...
 
-    def may_send(self, command: Command, *, expectations: Any, term: Tenure, now: float) -> bool:
+    def may_send(self, command: Command, *, expectations: Any, tenure: Tenure, now: float) -> bool:
         """Return whether a command may be carried out now; if not, it is seen to that it is decided again in time."""
         ...
 
-    def begin(self, command: Command, *, expectations: Any, term: Tenure) -> None:
+    def begin(self, command: Command, *, expectations: Any, tenure: Tenure) -> None:
         """Record that a command is queued."""
         ...
 
@@ -140,7 +154,7 @@ class Controller(Protocol):
         """Return whether a command that has waited would still be decided, as far as that can be told quickly."""
         ...
 
-    def request(self, command: Command, *, term: Tenure) -> ApiRequest:
+    def request(self, command: Command, *, tenure: Tenure) -> ApiRequest:
         """Encode a command that writes.
 
         Raises:

@@ -140,7 +140,9 @@ def _starts(look: Look, pods: SortedPods, after: After, *, unknown: Sequence[int
     if again is not None and look.now < again:
         return Starts(), again
     if again is not None:
-        places = min(places, 0 if look.creating else 1)  # one is enough to learn whether the refusal still stands
+        # One is enough to learn whether the refusal still stands.
+        places = min(places, look.granted or (0 if look.creating else 1))
+    places = min(places, look.room)
     if at_most_once.is_wanted(look):
         places = min(places, room_for_units(array=look.array, record=after.record))
     starts = startable(
