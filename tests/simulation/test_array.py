@@ -17,6 +17,8 @@ from tests.support.simulator.errors import forbidden
 from tests.support.simulator.kinds import POD
 from tests.support.simulator.storage import Key
 
+# Admission that is final at once; a policy's denial is asked again for a minute.
+LIMIT_RANGE = "maximum memory usage per Container is 100Mi, but limit is 128Mi"
 QUICK_RETRY = {"limit": 2, "initial": "10ms", "max": "10ms"}
 
 
@@ -231,13 +233,13 @@ async def test_a_vanished_pod_is_lost_and_replaced(world: World) -> None:
 async def test_a_forbidden_pod_fails_the_array_in_the_servers_words(world: World) -> None:
     def refuse(request: Request) -> None:
         if request.kind is POD and request.operation is Operation.CREATE:
-            raise forbidden("pods", request.name, 'violates PodSecurity "restricted"')
+            raise forbidden("pods", request.name, LIMIT_RANGE)
 
     world.api.rules.append(refuse)
     world.submit(array={"size": 1000, "parallelism": 10})
     await until(world.is_over, seconds=30)
     assert (world.status()["phase"], world.status()["reason"]) == ("Failed", "PodRejected")
-    assert 'violates PodSecurity "restricted"' in world.status()["message"]
+    assert LIMIT_RANGE in world.status()["message"]
     assert sum(created(world).values()) <= 20
 
 
@@ -265,7 +267,7 @@ async def test_a_lasting_refusal_of_one_pod_is_the_reason_although_others_were_c
 
     def refuse(request: Request) -> None:
         if request.kind is POD and request.operation is Operation.CREATE and request.name.endswith("-3-0"):
-            raise forbidden("pods", request.name, 'violates PodSecurity "restricted"')
+            raise forbidden("pods", request.name, LIMIT_RANGE)
 
     world.api.rules.append(refuse)
     world.submit(array={"size": 5})

@@ -20,6 +20,8 @@ from tests.support.simulator.errors import ApiError, forbidden
 from tests.support.simulator.kinds import BATCH_JOB, POD
 from tests.support.simulator.storage import Key
 
+# Admission that is final at once; a policy's denial is asked again for a minute.
+LIMIT_RANGE = "maximum memory usage per Container is 100Mi, but limit is 128Mi"
 QUICK_RETRY = {"limit": 2, "initial": "10ms", "max": "10ms"}
 
 
@@ -214,11 +216,11 @@ async def test_a_full_quota_is_waited_for_and_explained(world: World) -> None:
 
 
 async def test_a_forbidden_pod_fails_the_job_in_the_servers_words(world: World) -> None:
-    refuse_pods(world, lambda request: forbidden("pods", request.name, 'violates PodSecurity "restricted"'))
+    refuse_pods(world, lambda request: forbidden("pods", request.name, LIMIT_RANGE))
     world.submit()
     await until(lambda: "finishTime" in world.status())
     assert (world.status()["phase"], world.status()["reason"]) == ("Failed", "PodRejected")
-    assert 'violates PodSecurity "restricted"' in world.status()["message"]
+    assert LIMIT_RANGE in world.status()["message"]
     assert len(world.writes) == 2
 
 

@@ -43,7 +43,7 @@ def parse_rate(text: str) -> float:
     """
     match = _RATE.fullmatch(text)
     if match is None or int(match[1]) == 0:
-        raise CommandError(f"{text!r} is no rate: write a number of at least 1 with /s or /m, such as 10/s.")
+        raise CommandError(f"{text!r} is not a rate: write a number of at least 1 with /s or /m, such as 10/s.")
     return (60.0 if match[2] == "m" else 1.0) / int(match[1])
 
 

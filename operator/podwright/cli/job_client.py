@@ -31,7 +31,7 @@ class JobClient:
         # Anything else might make another path of it: `..` would be all namespaces.
         if _NAMESPACE.fullmatch(namespace) is None:
             raise CommandError(
-                f"{namespace!r} is no name of a namespace.", remedy="`kubectl get namespaces` lists them."
+                f"{namespace!r} is not a valid namespace name.", remedy="`kubectl get namespaces` lists them."
             )
         self.connection = connection
         self.namespace = namespace
@@ -64,7 +64,7 @@ class JobClient:
             name = rest
         # As a part of a path these would mean something else than a job.
         if name in ("", ".", "..") or "/" in name:
-            raise CommandError(f"{name!r} is no name of a job.", remedy="`podwright list` shows the jobs there are.")
+            raise CommandError(f"{name!r} is not a valid job name.", remedy="`podwright list` shows the jobs.")
         found = self.find(name)
         if found is None:
             raise unknown_job(name, namespace=self.namespace, others=self._names())
@@ -83,16 +83,22 @@ class JobClient:
         kind = {"apiVersion": names.API_VERSION, "kind": names.JOB_KIND}
         return [{**kind, **item} for answer in answers for item in answer.get("items") or ()]
 
-    def tables(self, *, selector: str = "", fields: str = "") -> list[Object]:
-        """Read them as tables, with the columns that the API server has for them."""
-        return self._jobs(selector, fields, accept=TABLE)
+    def tables(self, *, selector: str = "", fields: str = "", whole: bool = False) -> list[Object]:
+        """Read them as tables, with the columns that the API server has for them, and their metadata or whole objects."""
+        return self._jobs(selector, fields, accept=TABLE, include="Object" if whole else "")
 
-    def _jobs(self, selector: str, fields: str, *, accept: str) -> list[Object]:
-        query = {"labelSelector": selector, "fieldSelector": fields}
+    def none_found(self, *, filtered: bool, what: str = "job") -> str:
+        """Say that there are none: none at all, or none that match."""
+        return f"No {what}s in {self.where} match." if filtered else f"No {what}s found in {self.where}."
+
+    def _jobs(self, selector: str, fields: str, *, accept: str, include: str = "") -> list[Object]:
+        query = {"labelSelector": selector, "fieldSelector": fields, "includeObject": include}
         try:
             return self.connection.read_all(self.path(everywhere=self.everywhere), query, accept=accept)
         except StatusError as error:
-            raise explain(error, doing=f"list jobs in {self.where}", namespace=self.namespace) from error
+            raise explain(
+                error, doing=f"list jobs in {self.where}", namespace=self.namespace, everywhere=self.everywhere
+            ) from error
 
     @property
     def where(self) -> str:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from podwright.cli import completion
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -31,7 +33,7 @@ class DryRun(enum.StrEnum):
 
 
 class Format(enum.StrEnum):
-    """What `--output` takes where single objects are told of."""
+    """What `--output` takes where a command reports on single objects."""
 
     NAME = "name"
     JSON = "json"
@@ -48,22 +50,43 @@ class ListFormat(enum.StrEnum):
     YAML = "yaml"
 
 
-Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", show_default=False)]
-NeededNames = Annotated[list[str], typer.Argument(metavar="NAME", show_default=False)]
-OutputOption = Annotated[Format | None, typer.Option("--output", "-o", help="Print the objects in this form instead.")]
+JSONPATH = "jsonpath="
+LIST_FORMATS = "|".join([*ListFormat, f"{JSONPATH}TEMPLATE"])
+ListOutput = Annotated[str, typer.Option("--output", "-o", metavar=LIST_FORMATS, help="Output format.")]
+
+
+def require_list_format(text: str) -> None:
+    """Refuse an output format that there isn't.
+
+    Raises:
+        BadParameter: there is no such format.
+    """
+    if text not in list(ListFormat) and not text.startswith(JSONPATH):
+        raise typer.BadParameter(f"{text!r} is not one of {LIST_FORMATS}.", param_hint="'--output' / '-o'")
+
+
+Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False, autocompletion=completion.job_names)]
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="NAME", show_default=False, autocompletion=completion.job_names)
+]
+NeededNames = Annotated[
+    list[str], typer.Argument(metavar="NAME", show_default=False, autocompletion=completion.job_names)
+]
+OutputOption = Annotated[Format | None, typer.Option("--output", "-o", help="Print the objects in this format.")]
 DryRunOption = Annotated[
     DryRun,
     typer.Option(
-        "--dry-run", help="client: only say what would be done. server: let the API server judge, and keep nothing."
+        "--dry-run",
+        help="client: only print what would be done. server: let the API server check it, without saving anything.",
     ),
 ]
 RateOption = Annotated[
-    str, typer.Option("--rate", metavar="N/s", help="Most of them in a second (or N/m in a minute).")
+    str, typer.Option("--rate", metavar="N/s", help="Maximum number of jobs per second, or N/m per minute.")
 ]
 AgainOption = Annotated[
-    bool, typer.Option("--again", help="Also what was to be run again before, if the new job is not there (any more).")
+    bool, typer.Option("--again", help="Create a new job although an earlier one has finished, or is gone.")
 ]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask for confirmation.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,15 +94,27 @@ class Place:
     """The cluster and the namespace where a verb acts."""
 
     namespace: Annotated[
-        str | None, typer.Option("--namespace", "-n", metavar="NAME", help="The namespace. Default: the context's.")
+        str | None,
+        typer.Option(
+            "--namespace",
+            "-n",
+            metavar="NAME",
+            help="Namespace. Default: that of the context.",
+            autocompletion=completion.namespaces,
+        ),
     ] = None
     context: Annotated[
         str | None,
-        typer.Option("--context", metavar="NAME", help="The context of the kubeconfig. Default: its current one."),
+        typer.Option(
+            "--context",
+            metavar="NAME",
+            help="Context of the kubeconfig. Default: the current one.",
+            autocompletion=completion.contexts,
+        ),
     ] = None
     kubeconfig: Annotated[
         str | None,
-        typer.Option("--kubeconfig", metavar="FILE", help="The kubeconfig. Default: as kubectl finds it."),
+        typer.Option("--kubeconfig", metavar="FILE", help="Kubeconfig. Default: the one that kubectl uses."),
     ] = None
 
     def client(self) -> JobClient:
@@ -104,9 +139,9 @@ class Labels(Place):
 
     selector: Annotated[
         str,
-        typer.Option("--selector", "-l", metavar="LABELS", help="Only jobs with these labels. Example: team=finance"),
+        typer.Option("--selector", "-l", metavar="LABELS", help="Only jobs with these labels, such as team=finance."),
     ] = ""
-    everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="Jobs of all namespaces.")] = False
+    everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="Jobs in all namespaces.")] = False
 
     def client(self) -> JobClient:
         """Find the user's cluster, see `Place`; lists are of all namespaces if that is wanted."""
@@ -120,19 +155,19 @@ class Selection(Labels):
     fields: Annotated[
         str,
         typer.Option(
-            "--field-selector", metavar="FIELDS", help="Only jobs with these fields. Example: status.phase=Running"
+            "--field-selector",
+            metavar="FIELDS",
+            help="Only jobs with these field values, such as metadata.name=report.",
         ),
     ] = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manner:
-    """How a verb changes jobs, and how it tells of that."""
+    """How a verb changes jobs, and how it reports that."""
 
     dry_run: DryRunOption = DryRun.NONE
-    output: Annotated[Format | None, typer.Option("--output", "-o", help="Print the objects in this form instead.")] = (
-        None
-    )
+    output: Annotated[Format | None, typer.Option("--output", "-o", help="Print the objects in this format.")] = None
 
 
 def as_command(verb: Callable[..., None]) -> Callable[..., None]:

@@ -12,8 +12,9 @@ from typing import Any, Self
 from podwright.cli.connection import Object
 from podwright.cli.errors import CommandError
 from podwright.cli.failures import Unreachable
-from podwright.cli.options import DryRun, Format, Manner
-from podwright.cli.printable import one_line
+from podwright.cli.jsonpath import evaluate
+from podwright.cli.options import JSONPATH, DryRun, Format, Manner
+from podwright.cli.printable import one_line, several_lines
 from podwright.core.constants import names
 
 
@@ -31,7 +32,11 @@ def without_managed_fields(item: Object) -> Object:
 
 def print_object(item: Object, form: str) -> None:
     """Print one object as json, yaml or name."""
-    if form == Format.NAME:
+    if form.startswith(JSONPATH):
+        # A template says itself where lines end; without one, the next prompt begins on a line of its own.
+        text = several_lines(evaluate(form.removeprefix(JSONPATH), item))
+        print(text, end="" if text.endswith("\n") else "\n")
+    elif form == Format.NAME:
         print(full_name(item))
     elif form == Format.JSON:
         # Everything but ASCII is escaped, so no text of the cluster reaches the terminal as it is.

@@ -10,28 +10,26 @@ from podwright.cli.errors import CommandError
 from podwright.cli.printable import one_line
 from podwright.kube.errors import StatusError
 
-_INSTALL: Final = "kubectl apply --server-side --kustomize=manifests (docs/how-to/install.md tells more)"
+_INSTALL: Final = "kubectl apply --server-side --kustomize=manifests (see docs/how-to/install.md)"
 
 
-def explain(error: StatusError, *, doing: str, namespace: str = "") -> CommandError:
-    """Turn a refusal into the error that the user sees. `doing` continues `Cannot …`."""
+def explain(error: StatusError, *, doing: str, namespace: str = "", everywhere: bool = False) -> CommandError:
+    """Turn a refusal into the error that the user sees. `doing` continues `Cannot …`; `everywhere` is all namespaces."""
     words = one_line(error.message)
     if error.code == 401:
         return CommandError(
             f"Cannot {doing}: the API server does not accept your credentials.",
-            remedy="Log in again, or name another context with --context.",
+            remedy="Log in again, or choose another context with --context.",
         )
     if error.code == 403:
         return CommandError(
             f"Cannot {doing}: {words}.",
-            remedy="Ask for the role view (to look) or edit (to submit and change) in that namespace: they include jobs."
-            if error.reason == "Forbidden" and " cannot " in words
-            else "",
+            remedy=_missing_right(everywhere=everywhere) if error.reason == "Forbidden" and " cannot " in words else "",
         )
     if not_installed(error):
         return CommandError(
-            f"Cannot {doing}: this cluster knows no BatchJobs, so Podwright is not installed in it.",
-            remedy=f"Install it: {_INSTALL}. Or name another cluster with --context.",
+            f"Cannot {doing}: Podwright is not installed in this cluster: it has no BatchJobs.",
+            remedy=f"Install it: {_INSTALL}. Or choose another cluster with --context.",
         )
     if error.code == 404 and words.startswith("namespaces "):
         return CommandError(
@@ -41,12 +39,18 @@ def explain(error: StatusError, *, doing: str, namespace: str = "") -> CommandEr
         causes = "\n".join(
             f"  {one_line(cause.field) or 'the object'}: {one_line(cause.message)}" for cause in error.causes
         )
-        return CommandError(f"Cannot {doing}, since these fields are wrong:\n{causes}")
+        return CommandError(f"Cannot {doing}: these fields are invalid:\n{causes}")
     if error.code == 429 or error.code >= 500:
         return CommandError(
             f"Cannot {doing}: the API server is in trouble: {words} ({error.code}).", remedy="Try again later."
         )
     return CommandError(f"Cannot {doing}: {words or error.reason or error.code}.")
+
+
+def _missing_right(*, everywhere: bool) -> str:
+    if everywhere:
+        return "Name a namespace with --namespace, or ask for a ClusterRoleBinding to the role view: one namespace's role is not enough."
+    return "Ask for the role view (to look) or edit (to submit and change) in that namespace: they include jobs."
 
 
 def not_installed(error: StatusError) -> bool:
@@ -60,11 +64,9 @@ def unknown_job(name: str, *, namespace: str, others: Sequence[str]) -> CommandE
     """Say that there is no such job, and which ones it may have been meant for."""
     if not others:
         return CommandError(
-            f"There is no job {name} in namespace {namespace}, nor any other job.",
-            remedy="Another namespace is named with --namespace; `podwright list -A` shows all jobs.",
+            f"There is no job {name} in namespace {namespace}, which has no jobs at all.",
+            remedy="Choose another namespace with --namespace; `podwright list -A` shows all jobs.",
         )
     close = difflib.get_close_matches(name, others, n=3, cutoff=0.5)
-    meant = (
-        f"Did you mean {' or '.join(close)}?" if close else f"`podwright list -n {namespace}` shows those there are."
-    )
+    meant = f"Did you mean {' or '.join(close)}?" if close else f"`podwright list -n {namespace}` shows the jobs."
     return CommandError(f"There is no job {name} in namespace {namespace}.", remedy=meant)

@@ -23,7 +23,7 @@ def parse_span(text: str) -> float:
     """
     if _WHOLE.fullmatch(text) is None:
         raise ValueError(
-            f"{text!r} is no duration: write numbers with the units w, d, h, m, s or ms, such as 90s or 7d"
+            f"invalid duration {text!r}: write numbers with the units w, d, h, m, s or ms, such as 90s or 7d"
         )
     return sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(text))
 
@@ -64,7 +64,7 @@ def parse_moment(text: str, *, now: float) -> str:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(
-            f"{text!r} is no time: write +10m (from now), 2026-11-22T08:00:00Z, or a local time such as '2026-11-22 08:00'"
+            f"invalid time {text!r}: write +10m (from now), 2026-11-22T08:00:00Z, or a local time such as '2026-11-22 08:00'"
         ) from None
     # A time without a zone is the reader's own, as in every other program of a shell.
     return format_time(moment.astimezone(UTC).timestamp())

@@ -63,6 +63,8 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     `held` tells whether our finalizer keeps the pod until its end is on record; with bulk accounting it never has one.
     `deletion_requested` is when the deletion was asked for, not the `deletionTimestamp`, which lies `deletion_grace` later.
     `gone` marks a pod that the API server no longer has although its end was never recorded.
+    `lacks` are the marks of ours that the pod was created with and does not have (`core.job.identity`). Without the label of the
+    job's uid no watch reports it.
     """
 
     uid: str
@@ -91,6 +93,7 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     disruption: str = ""
     failed: tuple[FailedContainer, ...] = ()
     conditions: tuple[tuple[str, str], ...] = ()
+    lacks: tuple[str, ...] = ()
     gone: bool = False
 
     @property
@@ -318,7 +321,10 @@ class RefusalKind(enum.StrEnum):
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The last refusal of an attempt's pod; `count` in a row. Kept in memory only: after a restart it is asked again."""
+    """The last refusal of an attempt's pod; `count` in a row, for the same reason since `since`.
+
+    Kept in memory only: after a restart it is asked again.
+    """
 
     task_index: int = 0
     attempt: int
@@ -327,3 +333,4 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     message: str
     at: float
     count: int
+    since: float = 0.0

@@ -7,6 +7,7 @@ Only what can't be caused by one tenant may slow the others down. Used by the wr
 import enum
 from typing import Final
 
+from podwright.core.attempt.refusal import surely_not_created
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.errors import parse_status
 from podwright.runtime.lanes import Result, Withheld
@@ -44,7 +45,10 @@ def trouble_of(result: Result, *, admitted: bool) -> Trouble:
 
 def admission_failed(result: Result) -> bool:
     """Return whether an error surely came from admission, before anything was stored."""
-    return _says(result, _ADMISSION)
+    if not isinstance(result, ApiResponse) or result.status < 400:
+        return False
+    message = parse_status(result.status, result.body).message
+    return surely_not_created(code=result.status, message=message) or any(words in message for words in _ADMISSION)
 
 
 def is_too_large(result: Result) -> bool:

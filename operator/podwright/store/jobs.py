@@ -4,6 +4,7 @@ No IO and no decisions. Two rules make it safe to decide on:
 - an object only ever moves forward in resourceVersion, so a late event or an old list cannot undo what we wrote
   (KEP-5504: versions of one resource are comparable);
 - what was deleted stays known as deleted for a while, so that neither can bring it back.
+Whose a pod is, is decided once, by its marks when it first comes in (`core.job.identity`); a pod that is nobody's is not kept.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,6 +13,7 @@ from typing import Final
 import msgspec
 
 from podwright.core.job.gates.dependency import Dependencies
+from podwright.core.job.identity import belongs
 from podwright.core.job.recorded import end_is_recorded
 from podwright.core.view import JobView, PodView
 from podwright.store.compaction import compacted, is_closed, keeps_pods, kept_pod, lacks_pods
@@ -38,6 +40,7 @@ class JobStore:
         self._on_pod_end = on_pod_end
         self._jobs: dict[str, JobView] = {}
         self._pods: dict[str, dict[str, PodView]] = {}
+        self._job_of_pod: dict[str, str] = {}  # the job by whose uid a pod is kept in `_pods`
         self._deleted = Tombstones()
         self._departed: dict[str, JobView] = {}
         self._dependents = Dependents(jobs=self._jobs, pods=self._pods, on_change=on_change)
@@ -90,6 +93,8 @@ class JobStore:
         known = self._jobs.get(job.uid)
         if (known is not None and known.resource_version >= job.resource_version) or job.uid in self._deleted:
             return
+        if known is None:
+            self._keep(job.uid, {pod.uid: pod for pod in self.pods(job.uid) if belongs(pod, job)})
         if known is not None and lacks_pods(known, now=job):
             self._incomplete.add(job.uid)
         self._jobs[job.uid] = compacted(job) if is_closed(job) else job
@@ -133,54 +138,58 @@ class JobStore:
         pod = self._identified(pod)
         if not pod.job_uid or pod.uid in self._deleted or pod.uid in self._settled:
             return
-        pods = self._pods.setdefault(pod.job_uid, {})
-        known = pods.get(pod.uid)
-        if known is not None and known.resource_version >= pod.resource_version:
+        known = self._pods.get(pod.job_uid, {}).get(pod.uid)
+        if known is None:
+            job = self._jobs.get(pod.job_uid)
+            if job is not None and not belongs(pod, job):
+                return
+        elif known.resource_version >= pod.resource_version:
             return
-        pods[pod.uid] = pod
+        self._put(pod)
         if pod.finished and (known is None or not known.finished):
             self._on_pod_end(pod.namespace)
         if pod.started is not None and (known is None or known.started is None):
             self._dependents.pod_started(pod.job_uid)
         if not pod.unsettled and self._wants_pods(pod.job_uid):
-            pods[pod.uid] = kept_pod(pod)
+            self._put(kept_pod(pod))
         elif not pod.unsettled and self._settle(pod):
-            del pods[pod.uid]
-            self._keep(pod.job_uid, pods)
+            self._drop(pod)
         self._on_change(pod.job_uid)
 
     def remove_pod(self, pod: PodView) -> None:
         """Record that a pod is gone. If its end is not on record yet, keep it as gone until it is."""
         pod = self._identified(pod)
+        if not pod.job_uid:
+            return
+        job, last = self._jobs.get(pod.job_uid), self._pods.get(pod.job_uid, {}).get(pod.uid)
+        if last is None and job is not None and not belongs(pod, job):
+            return
         self._deleted.add(pod.uid)
-        pods = self._pods.get(pod.job_uid, {})
-        last = pods.pop(pod.uid, None)
         if last is not None and not last.finished:
             self._on_pod_end(pod.namespace)
         if last is not None and pod.resource_version < last.resource_version:
             pod = last
-        job = self._jobs.get(pod.job_uid)
         if job is not None and not is_closed(job) and not end_is_recorded(job=job, pod=pod):
-            pods[pod.uid] = msgspec.structs.replace(pod, gone=True)
-        self._keep(pod.job_uid, pods)
+            self._put(msgspec.structs.replace(pod, gone=True))
+        elif last is not None:
+            self._drop(pod)
         self._on_change(pod.job_uid)
 
     def _identified(self, pod: PodView) -> PodView:
-        """Return a pod that lost its owner reference as the job's that it was known to be of: whose it is can't change."""
-        if pod.job_uid:
+        """Return a known pod as that of the job that it is known to be of: whose a pod is can't change."""
+        job_uid = self._job_of_pod.get(pod.uid)
+        if job_uid is None or pod.job_uid == job_uid:
             return pod
-        known = next((pods[pod.uid] for pods in self._pods.values() if pod.uid in pods), None)
-        if known is None:
-            return pod
+        known = self._pods[job_uid][pod.uid]
         return msgspec.structs.replace(
-            pod, job_uid=known.job_uid, job_name=known.job_name, task_index=known.task_index, attempt=known.attempt
+            pod, job_uid=job_uid, job_name=known.job_name, task_index=known.task_index, attempt=known.attempt
         )
 
     def remove_pod_by_uid(self, uid: str) -> None:
         """Record that a pod is gone of which only the uid is known."""
-        for pods in list(self._pods.values()):
-            if uid in pods:
-                self.remove_pod(pods[uid])
+        job_uid = self._job_of_pod.get(uid)
+        if job_uid is not None:
+            self.remove_pod(self._pods[job_uid][uid])
 
     def put_all_pods(self, job_uid: str, pods: Iterable[PodView]) -> None:
         """Take in all pods of one job that were forgotten; one that was deleted meanwhile turns out so when it is deleted."""
@@ -207,7 +216,21 @@ class JobStore:
         for pod in vanished:
             self.remove_pod(pod)
 
+    def _put(self, pod: PodView) -> None:
+        self._pods.setdefault(pod.job_uid, {})[pod.uid] = pod
+        self._job_of_pod[pod.uid] = pod.job_uid
+
+    def _drop(self, pod: PodView) -> None:
+        del self._job_of_pod[pod.uid]
+        pods = self._pods[pod.job_uid]
+        del pods[pod.uid]
+        if not pods:
+            del self._pods[pod.job_uid]
+
     def _keep(self, job_uid: str, pods: dict[str, PodView]) -> None:
+        """Keep these pods of a job, and none that it had besides."""
+        for uid in self._pods.get(job_uid, {}).keys() - pods.keys():
+            del self._job_of_pod[uid]
         if pods:
             self._pods[job_uid] = pods
         else:

@@ -54,7 +54,7 @@ def test_list_and_show(podwright: Shell, letters: Any, jobs: Jobs) -> None:
     shown = podwright.out("dlq", "show", "dead")
     for part in ("out of ink", "n-7", "busybox:1", "podwright dlq redrive dead"):
         assert part in shown
-    assert "is no dead letter" in podwright("dlq", "show", "alive").stderr
+    assert "is not a dead letter" in podwright("dlq", "show", "alive").stderr
     assert len(json.loads(podwright.out("dlq", "list", "-o", "json"))["items"]) == 1
 
 

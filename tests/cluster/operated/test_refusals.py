@@ -81,7 +81,9 @@ def test_what_can_never_be_created_fails_in_the_servers_words(api: Api, jobs: Jo
 
     enforce(api, jobs.namespace, "restricted")
     jobs.submit("forbidden")
-    status = jobs.wait_until_over("forbidden")
+    status = jobs.wait_for("forbidden", lambda status: status.get("reason") == "PodRejected")
+    assert status["phase"] == "Pending", "S8 B21: a denial is asked again for a minute"
+    status = jobs.wait_until_over("forbidden", seconds=100)
     assert (status["phase"], status["reason"]) == ("Failed", "PodRejected")
     assert 'violates PodSecurity "restricted:latest"' in status["message"]
     enforce(api, jobs.namespace, "privileged")
@@ -103,6 +105,52 @@ def test_a_service_account_may_come_later(api: Api, jobs: Jobs) -> None:
     account = {"metadata": {"name": "later"}}
     api.request("POST", f"/api/v1/namespaces/{jobs.namespace}/serviceaccounts", account).expect()
     assert jobs.wait_until_over("waits")["phase"] == "Succeeded"
+
+
+@pytest.mark.parametrize(
+    ("field", "path", "body", "reason"),
+    [
+        pytest.param(
+            "priorityClassName",
+            "/apis/scheduling.k8s.io/v1/priorityclasses",
+            {"value": 1000},
+            "PriorityClassMissing",
+            id="S8 B21 PriorityClass",
+        ),
+        pytest.param(
+            "runtimeClassName",
+            "/apis/node.k8s.io/v1/runtimeclasses",
+            {"handler": "runc"},
+            "RuntimeClassMissing",
+            id="S8 B21 RuntimeClass",
+        ),
+    ],
+)
+def test_a_class_may_come_later(api: Api, jobs: Jobs, field: str, path: str, body: dict[str, Any], reason: str) -> None:
+    name = f"{jobs.namespace}-later"
+    jobs.submit("waits", template={"spec": {field: name, "containers": [{"name": "main", "image": "busybox:1"}]}})
+    status = jobs.wait_for("waits", lambda status: status.get("reason") == reason)
+    assert (status["phase"], name in status["message"]) == ("Pending", True)
+    api.request("POST", path, {"metadata": {"name": name}, **body}).expect()
+    try:
+        assert jobs.wait_until_over("waits", seconds=40)["phase"] == "Succeeded"
+    finally:
+        api.request("DELETE", f"{path}/{name}").expect()
+
+
+@pytest.mark.parametrize(
+    "resources", [{}, {"limits": {"cpu": "2"}}], ids=["B26 must specify", "B26 above the whole quota"]
+)
+def test_a_pod_that_no_quota_admits_has_a_reason_of_its_own(api: Api, jobs: Jobs, resources: dict[str, Any]) -> None:
+    quota = {"metadata": {"name": "cpu"}, "spec": {"hard": {"limits.cpu": "1"}}}
+    path = f"/api/v1/namespaces/{jobs.namespace}/resourcequotas"
+    api.request("POST", path, quota).expect()
+    while "hard" not in api.request("GET", f"{path}/cpu").expect().get("status", {}):
+        time.sleep(0.05)
+    container = {"name": "main", "image": "busybox:1", "resources": resources}
+    jobs.submit("never", template={"spec": {"containers": [container]}}, timeouts={"queue": "5s"})
+    jobs.wait_for("never", lambda status: status.get("reason") == "QuotaUnsatisfiable")
+    assert jobs.wait_until_over("never", seconds=40)["reason"] == "QueueTimeout"
 
 
 def test_a_squatter_on_the_name_costs_an_attempt(jobs: Jobs) -> None:

@@ -116,10 +116,17 @@ class SimulatedCluster:
         self.client().connection.request("POST", JOBS, body=job(name))
         return self.finish(name, phase, message=message)
 
-    def finish(self, name: str, phase: str, *, message: str = "") -> dict[str, Any]:
+    def finished_array(self, name: str, *, size: int, succeeded: str) -> dict[str, Any]:
+        """Create an array that was cancelled when some of its tasks had succeeded."""
+        made = job(name)
+        made["spec"]["array"] = {"size": size}
+        self.client().connection.request("POST", JOBS, body=made)
+        return self.finish(name, "Cancelled", array={"succeededIndexes": succeeded})
+
+    def finish(self, name: str, phase: str, *, message: str = "", **status: Any) -> dict[str, Any]:
         """Record the end of a job, as the operator does."""
         conditions = [{"type": kind, "status": "True"} for kind in CONDITIONS[phase]]
-        status = {"phase": phase, "finishTime": ENDED, "conditions": conditions, "message": message}
+        status |= {"phase": phase, "finishTime": ENDED, "conditions": conditions, "message": message}
         path = f"{JOBS}/{name}/status"
         return self.client().connection.request("PATCH", path, body={"status": status}, content_type=MERGE_PATCH)
 

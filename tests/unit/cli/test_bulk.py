@@ -13,7 +13,7 @@ def test_rates(text: str, gap: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "0/s", "10/h", "fast", "-1/s", "1.5/s"])
 def test_what_is_no_rate(text: str) -> None:
-    with pytest.raises(CommandError, match="is no rate"):
+    with pytest.raises(CommandError, match="is not a rate"):
         parse_rate(text)
 
 

@@ -12,7 +12,7 @@ from podwright.cli.connection import Connection
 from podwright.cli.errors import CommandError
 from podwright.cli.follow import Change, Follower
 from podwright.cli.job_client import JobClient
-from podwright.cli.jobs.listing import show
+from podwright.cli.jobs.listing import View, show
 from podwright.cli.jobs.waiting import wait_for
 from podwright.cli.options import ListFormat
 from podwright.cli.patience import Deadline, DeadlineError
@@ -180,7 +180,7 @@ def test_of_many_unfinished_jobs_some_are_named(
     many = [job(f"j{number}", "1") for number in range(12)]
     play(stub, listed("5", *many), *[events() for _ in range(1000)])
     assert wait_for(client, many, deadline=Deadline(0.05), tell=print) == 124
-    assert capsys.readouterr().err.endswith("j9 (not looked at yet) and 2 more.\n")
+    assert capsys.readouterr().err.endswith("j9 (not reconciled yet) and 2 more.\n")
 
 
 def test_a_job_that_was_deleted_too_long_ago_is_told_as_gone(stub: Stub, client: JobClient) -> None:
@@ -194,6 +194,6 @@ def test_objects_that_are_watched_are_documents_of_their_own(
     refused = (403, {"kind": "Status", "code": 403, "reason": "Forbidden", "message": "no more"})
     play(stub, listed("5", job("a", "3")), events(("MODIFIED", job("a", "6"))), refused)
     with pytest.raises(CommandError):
-        show(client, selector="", fields="", output=ListFormat.YAML, no_headers=False, watch=True)
+        show(client, View(output=ListFormat.YAML, watch=True))
     documents = list(yaml.safe_load_all(capsys.readouterr().out))
     assert [each["metadata"]["resourceVersion"] for each in documents] == ["3", "6"]

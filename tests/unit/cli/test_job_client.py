@@ -34,7 +34,7 @@ def test_a_name_may_have_its_kind_before(cluster: SimulatedCluster, written: str
 @pytest.mark.parametrize("written", ["", ".", "..", "a/b", "pod/a", "bj/", "bj/.."])
 def test_what_is_no_name(cluster: SimulatedCluster, written: str) -> None:
     cluster.finished_job("a")
-    with pytest.raises(CommandError, match="is no name of a job"):
+    with pytest.raises(CommandError, match="is not a valid job name"):
         cluster.client().read(written)
 
 
@@ -58,7 +58,7 @@ def test_words_that_the_terminal_cannot_show_are_escaped(
 
 @pytest.mark.parametrize("namespace", ["..", ".", "a/b", "A", "a.b", "-a"])
 def test_what_is_no_namespace(cluster: SimulatedCluster, namespace: str) -> None:
-    with pytest.raises(CommandError, match="is no name of a namespace"):
+    with pytest.raises(CommandError, match="is not a valid namespace name"):
         Place(namespace=namespace, kubeconfig=str(cluster.kubeconfig)).client()
 
 

@@ -96,3 +96,55 @@ def test_an_operator_whose_port_is_taken_says_so(tmp_path: Path) -> None:
     assert answer.returncode == 1
     assert f"cannot serve on 127.0.0.1 port {port}" in answer.stderr
     assert "--http-port 0" in answer.stderr
+
+
+def test_habits_of_kubectl_and_argo_are_understood() -> None:
+    assert run("-h").stdout == run("--help").stdout
+    assert run("help").stdout.startswith("Usage: podwright ")
+    assert run("help", "dlq", "redrive").stdout.startswith("Usage: podwright dlq redrive ")
+    assert "There is no command nope" in run("help", "nope").stderr
+    assert run("version").stdout == run("--version").stdout
+    for verb in ("describe", "watch", "stop", "resubmit", "ls"):
+        assert run(verb, "-h").returncode == 0
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts(shell: str) -> None:
+    assert "_PODWRIGHT_COMPLETE" in run("completion", shell).stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [("podwright li", {"lint", "list"}), ("podwright list --phase Running,Fa", {"Running,Failed"})],
+)
+def test_completion_offers_commands_and_phases(line: str, offered: set[str]) -> None:
+    environment = os.environ | {
+        "_PODWRIGHT_COMPLETE": "complete_bash",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(line.split()) - 1),
+    }
+    answer = subprocess.run([str(PODWRIGHT)], env=environment, capture_output=True, text=True, check=False)
+    assert offered <= set(answer.stdout.split())
+
+
+def test_completion_offers_the_jobs_that_there_are(tmp_path: Path) -> None:
+    with SimulatedCluster(tmp_path).running() as cluster:
+        cluster.finished_job("report")
+        environment = os.environ | {
+            "_PODWRIGHT_COMPLETE": "complete_bash",
+            "COMP_WORDS": "podwright get rep",
+            "COMP_CWORD": "2",
+            "KUBECONFIG": str(cluster.kubeconfig),
+        }
+        answer = subprocess.run([str(PODWRIGHT)], env=environment, capture_output=True, text=True, check=False)
+    assert answer.stdout.split() == ["report"]
+
+
+@pytest.mark.parametrize("redirection", [">/dev/full", ">&-"])
+def test_u21_output_that_cannot_be_written_is_told_without_a_traceback(redirection: str) -> None:
+    answer = subprocess.run(
+        ["sh", "-c", f"{PODWRIGHT} --help {redirection}"], capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 1
+    assert "Traceback" not in answer.stderr
+    assert "standard output is closed" in answer.stderr or "cannot write the output: No space left" in answer.stderr

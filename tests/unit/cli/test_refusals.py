@@ -39,7 +39,7 @@ def test_refusals_say_what_to_do(error: StatusError, parts: tuple[str, ...]) -> 
 @pytest.mark.parametrize(
     ("others", "advice"),
     [
-        ([], "nor any other job"),
+        ([], "which has no jobs at all"),
         (["report", "reports", "x"], "Did you mean report or reports?"),
         (["zzz"], "`podwright list -n n` shows"),
     ],

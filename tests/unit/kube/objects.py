@@ -13,7 +13,7 @@ def dumps(value: Any) -> bytes:
 
 
 def pod_json(
-    *, name: str = "job-0123456789-2", status: dict[str, Any] | None = None, **metadata: Any
+    *, name: str = "job-bd1b6ef549-2", status: dict[str, Any] | None = None, **metadata: Any
 ) -> dict[str, Any]:
     """Build a pod of a job; `metadata` adds to the defaults or replaces them, None removes."""
     fields = {

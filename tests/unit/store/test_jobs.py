@@ -215,3 +215,46 @@ def test_of_an_array_that_is_over_is_known_which_tasks_were_tried(store: JobStor
     assert has_started(kept)
     wanted = Dependency(name=job.name, condition=DependencyCondition.STARTED, task_by_task=True)
     assert str(outlook(wanted=wanted, other=kept)[0]) == "0,3"
+
+
+VICTIM_POD = make_pod(JOB)
+
+
+def test_s1_a_pod_of_another_namespace_is_nobodys(store: JobStore, marked: list[str]) -> None:
+    store.put_job(job_at(1))
+    marked.clear()
+    store.put_pod(pod_at(2, uid="forged", namespace="attacker", phase=PodPhase.SUCCEEDED, held=False))
+    store.remove_pod(pod_at(3, uid="forged", namespace="attacker"))
+    assert (store.pods(JOB.uid), store.counts(), marked) == ((), (1, 0), [])
+
+
+def test_s1_a_pod_that_came_before_its_job_is_compared_when_the_job_comes(store: JobStore) -> None:
+    store.put_pod(pod_at(2, uid="forged", namespace="attacker"))
+    store.put_pod(pod_at(3))
+    store.put_job(job_at(4))
+    assert [pod.uid for pod in store.pods(JOB.uid)] == [VICTIM_POD.uid]
+    store.put_pod(pod_at(5, uid="forged", namespace="attacker"))
+    assert len(store.pods(JOB.uid)) == 1
+
+
+def test_l8_one_pod_stays_one_pods_whatever_its_marks_become(store: JobStore) -> None:
+    store.put_job(job_at(1))
+    store.put_pod(pod_at(2))
+    for number in range(3, 300):
+        store.put_pod(pod_at(number, job_uid=f"random-{number}", job_name="x"))
+    (pod,) = store.pods(JOB.uid)
+    assert (pod.resource_version, pod.job_uid, pod.job_name, store.counts()) == (299, JOB.uid, JOB.name, (1, 1))
+
+
+def test_s17_whose_a_known_pod_is_takes_no_search(store: JobStore) -> None:
+    """The index of pods follows them through every way in which they come and go."""
+    store.put_job(job_at(1))
+    store.put_pod(pod_at(2))
+    store.put_pod(pod_at(3, job_uid=""))
+    assert [pod.resource_version for pod in store.pods(JOB.uid)] == [3]
+    store.remove_pod_by_uid(VICTIM_POD.uid)
+    assert [pod.gone for pod in store.pods(JOB.uid)] == [True]
+    store.remove_job(JOB.uid)
+    store.put_pod(pod_at(9, job_uid=""))
+    assert store.counts() == (0, 0)
+    assert not store._job_of_pod

@@ -40,7 +40,7 @@ class Redrive:
     @property
     def wish(self) -> Wish:
         """Which copy a dead letter gets."""
-        return Wish(origin=Origin.REDRIVE, verb="dlq redrive", change=self._changed, goes_on=True, again=self.again)
+        return Wish(origin=Origin.REDRIVE, verb="dlq redrive", change=self._changed, again=self.again)
 
     def tasks(self, job: Object) -> IndexSet | None:
         """Return the tasks of an array that run again; None for all."""

@@ -27,7 +27,7 @@ def read_dead_letter(client: JobClient, name: str) -> Object:
         remedy = f"Run it again: podwright retry {name}"
     else:
         remedy = "`podwright dlq list` shows the dead letters."
-    raise CommandError(f"{name} is no dead letter: it is {phase_of(job) or 'not looked at yet'}.", remedy=remedy)
+    raise CommandError(f"{name} is not a dead letter: it is {phase_of(job) or 'not reconciled yet'}.", remedy=remedy)
 
 
 def dead_letters(client: JobClient, names: Sequence[str], *, selector: str, every: bool) -> list[Object]:
@@ -37,7 +37,7 @@ def dead_letters(client: JobClient, names: Sequence[str], *, selector: str, ever
         CommandError: none or both ways are used, or a named one is none.
     """
     if names and (selector or every or client.everywhere):
-        raise CommandError("Give either names or what to select dead letters by, not both.")
+        raise CommandError("Give either names or selectors, not both.")
     if names:
         return [read_dead_letter(client, name) for name in dict.fromkeys(names)]
     if not selector and not every:

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from podwright.cli.errors import CommandError
+from podwright.cli.jobs.flags import Volume
+from podwright.cli.jobs.quantity import quantity_problem
 
+_SOURCES: Final = {"configmap": "configMap", "cm": "configMap", "secret": "secret"}
 CONDITIONS: Final = ("Succeeded", "Failed", "Finished", "Started")
 
 
@@ -23,6 +26,86 @@ def pairs(values: Iterable[str], *, option: str) -> dict[str, str]:
             raise CommandError(f"{option} {value!r} must be written KEY=VALUE.")
         found[key] = rest
     return found
+
+
+def quantity(value: str, *, option: str) -> str:
+    """Return an amount of a resource.
+
+    Raises:
+        CommandError: it is none.
+    """
+    if problem := quantity_problem(value):
+        raise CommandError(f"{option}: {problem}" if problem.endswith("?") else f"{option}: {problem}.")
+    return value
+
+
+def resources(values: Iterable[str], *, option: str) -> dict[str, str]:
+    """Read `RESOURCE=QUANTITY` texts, several of which may share one with commas between.
+
+    Raises:
+        CommandError: one of them is none.
+    """
+    found = pairs([each for value in values for each in value.split(",")], option=option)
+    return {name: quantity(amount, option=f"{option} {name}={amount}") for name, amount in found.items()}
+
+
+def env_from(values: Iterable[str]) -> list[dict[str, Any]]:
+    """Read `--env-from configmap/NAME` or `secret/NAME`.
+
+    Raises:
+        CommandError: one of them is neither.
+    """
+    found = []
+    for value in values:
+        kind, _, name = value.partition("/")
+        if kind.lower() not in _SOURCES or not name:
+            raise CommandError(f"--env-from {value!r} must be written configmap/NAME or secret/NAME.")
+        found.append({f"{_SOURCES[kind.lower()]}Ref": {"name": name}})
+    return found
+
+
+def volume(text: str) -> Volume:
+    """Read `--volume SOURCE:PATH[:ro]`.
+
+    Raises:
+        CommandError: it is written otherwise.
+    """
+    source, _, rest = text.partition(":")
+    path, _, mode = rest.partition(":")
+    kind, _, name = source.partition("/")
+    known: dict[str, dict[str, Any]] = {
+        "pvc": {"persistentVolumeClaim": {"claimName": name}},
+        "configmap": {"configMap": {"name": name}},
+        "secret": {"secret": {"secretName": name}},
+        "emptydir": {"emptyDir": {}},
+    }
+    if (
+        kind.lower() not in known
+        or not path.startswith("/")
+        or mode not in ("", "ro", "rw")
+        or bool(name) == (kind.lower() == "emptydir")
+    ):
+        raise CommandError(
+            f"--volume {text!r} must be written SOURCE:PATH, or SOURCE:PATH:ro to mount it read-only.",
+            remedy="SOURCE is pvc/NAME, configmap/NAME, secret/NAME or emptydir. Example: --volume pvc/data:/data",
+        )
+    return Volume(source=known[kind.lower()], path=path, read_only=mode == "ro")
+
+
+def count_or_share(text: str, *, option: str) -> int | str | None:
+    """Read a number of tasks, or a share such as `5%`; None if there is none.
+
+    Raises:
+        CommandError: it is neither.
+    """
+    if not text:
+        return None
+    if text.isascii() and text.isdigit():
+        return int(text)
+    share = text.removesuffix("%")
+    if share != text and share.isascii() and share.isdigit() and int(share) <= 100:
+        return text
+    raise CommandError(f"{option} {text!r} must be a number of tasks, or a share of them such as 5%.")
 
 
 def variables(values: Iterable[str], *, environment: Mapping[str, str]) -> list[dict[str, str]]:
@@ -89,6 +172,6 @@ def dependency(text: str) -> dict[str, Any]:
     known = {each.lower(): each for each in CONDITIONS}
     if condition.lower() not in known:
         raise CommandError(
-            f"--depends-on {text!r}: {condition!r} is no condition.", remedy=f"Allowed are {', '.join(CONDITIONS)}."
+            f"--depends-on {text!r}: {condition!r} is not a condition.", remedy=f"Allowed are {', '.join(CONDITIONS)}."
         )
     return {"name": name, "condition": known[condition.lower()]}

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from podwright.cli import options
+from podwright.cli.errors import CommandError
 
 
 def cancel(
@@ -15,15 +16,17 @@ def cancel(
     immediate: Annotated[
         bool, typer.Option("--immediate", help="Give the pod 1 second instead of its termination grace period.")
     ] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Return once they have ended.")] = False,
-    timeout: Annotated[str, typer.Option(metavar="DURATION", help="Longest wait; then exit with 124.")] = "",
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the jobs have ended.")] = False,
+    timeout: Annotated[str, typer.Option(metavar="DURATION", help="Maximum time to wait; then exit with 124.")] = "",
     rate: options.RateOption = "50/s",
     manner: options.Manner,
     selection: options.Selection,
 ) -> None:
-    """Cancel jobs. That can't be taken back.
+    """Cancel jobs. This can't be undone.
 
-    A job that has finished already stays as it is, which is told and is no error.
+    A job that has already finished stays as it is; that is reported and is not an error.
+
+    Example: podwright cancel report --wait --timeout 1m
     """
     from podwright.cli.arguments import seconds_option
     from podwright.cli.jobs.edits import Edit, apply_to
@@ -32,6 +35,8 @@ def cancel(
     from podwright.cli.patience import Deadline
 
     seconds = seconds_option(timeout, option="--timeout")
+    if seconds is not None and not wait:
+        raise CommandError("--timeout has no effect without --wait.", remedy="Add --wait.")
     client = selection.client()
     edit = Edit(verb="cancel", spec={"cancel": "Immediate" if immediate else "Graceful"}, done="cancelled")
     edited = apply_to(client, names or (), edit, selection, rate=rate, manner=manner)

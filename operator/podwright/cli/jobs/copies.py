@@ -1,7 +1,8 @@
 """A finished job once more, as a new object: its name, its spec, and the marks that make its creation idempotent. Pure.
 
-Two requests for the same copy must end with one: the copy is found by its origin's uid, which it carries in a label (to be
-looked for) and an annotation (for the operator, which lets a redriven job use its origin's `spec.idempotencyKey`).
+A restart does all the work once more, under new keys. A retry and a redrive go on with the job's work: their programs see the
+same idempotency keys. Two requests for the same copy must end with one: it is found by its origin's uid, which it carries in
+a label (to be looked for) and an annotation (for the operator, which lets it use its origin's `spec.idempotencyKey`).
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from podwright.core.constants import names
 from podwright.core.job.work import tokens_before, work_uid
 from podwright.core.values.index_set import IndexSet
 
-_NUMBERED: Final = re.compile(r"(?P<base>.+)-r(?P<number>[0-9]{1,6})")
 _NAME_LIMIT: Final = 63
+_MARKS_KEPT: Final = 50
 _NOT_COPIED: Final = ("cancel", "suspend", "startAt")
 _LEFT_OUT_BELOW: Final = (f"{names.GROUP}/", "kubectl.kubernetes.io/")
 
@@ -29,53 +30,89 @@ class Origin(enum.StrEnum):
     """What a copy carries, with the uid of the job that it is a copy of."""
 
     RESTART = f"{names.GROUP}/restart-of"
+    RETRY = f"{names.GROUP}/retry-of"
     REDRIVE = f"{names.GROUP}/redrive-of"
 
     @property
     def mark(self) -> str:
-        """The annotation of the job itself, with the name of its copy. It is written before the copy is created."""
-        return f"{names.GROUP}/{'restarted-as' if self is Origin.RESTART else 'redriven-as'}"
+        """The annotation of the job itself, with the names of its copies. Each is written before that copy is created."""
+        return f"{names.GROUP}/{_DONE[self]}-as"
+
+    @property
+    def done(self) -> str:
+        """What was done to the job, as in `report was retried as report-retry1`."""
+        return _DONE[self]
+
+    @property
+    def suffix(self) -> str:
+        """What stands between the job's name and the number in the name of a copy."""
+        return "-retry" if self is Origin.RETRY else "-r"
 
 
-def announced(job: Mapping[str, Any], origin: Origin) -> str:
-    """Return the name of the copy that there is, was, or was to be; empty if the job was never copied."""
-    return annotation(job, origin.mark.partition("/")[2])
+_DONE: Final = {Origin.RESTART: "restarted", Origin.RETRY: "retried", Origin.REDRIVE: "redriven"}
+
+
+def announced(job: Mapping[str, Any], origin: Origin) -> tuple[str, ...]:
+    """Return the names of the copies that there are, were, or were to be; the newest last."""
+    return tuple(filter(None, (name.strip() for name in annotation(job, _key(origin.mark)).split(","))))
+
+
+def mark_with(job: Mapping[str, Any], origin: Origin, name: str) -> str:
+    """Return the value of the job's mark once a copy of that name is to be created."""
+    others = [each for each in announced(job, origin) if each != name]
+    return ",".join([*others, name][-_MARKS_KEPT:])
 
 
 def selector(job: Mapping[str, Any], origin: Origin) -> str:
-    """Return the label selector that finds the copy of a job."""
+    """Return the label selector that finds the copies of a job."""
     return f"{origin}={job['metadata']['uid']}"
 
 
 def is_copy_of(copy: Mapping[str, Any], job: Mapping[str, Any], origin: Origin) -> bool:
-    """Return whether a job is that copy."""
-    return annotation(copy, origin.partition("/")[2]) == str(job["metadata"]["uid"])
+    """Return whether a job is a copy of another."""
+    return annotation(copy, _key(origin)) == str(job["metadata"]["uid"])
+
+
+def in_series(name: str, job: Mapping[str, Any], origin: Origin) -> bool:
+    """Return whether a copy of that name got it from us and not from the user."""
+    match = re.search(r"([0-9]{1,6})\Z", name)
+    return match is not None and name == copy_name(job, int(match[1]), origin=origin)
 
 
 def copy_number(job: Mapping[str, Any], *, origin: Origin) -> int:
-    """Return the number of the next copy: one more than its own, if it is a copy itself."""
+    """Return the number of the next copy: one more than its own, if it is such a copy itself."""
     if origin is Origin.REDRIVE:
         return redrive_count(job) + 1
-    match = _NUMBERED.fullmatch(name_of(job)) if _is_copy(job) else None
+    match = _numbered(job, origin)
     return int(match["number"]) + 1 if match else 1
 
 
 def redrive_count(job: Mapping[str, Any]) -> int:
-    """Tell how often the job has been redriven."""
-    text = annotation(job, "redrive-count")
+    """Return how often the job has been redriven."""
+    text = annotation(job, _key(REDRIVE_COUNT))
     return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0
 
 
-def copy_name(job: Mapping[str, Any], number: int) -> str:
-    """Name a copy `<name>-r<number>`, at most 63 characters. Copies of copies are numbered on, not stacked up."""
-    match = _NUMBERED.fullmatch(name_of(job)) if _is_copy(job) else None
-    suffix = f"-r{number}"
+def copy_name(job: Mapping[str, Any], number: int, *, origin: Origin) -> str:
+    """Name a copy `<name>-r<number>` or `<name>-retry<number>`, at most 63 characters.
+
+    Copies of such copies are numbered on, not stacked up.
+    """
+    match = _numbered(job, origin)
+    suffix = f"{origin.suffix}{number}"
     base = match["base"] if match else name_of(job)
     return base[: _NAME_LIMIT - len(suffix)].rstrip("-.") + suffix
 
 
-def _is_copy(job: Mapping[str, Any]) -> bool:
-    return any(annotation(job, origin.partition("/")[2]) for origin in Origin)
+def _numbered(job: Mapping[str, Any], origin: Origin) -> re.Match[str] | None:
+    """Split the name of a copy of the same series; None for any other job, even one that somebody named so."""
+    if not any(annotation(job, _key(each)) for each in Origin if each.suffix == origin.suffix):
+        return None
+    return re.fullmatch(rf"(?P<base>.+){origin.suffix}(?P<number>[0-9]{{1,6}})", name_of(job))
+
+
+def _key(name: str) -> str:
+    return name.partition("/")[2]
 
 
 def undone(job: Mapping[str, Any]) -> IndexSet:

@@ -2,7 +2,7 @@
 
 Whoever asks again finds the copy by its origin's uid, and two who ask at once meet at its name. One gap is left: a copy that
 ran and was deleted before somebody asks again. So the job is first marked with the name of its copy, under the
-resourceVersion at which it had no mark; a mark without that copy means that only the user can know.
+resourceVersion at which it had no such mark; a mark without that copy means that only the user can know.
 """
 
 from __future__ import annotations
@@ -10,14 +10,25 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from podwright.cli.connection import Object
 from podwright.cli.errors import CommandError
 from podwright.cli.failures import Unreachable
 from podwright.cli.job_client import JobClient, is_another
-from podwright.cli.jobs.copies import Origin, announced, copied, copy_name, copy_number, going_on, is_copy_of, selector
-from podwright.cli.jobs.state import name_of
+from podwright.cli.jobs.copies import (
+    Origin,
+    announced,
+    copied,
+    copy_name,
+    copy_number,
+    going_on,
+    in_series,
+    is_copy_of,
+    mark_with,
+    selector,
+)
+from podwright.cli.jobs.state import annotation, finished, name_of, phase_of
 from podwright.cli.output import full_name
 from podwright.cli.printable import one_line
 from podwright.cli.refusals import explain
@@ -38,34 +49,60 @@ class Wish:
     name: str = ""
     """Name of the copy; empty for the first free one of its series."""
     change: Callable[[Object], Object] = lambda copy: copy
-    goes_on: bool = False
-    """Go on with the job's work; otherwise everything is done once more."""
     again: bool = False
-    """Create it although the job is marked and its copy is gone."""
+    """Create it although there was one before that has finished, or is gone."""
 
     def build(self, job: Object, *, tasks: IndexSet | None, number: int | None = None) -> Object:
         """Build the copy; `number` is that of its name, by default the first of the series."""
-        chosen = self.name or copy_name(job, number or copy_number(job, origin=self.origin))
+        first = copy_number(job, origin=self.origin)
+        chosen = self.name or copy_name(job, number or first, origin=self.origin)
         copy = self.change(copied(job, name=chosen, origin=self.origin, tasks=tasks))
-        return going_on(copy, job) if self.goes_on else copy
+        # A restart does everything once more, under keys of its own.
+        return copy if self.origin is Origin.RESTART else going_on(copy, job)
+
+    def means(self, name: str, job: Object) -> bool:
+        """Return whether a copy of that name is the one that is wanted. A restart under another name is another restart."""
+        if self.origin is not Origin.RESTART:
+            return True
+        return name == self.name if self.name else in_series(name, job, self.origin)
+
+
+def copies_of(client: JobClient, job: Object, origin: Origin) -> list[Object]:
+    """Return the copies of a job that are there, the newest first."""
+    there = JobClient(client.connection, namespace=job["metadata"]["namespace"])
+    found = [copy for copy in there.all(selector=selector(job, origin)) if is_copy_of(copy, job, origin)]
+    return sorted(found, key=_age, reverse=True)
+
+
+def _age(job: Object) -> tuple[str, str]:
+    return str(job["metadata"].get("creationTimestamp") or ""), name_of(job)
 
 
 def find_copy(client: JobClient, job: Object, wish: Wish) -> Object | None:
-    """Look for the copy that an earlier call may have created.
+    """Return the copy that an earlier call created, and that runs; of a dead letter, whether it runs or not.
 
     Raises:
-        CommandError: there was to be one, and it is not there: whether it ran can't be told.
+        CommandError: it has finished, or is gone, and the user did not ask for another.
     """
-    there = JobClient(client.connection, namespace=job["metadata"]["namespace"])
-    found = [copy for copy in there.all(selector=selector(job, wish.origin)) if is_copy_of(copy, job, wish.origin)]
+    found = [copy for copy in copies_of(client, job, wish.origin) if wish.means(name_of(copy), job)]
+    for copy in found:
+        if wish.origin is Origin.REDRIVE or not finished(copy):
+            return copy
+    if wish.again:
+        return None
+    where = f" --namespace {job['metadata']['namespace']}" if client.everywhere else ""
+    more = f"podwright {wish.verb} {name_of(job)}{f' --name {wish.name}' if wish.name else ''}{where} --again"
     if found:
-        return found[0]
-    if (former := announced(job, wish.origin)) and not wish.again:
-        name = name_of(job) + (f" --namespace {job['metadata']['namespace']}" if client.everywhere else "")
         raise CommandError(
-            f"{full_name(job)} was to be run again as {one_line(former)}, which is not there: it ran and was cleaned up, or it was "
-            "never created, or another call is just creating it.",
-            remedy=f"To create it (once more): podwright {wish.verb} {name} --again",
+            f"{full_name(job)} was already {wish.origin.done} as {name_of(found[0])}, which has finished ({phase_of(found[0])}). "
+            "Nothing was created.",
+            remedy=f"To run it once more: {more}",
+        )
+    if former := [name for name in announced(job, wish.origin) if wish.means(name, job)]:
+        raise CommandError(
+            f"{full_name(job)} was to be run again as {one_line(former[-1])}, which is not there: it ran and was cleaned up, or "
+            "it was never created, or another call is just creating it. Nothing was created.",
+            remedy=f"To create it (once more): {more}",
         )
     return None
 
@@ -80,7 +117,7 @@ def judge_copy(client: JobClient, job: Object, wish: Wish, *, tasks: IndexSet | 
 
 
 def create_copy(client: JobClient, job: Object, wish: Wish, *, tasks: IndexSet | None) -> tuple[Object, bool]:
-    """Return the copy, and tell whether it is new. It is created under the first free name of its series.
+    """Return the copy, and whether it is new. It is created under the first free name of its series.
 
     Args:
         client: for the cluster.
@@ -89,7 +126,7 @@ def create_copy(client: JobClient, job: Object, wish: Wish, *, tasks: IndexSet |
         tasks: run only these tasks of the array.
 
     Raises:
-        CommandError: whether the copy ran already can't be told, the API server refuses it, or does not answer.
+        CommandError: there was a copy before, the API server refuses it, or does not answer.
     """
     for _ in range(_MARKS_TRIED):
         existing = find_copy(client, job, wish)
@@ -116,13 +153,14 @@ class _Creation:
         self._marking = marking
         self._marked: Object | None = None
         """The job with our mark."""
-        self._had_mark = False
-        """Whether it had one before: then there may have been a copy, and it stays marked."""
+        self._former: str | None = None
+        """The mark that it had before; None for none."""
 
     def run(self, job: Object) -> Object:
         """Mark the job and create the copy; see `create_copy`."""
-        self._had_mark = bool(announced(job, self._wish.origin))
-        number = copy_number(job, origin=self._wish.origin)
+        origin = self._wish.origin
+        self._former = annotation(job, origin.mark.partition("/")[2]) or None
+        number = copy_number(job, origin=origin)
         for following in range(number, number + _NAMES_TRIED):
             copy = self._wish.build(job, tasks=self._tasks, number=following)
             self._mark(job, name_of(copy))
@@ -130,38 +168,46 @@ class _Creation:
             if created is not None:
                 return created
             if self._wish.name:
-                self._take_mark_back()
-                raise CommandError(f"There is another job {self._wish.name} already.", remedy="Choose another --name.")
-        self._take_mark_back()
+                self._take_mark_back(job)
+                raise CommandError(
+                    f"There is already a job {self._wish.name}. Nothing was created.", remedy="Choose another --name."
+                )
+        self._take_mark_back(job)
+        first, last = (copy_name(job, each, origin=origin) for each in (number, number + _NAMES_TRIED - 1))
         raise CommandError(
-            f"The names {copy_name(job, number)} to {copy_name(job, number + _NAMES_TRIED - 1)} are all taken by other jobs.",
-            remedy=f"Delete some of them, or start again from a new job instead of {name_of(job)}.",
+            f"The names {first} to {last} are all taken by other jobs. Nothing was created.",
+            remedy="Delete some of them, or choose a name with --name."
+            if origin is not Origin.REDRIVE
+            else "Delete some of them.",
         )
 
     def _create(self, job: Object, copy: Object) -> Object | None:
-        """Create it; None if its name is taken by another job."""
+        """Create it; None if its name is taken by a job that is not the wanted one."""
         name, namespace = name_of(copy), job["metadata"]["namespace"]
         try:
             return self._client.create(copy, dry_run=not self._marking)
         except Unreachable as error:
             if not error.sent:
-                self._take_mark_back()
+                self._take_mark_back(job)
                 raise
             raise CommandError(
-                f"{error.problem} Whether {name} was created is not known.",
+                f"{error.problem} It is not known whether {name} was created.",
                 remedy="Run the same command again: it finds the job if it is there, and creates no second one unasked.",
             ) from error
         except StatusError as error:
             if error.reason != "AlreadyExists":
-                self._take_mark_back()
+                self._take_mark_back(job)
                 raise explain(error, doing=f"create {name}", namespace=namespace) from error
         taken = self._client.find(name, namespace=namespace)
-        return taken if taken is not None and is_copy_of(taken, job, self._wish.origin) else None
+        if taken is None or not is_copy_of(taken, job, self._wish.origin):
+            return None
+        # An earlier copy that has finished isn't what is wanted now.
+        return None if finished(taken) and self._wish.origin is not Origin.REDRIVE else taken
 
     def _mark(self, job: Object, name: str) -> None:
         if not self._marking:
             return
-        mark = {"metadata": {"annotations": {self._wish.origin.mark: name}}}
+        mark = {"metadata": {"annotations": {self._wish.origin.mark: mark_with(job, self._wish.origin, name)}}}
         try:
             # Once the job has our mark, others keep off: a later name may be written over it, whatever else has changed.
             self._marked = self._client.patch(job, mark, unchanged=self._marked is None)
@@ -175,15 +221,22 @@ class _Creation:
                 raise _ChangedError from error
             refusal = explain(error, doing=f"mark {full_name(job)}, which keeps it from being run twice")
             if error.code == 403:
-                refusal.remedy = "Who runs a job again needs the right to patch batchjobs beside that to create them; the role edit has both."
+                refusal.remedy = (
+                    "Running a job again takes the rights to create and to patch batchjobs; the role edit has both."
+                )
             raise refusal from error
 
-    def _take_mark_back(self) -> None:
-        """Unmark the job, since surely nothing was created; if it has changed meanwhile, the mark may be another's by now."""
-        if self._marked is not None and not self._had_mark:
-            with contextlib.suppress(CommandError, StatusError):
-                nothing = {"metadata": {"annotations": {self._wish.origin.mark: None}}}
-                self._client.patch(self._marked, nothing, unchanged=True)
+    def _take_mark_back(self, job: Object) -> None:
+        """Give the job its former mark, since surely nothing was created; if it has changed meanwhile, the mark may be another's."""
+        if self._marked is None or self._marked_before(job):
+            return
+        with contextlib.suppress(CommandError, StatusError):
+            former: dict[str, Any] = {"metadata": {"annotations": {self._wish.origin.mark: self._former}}}
+            self._client.patch(self._marked, former, unchanged=True)
+
+    def _marked_before(self, job: Object) -> bool:
+        """Return whether the job was marked for the same wish before: then a copy may have run, and it stays so."""
+        return any(self._wish.means(name, job) for name in announced(job, self._wish.origin))
 
 
 def _read_again(client: JobClient, job: Object) -> Object:

@@ -8,34 +8,39 @@ import typer
 
 from podwright.cli import options
 from podwright.cli.errors import CommandError
+from podwright.cli.jobs.listing import PhaseOption, with_phases
 
 
 def delete(
     *,
     names: options.Names = None,
-    phase: Annotated[str, typer.Option(metavar="PHASE", help="Only jobs in this phase, such as Succeeded.")] = "",
+    phase: PhaseOption = "",
     older_than: Annotated[
         str, typer.Option(metavar="DURATION", help="Only jobs that finished longer ago than this, such as 7d.")
     ] = "",
-    every: Annotated[bool, typer.Option("--all", help="All jobs, those that run included.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All jobs, including running ones.")] = False,
     yes: options.YesOption = False,
     rate: options.RateOption = "50/s",
     dry_run: options.DryRunOption = options.DryRun.NONE,
     selection: options.Selection,
 ) -> None:
-    """Delete jobs with their pods. A job that runs is stopped by that.
+    """Delete jobs and their pods. Running jobs are stopped.
 
-    Asks first if the jobs are selected and not named.
+    Asks for confirmation unless jobs are named.
+
+    Examples:
+      podwright delete report
+
+      podwright delete --phase Succeeded,Failed --older-than 7d --yes
     """
     from podwright.cli.arguments import seconds_option
     from podwright.cli.jobs.deletion import delete_jobs, finished_before
-    from podwright.cli.jobs.listing import with_phase
 
     age = seconds_option(older_than, option="--older-than")
     client = selection.client()
-    fields = with_phase(selection.fields, phase)
+    fields = with_phases(selection.fields, phase)
     if names and (selection.selector or fields or age is not None or every or selection.everywhere):
-        raise CommandError("Give either names or what to select jobs by, not both.")
+        raise CommandError("Give either names or selectors, not both.")
     if names:
         jobs = [client.read(name) for name in dict.fromkeys(names)]
     elif selection.selector or fields or age is not None or every:
@@ -45,4 +50,6 @@ def delete(
     if age is not None:
         jobs = finished_before(jobs, age=age)
     # What was chosen for its state must still be in it; a finished job stays finished.
-    delete_jobs(client, jobs, named=bool(names), unchanged=bool(fields), yes=yes, rate=rate, dry_run=dry_run)
+    delete_jobs(
+        client, jobs, named=bool(names), unchanged=bool(fields), yes=yes, rate=rate, dry_run=dry_run, filtered=not every
+    )

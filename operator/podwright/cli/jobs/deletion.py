@@ -38,6 +38,7 @@ def delete_jobs(
     rate: str,
     dry_run: DryRun,
     what: str = "job",
+    filtered: bool = True,
 ) -> None:
     """Delete them, and say so for each. One that is gone already is as wanted.
 
@@ -50,13 +51,14 @@ def delete_jobs(
         rate: most in a second.
         dry_run: delete nothing.
         what: what they are called in the question.
+        filtered: whether they were selected from others.
 
     Raises:
         CommandError: some could not be deleted.
     """
     gap = parse_rate(rate)
     if not jobs:
-        remark(f"No {what}s found in {client.where}.")
+        remark(client.none_found(filtered=filtered, what=what))
         return
     if not named and dry_run is DryRun.NONE:
         confirm(f"Delete {len(jobs)} {what}{'s' * (len(jobs) != 1)} in {client.where}?", yes=yes)
@@ -70,6 +72,6 @@ def delete_jobs(
                 if error.code == 409:
                     report.fail(f"{full_name(job)} has changed meanwhile and was left alone.")
                 else:
-                    report.fail(explain(error, doing=f"delete {full_name(job)}").problem)
+                    report.fail(str(explain(error, doing=f"delete {full_name(job)}")))
                 continue
             report.tell(job, "deleted" if there else "was gone already")

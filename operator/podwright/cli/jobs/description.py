@@ -49,7 +49,7 @@ def _facts(job: Mapping[str, Any], *, now: float) -> Iterator[tuple[str, str]]:
     yield "Labels", ", ".join(f"{one_line(key)}={one_line(value)}" for key, value in sorted(labels.items()))
     yield (
         "Phase",
-        (one_line(phase_of(job)) or "none: no operator has looked at it") + (f" ({reason})" if reason else ""),
+        (one_line(phase_of(job)) or "Pending, not reconciled yet") + (f" ({reason})" if reason else ""),
     )
     yield "Message", one_line(status.get("message") or "")
     yield "Suspended", "yes (spec.suspend)" if spec.get("suspend") else ""
@@ -70,8 +70,10 @@ def _facts(job: Mapping[str, Any], *, now: float) -> Iterator[tuple[str, str]]:
     yield "Idempotency key", one_line(spec.get("idempotencyKey") or "")
     yield "Duplicate of", one_line(status.get("duplicateOf") or "")
     yield "Restart of", one_line(annotation(job, Origin.RESTART.partition("/")[2]))
+    yield "Retry of", one_line(annotation(job, Origin.RETRY.partition("/")[2]))
     yield "Redrive of", one_line(annotation(job, Origin.REDRIVE.partition("/")[2]))
-    yield "Run again as", one_line(" and ".join(filter(None, (announced(job, origin) for origin in Origin))))
+    for origin in Origin:
+        yield f"{origin.done.capitalize()} as", one_line(", ".join(announced(job, origin)))
     yield "Redrives", str(redrive_count(job) or "")
 
 
@@ -162,7 +164,7 @@ def _attempt(attempt: Mapping[str, Any], *, unit: str, now: float) -> tuple[str,
     code = attempt.get("exitCode")
     return (
         number if index is None else f"{number} of {unit} {one_line(index)}",
-        one_line(attempt.get("outcome") or "goes on"),
+        one_line(attempt.get("outcome") or "running"),
         NOTHING if code is None else one_line(code),
         one_line(attempt.get("reason") or NOTHING),
         NOTHING if began is None else span((now if ended is None else ended) - began),

@@ -59,7 +59,7 @@ def apply_to(
     if not names:
         jobs = [job for job in jobs if not finished(job)]  # the selector means those to which it can be done
         if not jobs:
-            remark(f"No unfinished jobs found in {client.where}.")
+            remark(client.none_found(filtered=True, what="unfinished job"))
     edited: list[Object] = []
     with Report(manner) as report:
         for job in paced(jobs, gap=gap):
@@ -89,4 +89,4 @@ def _changed(client: JobClient, job: Object, edit: Edit, *, dry_run: DryRun) -> 
 def _refusal(job: Object, error: StatusError, edit: Edit) -> str:
     if is_another(error):
         return f"{full_name(job)} is not there any more."
-    return explain(error, doing=f"{edit.verb} {one_line(name_of(job))}", namespace=job["metadata"]["namespace"]).problem
+    return str(explain(error, doing=f"{edit.verb} {one_line(name_of(job))}", namespace=job["metadata"]["namespace"]))

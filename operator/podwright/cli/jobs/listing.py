@@ -2,42 +2,92 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from podwright.cli import options
+from podwright.cli import completion, options
 
 if TYPE_CHECKING:
     from podwright.cli.job_client import JobClient
 
-_COLUMNS = ("NAME", "PHASE", "PROGRESS", "ATTEMPTS", "AGE", "REASON")
+_COLUMNS = ("NAME", "PHASE", "PROGRESS", "ATTEMPTS", "DURATION", "AGE", "REASON")
 _LEAST_WIDTH = 10
+
+PhaseOption = Annotated[
+    str,
+    typer.Option(
+        metavar="PHASE[,PHASE]",
+        help="Only jobs in these phases, such as Failed,Running.",
+        autocompletion=completion.phases,
+    ),
+]
+SortOption = Annotated[
+    str,
+    typer.Option(
+        metavar="KEY",
+        help="age (newest first), name, created, phase, reason, priority, attempts, started, finished, or a path such as .status.phase.",
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """How jobs are shown, and which ones."""
+
+    selector: str = ""
+    fields: str = ""
+    filtered: bool = False
+    output: str = options.ListFormat.TABLE
+    sort_by: str = "age"
+    no_headers: bool = False
+    watch: bool = False
+
+    @property
+    def wide(self) -> bool:
+        """Whether all columns are shown."""
+        return self.output == options.ListFormat.WIDE
+
+    @property
+    def as_table(self) -> bool:
+        """Whether people read it."""
+        return self.wide or self.output == options.ListFormat.TABLE
 
 
 def list_(
     *,
-    phase: Annotated[str, typer.Option(metavar="PHASE", help="Only jobs in this phase, such as Running.")] = "",
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on with every change.")] = False,
-    output: Annotated[
-        options.ListFormat, typer.Option("--output", "-o", help="In which form.")
-    ] = options.ListFormat.TABLE,
-    no_headers: Annotated[bool, typer.Option("--no-headers", help="Leave out the headings.")] = False,
+    phase: PhaseOption = "",
+    sort_by: SortOption = "age",
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Keep printing changes.")] = False,
+    output: options.ListOutput = options.ListFormat.TABLE.value,
+    no_headers: Annotated[bool, typer.Option("--no-headers", help="Don't print column headings.")] = False,
     selection: options.Selection,
 ) -> None:
-    """List jobs."""
-    show(
-        selection.client(),
+    r"""List jobs, newest first.
+
+    Examples:
+      podwright list --phase Running,Pending
+
+      podwright list -A --sort-by finished -l team=finance
+
+      podwright list -o jsonpath='{range .items[*]}{.metadata.name}{"\n"}{end}'
+    """
+    options.require_list_format(output)
+    view = View(
         selector=selection.selector,
-        fields=with_phase(selection.fields, phase),
+        fields=with_phases(selection.fields, phase),
+        filtered=bool(selection.selector or selection.fields or phase),
         output=output,
+        sort_by=sort_by,
         no_headers=no_headers,
         watch=watch,
     )
+    show(selection.client(), view)
 
 
-def with_phase(fields: str, phase: str) -> str:
-    """Add a phase to a field selector; how it is capitalized doesn't matter.
+def with_phases(fields: str, phases: str) -> str:
+    """Add phases to a field selector; how they are capitalized doesn't matter. A job without a phase counts as Pending.
 
     Raises:
         CommandError: there is no such phase.
@@ -45,52 +95,62 @@ def with_phase(fields: str, phase: str) -> str:
     from podwright.cli.errors import CommandError
     from podwright.core.run.phase import Phase
 
-    if not phase:
+    known = {each.lower(): each for each in Phase}
+    wanted = set()
+    for name in filter(None, (each.strip() for each in phases.split(","))):
+        if name.lower() not in known:
+            raise CommandError(f"There is no phase {name}.", remedy=f"The phases are {', '.join(Phase)}.")
+        wanted.add(known[name.lower()])
+    if not wanted:
         return fields
-    known = {each.lower(): str(each) for each in Phase}
-    if phase.lower() not in known:
-        raise CommandError(f"There is no phase {phase}.", remedy=f"The phases are {', '.join(Phase)}.")
-    return ",".join(filter(None, (fields, f"status.phase={known[phase.lower()]}")))
+    if len(wanted) == 1 and Phase.PENDING not in wanted:
+        added = [f"status.phase={wanted.pop()}"]
+    else:
+        # A field selector knows no "or": so all others are excluded.
+        added = [f"status.phase!={phase}" for phase in Phase if phase not in wanted]
+        added += [] if Phase.PENDING in wanted else ["status.phase!="]
+    return ",".join(filter(None, (fields, *added)))
 
 
-def show(
-    client: JobClient, *, selector: str, fields: str, output: options.ListFormat, no_headers: bool, watch: bool
-) -> None:
-    """Print the jobs that the selectors select, and with `watch` their changes for ever."""
+def show(client: JobClient, view: View) -> None:
+    """Print jobs, and with `watch` their changes for ever."""
+    from podwright.cli.jobs.order import in_order
     from podwright.cli.output import print_objects, remark
 
-    wide = output is options.ListFormat.WIDE
-    if wide or output is options.ListFormat.TABLE:
-        _show_table(client, selector=selector, fields=fields, wide=wide, no_headers=no_headers, watch=watch)
-    elif watch:
-        _watch_objects(client, selector=selector, fields=fields, output=output)
+    if view.as_table:
+        _show_table(client, view)
+    elif view.watch:
+        _watch_objects(client, view)
     else:
-        jobs = client.all(selector=selector, fields=fields)
-        if not jobs and output is options.ListFormat.NAME:
-            remark(f"No jobs found in {client.where}.")
-        print_objects(jobs, output, as_list=True)
+        jobs = in_order(client.all(selector=view.selector, fields=view.fields), view.sort_by)
+        if not jobs and view.output == options.ListFormat.NAME:
+            remark(client.none_found(filtered=view.filtered))
+        print_objects(jobs, view.output, as_list=True)
 
 
-def _show_table(client: JobClient, *, selector: str, fields: str, wide: bool, no_headers: bool, watch: bool) -> None:
+def _show_table(client: JobClient, view: View) -> None:
+    from podwright.cli.jobs.order import in_order, needs_objects
     from podwright.cli.output import print_lines, remark
     from podwright.cli.table import headings_of, layout, rows_of, widths_of
 
     offered: tuple[str, ...] = ()
-    rows = []
-    for table in client.tables(selector=selector, fields=fields):
+    found: list[dict[str, Any]] = []
+    whole = needs_objects(view.sort_by)
+    for table in client.tables(selector=view.selector, fields=view.fields, whole=whole):
         offered = headings_of(table) or offered
-        wanted = columns(offered, wide=wide, everywhere=client.everywhere)
-        rows += rows_of(table, offered=offered, wanted=wanted)
-    wanted = columns(offered, wide=wide, everywhere=client.everywhere)
-    if not rows and not watch:
-        remark(f"No jobs found in {client.where}.")
+        found += [{**(row.get("object") or {}), "row": row} for row in table.get("rows") or ()]
+    wanted = columns(offered, wide=view.wide, everywhere=client.everywhere)
+    ordered = {"rows": [item["row"] for item in in_order(found, view.sort_by)]}
+    rows = with_pending(rows_of(ordered, offered=offered, wanted=wanted), wanted)
+    if not rows and not view.watch:
+        remark(client.none_found(filtered=view.filtered))
         return
-    if not watch:
-        print_lines(layout(wanted, rows, no_headers=no_headers))
+    if not view.watch:
+        print_lines(layout(wanted, rows, no_headers=view.no_headers))
         return
     # What comes may be wider than what is there.
     widths = [max(width, _LEAST_WIDTH) for width in widths_of(wanted, rows)]
-    _watch_table(client, selector=selector, fields=fields, wide=wide, no_headers=no_headers, widths=widths)
+    _watch_table(client, view, widths=widths)
 
 
 def columns(offered: tuple[str, ...], *, wide: bool, everywhere: bool) -> tuple[str, ...]:
@@ -101,20 +161,31 @@ def columns(offered: tuple[str, ...], *, wide: bool, everywhere: bool) -> tuple[
     return (NAMESPACE, *chosen) if everywhere else chosen
 
 
-def _watch_table(
-    client: JobClient, *, selector: str, fields: str, wide: bool, no_headers: bool, widths: list[int]
-) -> None:
+def with_pending(rows: list[tuple[str, ...]], wanted: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Show the phase of jobs that no operator has reconciled yet as Pending, which is what it means."""
+    from podwright.cli.table import NOTHING
+    from podwright.core.run.phase import Phase
+
+    if "PHASE" not in wanted:
+        return rows
+    at = wanted.index("PHASE")
+    return [(*row[:at], Phase.PENDING.value, *row[at + 1 :]) if row[at] == NOTHING else row for row in rows]
+
+
+def _watch_table(client: JobClient, view: View, *, widths: list[int]) -> None:
     """Print a line for each job and each of its changes that shows in it."""
     from podwright.cli.follow import Follower
     from podwright.cli.output import print_lines
     from podwright.cli.table import line, row_of
 
     shown: dict[str, tuple[str, ...]] = {}
-    follower = Follower(client, selector=selector, fields=fields, tables=True)
+    no_headers = view.no_headers
+    follower = Follower(client, selector=view.selector, fields=view.fields, tables=True)
     for change in follower.changes():
         meta = change.job["metadata"]
-        wanted = columns(follower.headings, wide=wide, everywhere=client.everywhere)
-        row = row_of(metadata=meta, cells=change.job["cells"] or (), offered=follower.headings, wanted=wanted)
+        wanted = columns(follower.headings, wide=view.wide, everywhere=client.everywhere)
+        cells = row_of(metadata=meta, cells=change.job["cells"] or (), offered=follower.headings, wanted=wanted)
+        (row,) = with_pending([cells], wanted)
         if not no_headers:
             print_lines([line(wanted, widths)])
             no_headers = True
@@ -125,7 +196,7 @@ def _watch_table(
             del shown[meta["uid"]]
 
 
-def _watch_objects(client: JobClient, *, selector: str, fields: str, output: str) -> None:
+def _watch_objects(client: JobClient, view: View) -> None:
     import sys
 
     from podwright.cli.follow import Follower
@@ -133,9 +204,9 @@ def _watch_objects(client: JobClient, *, selector: str, fields: str, output: str
     from podwright.core.constants import names
 
     between = ""
-    for change in Follower(client, selector=selector, fields=fields).changes():
+    for change in Follower(client, selector=view.selector, fields=view.fields).changes():
         if not change.gone:
             print(between, end="")
-            between = "---\n" if output == options.ListFormat.YAML else ""
-            print_object({"apiVersion": names.API_VERSION, "kind": names.JOB_KIND, **change.job}, output)
+            between = "---\n" if view.output == options.ListFormat.YAML else ""
+            print_object({"apiVersion": names.API_VERSION, "kind": names.JOB_KIND, **change.job}, view.output)
             sys.stdout.flush()

@@ -1,11 +1,12 @@
-"""BatchJobs to submit: built from flags, or read from files. Pure, but for the reading of a file."""
+"""BatchJobs read from YAML and JSON: files, directories and standard input. Values are read as kubectl reads them."""
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,99 +14,84 @@ from podwright.cli.connection import Object
 from podwright.cli.errors import CommandError
 from podwright.core.constants import names
 
-_CONTAINER: Final = "main"
 _WHOLE_NUMBER: Final = re.compile(r"[-+]?(?:0b[01_]+|0[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)\Z")
-DEFAULT_PREFIX: Final = "job-"
+_SUFFIXES: Final = (".yaml", ".yml", ".json")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Flags:
-    """A job as the flags describe it; parts that aren't given are empty, and left to the API's defaults."""
+@dataclass(frozen=True)
+class Document:
+    """An object of a file, whatever it is."""
 
-    name: str
-    image: str
-    command: Sequence[str] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
-    env: Sequence[Mapping[str, str]] = ()
-    requests: Mapping[str, str] = field(default_factory=dict)
-    retry: int | None = None
-    attempt_timeout: str | None = None
-    total_timeout: str | None = None
-    size: int | None = None
-    items: Sequence[str] = ()
-    parallelism: int | None = None
-    pack: int | None = None
-    priority: int | None = None
-    idempotency_key: str | None = None
-    depends_on: Sequence[Mapping[str, Any]] = ()
-    start_at: str | None = None
-    suspend: bool = False
+    where: str
+    content: Any
+
+    @property
+    def is_job(self) -> bool:
+        """Whether it claims to be a BatchJob."""
+        return (
+            isinstance(self.content, dict)
+            and self.content.get("kind") == names.JOB_KIND
+            and self.content.get("apiVersion") == names.API_VERSION
+        )
+
+    @property
+    def what(self) -> str:
+        """What it claims to be."""
+        if not isinstance(self.content, dict):
+            return type(self.content).__name__
+        return f"{self.content.get('apiVersion') or '(no apiVersion)'} {self.content.get('kind') or '(no kind)'}"
 
 
-def from_flags(flags: Flags, *, namespace: str) -> Object:
-    """Build the job.
+def read_documents(files: Sequence[str]) -> Iterator[Document]:
+    """Read all objects of files and of the manifests in directories; `-` is standard input.
 
     Raises:
-        CommandError: flags contradict each other.
+        CommandError: one can't be read, or is not YAML.
     """
-    if flags.size is not None and flags.items:
-        raise CommandError("Give either --array or --items, not both.")
-    array = {"size": flags.size, "items": list(flags.items), "parallelism": flags.parallelism, "pack": flags.pack}
-    if not flags.size and not flags.items and (flags.parallelism is not None or flags.pack is not None):
+    for file in files:
+        paths = [file] if file == "-" or not Path(file).is_dir() else _manifests_in(Path(file))
+        for path in paths:
+            where = "standard input" if path == "-" else path
+            for content in _documents(_text(path), where=where):
+                yield Document(where, content)
+
+
+def _manifests_in(directory: Path) -> list[str]:
+    try:
+        found = sorted(str(each) for each in directory.iterdir() if each.suffix in _SUFFIXES and each.is_file())
+    except OSError as error:
+        raise CommandError(f"Cannot read {directory}: {error.strerror}.") from error
+    if not found:
         raise CommandError(
-            "--parallelism and --pack are for arrays.", remedy="Say how many tasks with --array or --items."
+            f"There are no manifests in {directory}.", remedy=f"Their names end with {', '.join(_SUFFIXES)}."
         )
-    container = {
-        "name": _CONTAINER,
-        "image": flags.image,
-        "command": list(flags.command),
-        "env": [dict(each) for each in flags.env],
-        "resources": _given({"requests": dict(flags.requests)}),
-    }
-    spec = {
-        "array": _given(array) if flags.size is not None or flags.items else None,
-        "retry": _given({"limit": flags.retry}),
-        "timeouts": _given({"attempt": flags.attempt_timeout, "total": flags.total_timeout}),
-        "priority": flags.priority,
-        "suspend": flags.suspend or None,
-        "idempotencyKey": flags.idempotency_key,
-        "dependsOn": [dict(each) for each in flags.depends_on],
-        "startAt": flags.start_at,
-        "template": {"spec": {"containers": [_given(container)]}},
-    }
-    name = {"name": flags.name} if flags.name else {"generateName": DEFAULT_PREFIX}
-    return {
-        "apiVersion": names.API_VERSION,
-        "kind": names.JOB_KIND,
-        "metadata": _given({**name, "namespace": namespace, "labels": dict(flags.labels)}),
-        "spec": _given(spec),
-    }
+    return found
 
 
-def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what is empty; 0 and false are something."""
-    return {key: value for key, value in fields.items() if value is not None and value not in ({}, [])}
+def _text(path: str) -> str:
+    try:
+        return sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise CommandError(f"Cannot read {path}: {reason}.") from error
+    except UnicodeDecodeError as error:
+        raise CommandError(f"Cannot read {path}: it is not UTF-8 text.") from error
 
 
-def from_file(file: str, *, namespace: str, explicit: bool) -> list[Object]:
-    """Read the jobs of a YAML or JSON file; `-` is standard input.
+def jobs_of(files: Sequence[str], *, namespace: str | None, explicit: bool) -> list[Object]:
+    """Read the jobs of files.
 
     Args:
-        file: its name.
-        namespace: where jobs go that name no namespace.
+        files: names of files and directories.
+        namespace: where jobs go that name no namespace; None leaves that open.
         explicit: the user has named that namespace, so that no other is meant.
 
     Raises:
-        CommandError: it can't be read, holds no job, or something else.
+        CommandError: they can't be read, hold no job, or something else.
     """
-    where = "standard input" if file == "-" else file
-    try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"Cannot read {where}: {error}") from error
-    jobs = [_placed(each, namespace, explicit, where) for each in _documents(text, where=where)]
+    jobs = [_placed(each, namespace, explicit) for each in read_documents(files)]
     if not jobs:
-        raise CommandError(f"There is no BatchJob in {where}.")
+        raise CommandError(f"There is no BatchJob in {', '.join(files)}.")
     return jobs
 
 
@@ -116,8 +102,10 @@ def _documents(text: str, *, where: str) -> Iterator[Any]:
         found = [each for each in yaml.load_all(text, Loader=_loader()) if each is not None]
     except yaml.YAMLError as error:
         raise CommandError(f"{where} is not valid YAML: {error}") from error
+    except RecursionError as error:
+        raise CommandError(f"{where} is nested too deeply.") from error
     for each in found:
-        if isinstance(each, dict) and each.get("kind") == "List" and isinstance(each.get("items"), list):
+        if isinstance(each, dict) and str(each.get("kind")).endswith("List") and isinstance(each.get("items"), list):
             yield from each["items"]
         else:
             yield each
@@ -138,22 +126,22 @@ def _loader() -> Any:
     return Loader
 
 
-def _placed(item: Any, namespace: str, explicit: bool, where: str) -> Object:
-    if not isinstance(item, dict) or item.get("kind") != names.JOB_KIND or item.get("apiVersion") != names.API_VERSION:
-        what = f"{item.get('apiVersion')} {item.get('kind')}" if isinstance(item, dict) else type(item).__name__
+def _placed(document: Document, namespace: str | None, explicit: bool) -> Object:
+    item, where = document.content, document.where
+    if not document.is_job:
         raise CommandError(
-            f"{where} holds something that is no {names.JOB_KIND} of {names.API_VERSION}: {what}.",
-            remedy="Other objects are created with `kubectl apply`.",
+            f"{where} contains something other than a {names.JOB_KIND} of {names.API_VERSION}: {document.what}.",
+            remedy="Create other objects with `kubectl apply`.",
         )
     meta = item.get("metadata")
     if not isinstance(meta, dict) or not (meta.get("name") or meta.get("generateName")):
         raise CommandError(f"A job in {where} has no name.", remedy="Give it a metadata.name or metadata.generateName.")
     own = meta.get("namespace") or namespace
-    if not isinstance(own, str):
-        raise CommandError(f"The namespace {own} in {where} is no text.", remedy=f'Put it in quotes: "{own}"')
+    if own is not None and not isinstance(own, str):
+        raise CommandError(f"The namespace {own} in {where} is not a string.", remedy=f'Put it in quotes: "{own}"')
     if explicit and own != namespace:
         raise CommandError(
-            f"The job {meta.get('name') or meta['generateName']} in {where} names the namespace {own}, not {namespace}.",
-            remedy="Leave --namespace away, or the namespace in the manifest.",
+            f"The job {meta.get('name') or meta['generateName']} in {where} is for namespace {own}, not {namespace}.",
+            remedy="Leave out --namespace, or the namespace in the manifest.",
         )
-    return {**item, "metadata": {**meta, "namespace": own}}
+    return {**item, "metadata": {**meta, **({"namespace": own} if own else {})}}

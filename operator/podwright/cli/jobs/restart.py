@@ -10,79 +10,130 @@ from podwright.cli import options
 from podwright.cli.errors import CommandError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from podwright.cli.connection import Object
     from podwright.cli.job_client import JobClient
     from podwright.cli.jobs.create_copy import Wish
     from podwright.core.values.index_set import IndexSet
 
-_NewName = Annotated[
-    str, typer.Option("--name", metavar="NAME", help="Name of the new job. Default: NAME-r1 and so on.")
-]
+    Step = Callable[[Object], tuple[Object, bool]]
 
 
 def restart(
     *,
     names: options.NeededNames,
-    name: _NewName = "",
+    name: Annotated[
+        str,
+        typer.Option(
+            "--name", metavar="NAME", help="Name of the new job. Each name is another restart. Default: NAME-r1."
+        ),
+    ] = "",
     force: Annotated[
-        bool, typer.Option("--force", help="Also if the job has not finished: then two run at once.")
+        bool, typer.Option("--force", help="Restart a job that has not finished: then two run at once.")
     ] = False,
     again: options.AgainOption = False,
     manner: options.Manner,
     place: options.Place,
 ) -> None:
-    """Run jobs again from the beginning, as new jobs with the same spec. The old ones stay.
+    """Run finished jobs again from the beginning, as new jobs with the same spec and new idempotency keys.
 
-    A job has one restart: asked for again, it is found. Restart the restart for one more.
+    The old jobs stay. Repeating the command while the new job runs returns that job.
     """
     from podwright.cli.jobs.copies import Origin
     from podwright.cli.jobs.create_copy import Wish
 
+    _require_one(names, name)
     wish = Wish(origin=Origin.RESTART, verb="restart", name=name, again=again)
-    _run_again(place.client(), names, wish, manner=manner, force=force)
+    client = place.client()
+    _run_all(client, names, manner=manner, step=lambda job: _restart(client, job, wish, manner=manner, force=force))
 
 
 def retry(
     *,
     names: options.NeededNames,
-    name: _NewName = "",
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="Name of the new job. Default: NAME-retry1.")
+    ] = "",
     again: options.AgainOption = False,
     manner: options.Manner,
     place: options.Place,
 ) -> None:
-    """Run again what did not succeed, as new jobs: of an array the tasks that failed or never ended, else the job.
+    """Run again what did not succeed, as new jobs with the same idempotency keys.
 
-    The old jobs stay. A job has one retry: asked for again, it is found.
+    Of an array these are the tasks that failed or never ended. The old jobs stay. Repeating the command returns the
+    existing retry while it runs, and retries what is left once that has failed too.
     """
     from podwright.cli.jobs.copies import Origin
     from podwright.cli.jobs.create_copy import Wish
 
-    wish = Wish(origin=Origin.RESTART, verb="retry", name=name, goes_on=True, again=again)
-    _run_again(place.client(), names, wish, manner=manner, only_undone=True)
+    _require_one(names, name)
+    wish = Wish(origin=Origin.RETRY, verb="retry", name=name, again=again)
+    client = place.client()
+    _run_all(client, names, manner=manner, step=lambda job: _retry(client, job, wish, manner=manner))
 
 
-def _run_again(
-    client: JobClient,
-    names: list[str],
-    wish: Wish,
-    *,
-    manner: options.Manner,
-    only_undone: bool = False,
-    force: bool = False,
-) -> None:
-    from podwright.cli.output import Report, remark
+def _require_one(names: list[str], name: str) -> None:
+    if name and len(set(names)) > 1:
+        raise CommandError("--name can only be used with a single job.")
 
-    if wish.name and len(names) > 1:
-        raise CommandError("--name is for a single job.")
+
+def _run_all(client: JobClient, names: list[str], *, manner: options.Manner, step: Step) -> None:
+    from podwright.cli.output import Report
+
     jobs = [client.read(each) for each in dict.fromkeys(names)]
     with Report(manner) as report:
         for job in jobs:
             with report.bearing_failures():
-                tasks = _tasks(job, only_undone=only_undone, force=force)
-                copy, new = _copy(client, job, wish, tasks=tasks, dry_run=manner.dry_run)
-                if not new:
-                    remark(_found(job, copy))
+                copy, new = step(job)
                 report.tell(copy, "created" if new else "unchanged")
+
+
+def _restart(client: JobClient, job: Object, wish: Wish, *, manner: options.Manner, force: bool) -> tuple[Object, bool]:
+    if not force:
+        _require_finished(job)
+    copy, new = _copy(client, job, wish, tasks=None, dry_run=manner.dry_run)
+    if not new:
+        _remark_running(job, copy, wish)
+    return copy, new
+
+
+def _retry(client: JobClient, job: Object, wish: Wish, *, manner: options.Manner) -> tuple[Object, bool]:
+    """Retry a job, or the last of its retries: what that one left undone is what is still to be done."""
+    from podwright.cli.jobs.state import name_of
+
+    _require_finished(job)
+    last, running = _end_of_chain(client, job, wish)
+    if running is None:
+        copy, new = _copy(client, last, wish, tasks=_undone(job, last), dry_run=manner.dry_run)
+    else:
+        copy, new = running, False
+    if not new:
+        if wish.name and name_of(copy) != wish.name:
+            raise CommandError(
+                f"{name_of(job)} is already being retried, as {name_of(copy)}. Nothing was created: two retries at once would do "
+                "the same work twice.",
+                remedy=f"Wait for it: podwright wait {name_of(copy)}",
+            )
+        _remark_running(job, copy, wish)
+    return copy, new
+
+
+def _end_of_chain(client: JobClient, job: Object, wish: Wish) -> tuple[Object, Object | None]:
+    """Follow a job to the last of its retries that has finished; beside it, the retry of that one which runs."""
+    from podwright.cli.jobs.create_copy import copies_of
+    from podwright.cli.jobs.state import finished
+
+    passed = {job["metadata"]["uid"]}
+    while found := copies_of(client, job, wish.origin):
+        newest = next((copy for copy in found if not finished(copy)), found[0])
+        if not finished(newest):
+            return job, newest
+        if newest["metadata"]["uid"] in passed:  # labels that somebody made a circle of
+            break
+        passed.add(newest["metadata"]["uid"])
+        job = newest
+    return job, None
 
 
 def _copy(
@@ -100,36 +151,43 @@ def _copy(
     return judge_copy(client, job, wish, tasks=tasks), True
 
 
-def _tasks(job: Object, *, only_undone: bool, force: bool) -> IndexSet | None:
-    """Return the tasks that the new job gets, None for all. Raises CommandError if there must be none."""
-    from podwright.cli.jobs.copies import undone
-    from podwright.cli.jobs.state import array_of, finished, name_of, phase_of, succeeded
+def _require_finished(job: Object) -> None:
+    from podwright.cli.jobs.state import finished, name_of, phase_of
 
-    name = name_of(job)
-    if not finished(job) and not force:
+    if not finished(job):
         raise CommandError(
-            f"{name} has not finished ({phase_of(job) or 'no operator has looked at it'}); a copy would run beside it.",
-            remedy=f"Cancel it first: podwright cancel {name} --wait",
+            f"{name_of(job)} has not finished ({phase_of(job) or 'not reconciled yet'}): a copy would run beside it.",
+            remedy=f"Cancel it first: podwright cancel {name_of(job)} --wait",
         )
-    if not only_undone:
+
+
+def _undone(job: Object, last: Object) -> IndexSet | None:
+    """Return the tasks that are left to do, None for a job that is no array.
+
+    Raises:
+        CommandError: there is nothing left to do.
+    """
+    from podwright.cli.jobs.copies import undone
+    from podwright.cli.jobs.state import array_of, name_of, succeeded
+
+    by = "" if last is job else f" in its retry {name_of(last)}"
+    remedy = f"To run everything again: podwright restart {name_of(job)}"
+    if array_of(last) is None:
+        if succeeded(last):
+            raise CommandError(f"{name_of(job)} succeeded{by}: there is nothing to retry.", remedy=remedy)
         return None
-    if array_of(job) is None:
-        if succeeded(job):
-            raise CommandError(
-                f"{name} succeeded: there is nothing to retry.", remedy=f"Run it anew: podwright restart {name}"
-            )
-        return None
-    tasks = undone(job)
+    tasks = undone(last)
     if not tasks:
         raise CommandError(
-            f"All tasks of {name} succeeded or were skipped: there is nothing to retry.",
-            remedy=f"Run it anew: podwright restart {name}",
+            f"All tasks of {name_of(job)} succeeded or were skipped{by}: there is nothing to retry.", remedy=remedy
         )
     return tasks
 
 
-def _found(job: Object, copy: Object) -> str:
-    from podwright.cli.jobs.state import finished, name_of, phase_of
+def _remark_running(job: Object, copy: Object, wish: Wish) -> None:
+    from podwright.cli.jobs.state import name_of, phase_of
+    from podwright.cli.output import remark
 
-    told = f"{name_of(job)} was run again already, as {name_of(copy)} ({phase_of(copy) or 'not looked at yet'})."
-    return f"{told} To run that again: podwright restart {name_of(copy)}" if finished(copy) else told
+    remark(
+        f"{name_of(job)} was already {wish.origin.done}, as {name_of(copy)} ({phase_of(copy) or 'not reconciled yet'})."
+    )

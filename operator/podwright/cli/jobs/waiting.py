@@ -85,6 +85,6 @@ def _ended(job: Object, tell: Callable[[str], None]) -> int:
 
 
 def _unfinished(jobs: Iterable[Object]) -> str:
-    found = [f"{one_line(name_of(job))} ({phase_of(job) or 'not looked at yet'})" for job in jobs]
+    found = [f"{one_line(name_of(job))} ({phase_of(job) or 'not reconciled yet'})" for job in jobs]
     others = len(found) - _UNFINISHED_TOLD
     return ", ".join(found[:_UNFINISHED_TOLD]) + (f" and {others} more" if others > 0 else "")

@@ -4,8 +4,9 @@ Used by every layer. A pod's name is a lock (the API server lets one pod have it
 name for the same job, task and attempt for ever: changing it would run an attempt twice across an upgrade.
 """
 
+import functools
 import hashlib
-from typing import Final
+from typing import Final, NamedTuple
 
 GROUP: Final = "podwright.dev"
 VERSION: Final = "v1alpha1"
@@ -25,7 +26,7 @@ ANNOTATION_JOB: Final = f"{GROUP}/job"
 ANNOTATION_JOB_NAMESPACE: Final = f"{GROUP}/job-namespace"
 ANNOTATION_WINDOW: Final = f"{GROUP}/dedup-window-seconds"
 # On a job that runs the work of another one again: the other's uid.
-ORIGINS: Final = (f"{GROUP}/redrive-of", f"{GROUP}/restart-of")
+ORIGINS: Final = (f"{GROUP}/redrive-of", f"{GROUP}/retry-of", f"{GROUP}/restart-of")
 # On a job that goes on with the work of former ones: the uid of the first, and how many fencing tokens they may have used.
 ANNOTATION_WORK: Final = f"{GROUP}/work-of"
 ANNOTATION_TOKENS: Final = f"{GROUP}/tokens-before"
@@ -70,8 +71,22 @@ def array_pod_name(*, job_name: str, job_uid: str, index: int, attempt: int) -> 
     return _limited(job_name, suffix=f"-{_digest(f'{job_uid}/array')}-{index}-{attempt}")
 
 
-def parse_pod_name(name: str) -> tuple[int, int] | None:
-    """Return task index (0 for a single job) and attempt of a name that one of the two functions above gives, else None.
+class PodName(NamedTuple):
+    """What a pod's name says: `<stem>-<digest>[-<task index>]-<attempt>`; only the pods of arrays have the index."""
+
+    stem: str
+    digest: str
+    task_index: int
+    attempt: int
+    of_array: bool
+
+    def is_of(self, job_uid: str) -> bool:
+        """Return whether the digest is that of this job's uid, so that no pod of another job can have the name."""
+        return self.digest == _digest(f"{job_uid}/array" if self.of_array else f"{job_uid}/0")
+
+
+def read_pod_name(name: str) -> PodName | None:
+    """Return the parts of a name that `pod_name` or `array_pod_name` gives, None for any other.
 
     Read from the right: a hash has 10 digits and an index at most 7, so neither form can be taken for the other.
     """
@@ -80,11 +95,17 @@ def parse_pod_name(name: str) -> tuple[int, int] | None:
     if not _is_number(attempt, digits=_ATTEMPT_DIGITS):
         return None
     if rest and _is_digest(token):
-        return 0, int(attempt)
+        return PodName(rest, token, 0, int(attempt), of_array=False)
     rest, _, digest = rest.rpartition("-")
     if rest and _is_digest(digest) and _is_number(token, digits=_INDEX_DIGITS):
-        return int(token), int(attempt)
+        return PodName(rest, digest, int(token), int(attempt), of_array=True)
     return None
+
+
+def parse_pod_name(name: str) -> tuple[int, int] | None:
+    """Return task index (0 for a single job) and attempt of a name that `pod_name` or `array_pod_name` gives, else None."""
+    parts = read_pod_name(name)
+    return None if parts is None else (parts.task_index, parts.attempt)
 
 
 def lease_name(shard: int) -> str:
@@ -105,6 +126,7 @@ def _limited(job_name: str, *, suffix: str) -> str:
     return job_name[: _NAME_LIMIT - len(suffix)].rstrip("-.") + suffix
 
 
+@functools.lru_cache(maxsize=4096)
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_HASH_LENGTH]
 

@@ -77,6 +77,12 @@ class Reason(enum.StrEnum):
         "A ResourceQuota of the namespace is used up.",
         "Retried automatically: wait, or raise the quota.",
     )
+    QUOTA_UNSATISFIABLE = (
+        "QuotaUnsatisfiable",
+        (_WAITING,),
+        "The pod asks for more than a ResourceQuota has in all, or lacks requests or limits that it demands: waiting doesn't help.",
+        "Create a corrected job or change the quota. spec.timeouts.queue ends such a job by itself.",
+    )
     SERVICE_ACCOUNT_MISSING = (
         "ServiceAccountMissing",
         (_WAITING,),
@@ -242,9 +248,9 @@ class Reason(enum.StrEnum):
     )
     POD_REJECTED = (
         "PodRejected",
-        (_ENDED,),
-        "The API server refuses the pod for good; the message is the server's.",
-        "Create a corrected job.",
+        (_WAITING, _ENDED),
+        "The API server refuses the pod; the message is the server's. A policy's denial is asked again for a minute before it is final.",
+        "Create a corrected job, or change the policy that the message names.",
     )
     TOTAL_TIMEOUT = "TotalTimeout", (_ACTIVE, _ENDED, _ATTEMPT), "timeouts.total is over."
     QUEUE_TIMEOUT = (

@@ -12,11 +12,12 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from podwright.core.constants.names import FINALIZER, JOB_KIND
+from podwright.core.job.identity import lacking
 from podwright.core.view import JobView, PodView
 from podwright.kube import poison
 from podwright.kube.codecs.job import BatchJob, job_view
 from podwright.kube.codecs.pod import pod_view
-from podwright.kube.codecs.pod_object import Pod
+from podwright.kube.codecs.pod_object import OwnerReference, Pod, PodLabels, marks_of
 from podwright.kube.codecs.times import unix_seconds
 from podwright.kube.errors import DecodeError, StatusError, parse_status
 
@@ -65,7 +66,10 @@ class Page(msgspec.Struct, Generic[View], frozen=True, gc=False):
 
 
 class ObjectMetadata(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a write's answer tells of the object it made. `created` in Unix seconds; `held` tells of our finalizer."""
+    """What a write's answer tells of the object it made. `created` in Unix seconds; `held` tells of our finalizer.
+
+    `lacks` are the marks of a pod that a mutating policy took off (`core.job.identity`); of anything else it means nothing.
+    """
 
     name: str
     namespace: str
@@ -74,6 +78,7 @@ class ObjectMetadata(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     generation: int
     created: float
     held: bool
+    lacks: tuple[str, ...] = ()
 
 
 class _ListMetadata(msgspec.Struct, gc=False):
@@ -94,6 +99,8 @@ class _Metadata(msgspec.Struct, gc=False, rename="camel"):
     namespace: str = ""
     generation: int = 0
     finalizers: list[str] = []
+    labels: PodLabels | None = None
+    owner_references: list[OwnerReference] | None = None
 
 
 class _Answer(msgspec.Struct, gc=False):
@@ -292,6 +299,7 @@ def decode_metadata(body: bytes) -> ObjectMetadata:
             generation=metadata.generation,
             created=unix_seconds(metadata.creation_timestamp),
             held=FINALIZER in metadata.finalizers,
+            lacks=lacking(marks_of(metadata.name, metadata.labels, metadata.owner_references)),
         )
     except _FAILURES as error:
         raise DecodeError(f"the answer to a write has no metadata that we understand: {error}") from error

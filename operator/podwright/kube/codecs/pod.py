@@ -5,10 +5,19 @@ from sys import intern
 from typing import Final
 
 from podwright.core.attempt.signals import signal_name
-from podwright.core.constants.names import FINALIZER, GROUP, JOB_KIND, parse_pod_name
+from podwright.core.constants.names import FINALIZER
+from podwright.core.job.identity import identify
 from podwright.core.job.pack.report import is_report
 from podwright.core.view import FailedContainer, PodPhase, PodView
-from podwright.kube.codecs.pod_object import ContainerStatus, Pod, PodCondition, PodMetadata, PodStatus, Terminated
+from podwright.kube.codecs.pod_object import (
+    ContainerStatus,
+    Pod,
+    PodCondition,
+    PodMetadata,
+    PodStatus,
+    Terminated,
+    marks_of,
+)
 from podwright.kube.codecs.times import unix_seconds
 
 MESSAGE_LIMIT: Final = 1024
@@ -20,17 +29,18 @@ _ORDINARY_CONDITIONS: Final = frozenset(
 )
 _UNKNOWN_END: Final = "ContainerStatusUnknown"  # "pkg/kubelet/kubelet_pods.go": with exit code 137, whatever it was
 _TERMINAL: Final = frozenset({PodPhase.SUCCEEDED, PodPhase.FAILED})
-_GROUP_PREFIX: Final = f"{GROUP}/"
 
 
 def pod_view(pod: Pod) -> PodView:
-    """Return the view of a pod. One that no BatchJob controls gets an empty `job_uid`.
+    """Return the view of a pod. One whose marks name no BatchJob, or contradict each other, gets an empty `job_uid`.
 
     Raises:
         ValueError: the resourceVersion is no number.
     """
     metadata, status = pod.metadata, pod.status
-    job_uid, job_name, task_index, attempt = _identity(metadata)
+    job_uid, job_name, task_index, attempt, lacks = identify(
+        marks_of(metadata.name, metadata.labels, metadata.owner_references)
+    )
     failures = _failures(status)
     first = failures[0][1] if failures else None
     waiting = None if status.phase in _TERMINAL else _waiting(status)
@@ -61,20 +71,8 @@ def pod_view(pod: Pod) -> PodView:
         disruption=_disruption(status.conditions),
         failed=tuple([_failed_container(name, terminated) for name, terminated in failures]),
         conditions=_conditions(status.conditions),
+        lacks=lacks,
     )
-
-
-def _identity(metadata: PodMetadata) -> tuple[str, str, int, int]:
-    """Return job uid, job name, index and attempt by what cannot be edited: the controller reference is checked, the name is fixed.
-
-    Labels are for selecting only: whoever may edit pods may change them.
-    """
-    parsed = parse_pod_name(metadata.name)
-    if parsed is not None:
-        for owner in metadata.owner_references or ():
-            if owner.controller and owner.kind == JOB_KIND and owner.api_version.startswith(_GROUP_PREFIX):
-                return owner.uid, owner.name, *parsed
-    return "", "", 0, 0
 
 
 def _deletion_requested(metadata: PodMetadata) -> float | None:

@@ -4,10 +4,22 @@ The structs name the few fields that are looked at, so the decoder skips the res
 """
 
 import datetime
+from typing import Final
 
 import msgspec
 
+from podwright.core.constants.names import (
+    GROUP,
+    JOB_KIND,
+    LABEL_ATTEMPT,
+    LABEL_JOB,
+    LABEL_JOB_UID,
+    LABEL_TASK_INDEX,
+)
+from podwright.core.job.identity import PodMarks
 from podwright.core.view import PodPhase
+
+_GROUP_PREFIX: Final = f"{GROUP}/"
 
 
 class OwnerReference(msgspec.Struct, gc=False, rename="camel"):
@@ -18,6 +30,18 @@ class OwnerReference(msgspec.Struct, gc=False, rename="camel"):
     name: str
     uid: str
     controller: bool | None = None
+
+
+class PodLabels(msgspec.Struct, gc=False):
+    """Those of `metadata.labels` that the operator set."""
+
+    job: str = msgspec.field(name=LABEL_JOB, default="")
+    job_uid: str = msgspec.field(name=LABEL_JOB_UID, default="")
+    task_index: str = msgspec.field(name=LABEL_TASK_INDEX, default="")
+    attempt: str = msgspec.field(name=LABEL_ATTEMPT, default="")
+
+
+NO_LABELS: Final = PodLabels()
 
 
 class PodMetadata(msgspec.Struct, gc=False, rename="camel"):
@@ -31,7 +55,27 @@ class PodMetadata(msgspec.Struct, gc=False, rename="camel"):
     deletion_timestamp: datetime.datetime | None = None
     deletion_grace_period_seconds: int | None = None
     finalizers: list[str] | None = None
+    labels: PodLabels | None = None
     owner_references: list[OwnerReference] | None = None
+
+
+def marks_of(name: str, labels: PodLabels | None, owner_references: list[OwnerReference] | None) -> PodMarks:
+    """Return what the metadata of a pod says of where it comes from. Only a BatchJob that controls the pod counts as its owner."""
+    labels = labels or NO_LABELS
+    owner_uid = owner_name = ""
+    for owner in owner_references or ():
+        if owner.controller and owner.kind == JOB_KIND and owner.api_version.startswith(_GROUP_PREFIX):
+            owner_uid, owner_name = owner.uid, owner.name
+            break
+    return PodMarks(
+        name=name,
+        job_uid=labels.job_uid,
+        job_name=labels.job,
+        task_index=labels.task_index,
+        attempt=labels.attempt,
+        owner_uid=owner_uid,
+        owner_name=owner_name,
+    )
 
 
 class Waiting(msgspec.Struct, gc=False):

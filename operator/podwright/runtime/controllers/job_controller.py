@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from podwright.core.accounting import Accounting
-from podwright.core.attempt.refusal import ask_again_at, classify
+from podwright.core.attempt.refusal import refused
 from podwright.core.commands import (
     ClaimKey,
     Command,
@@ -268,7 +268,16 @@ class JobController:
 
     def refused(self, command: CreateChild, *, error: StatusError, expectations: JobExpectations, now: float) -> bool:
         """Record the refusal, for policies to judge."""
-        expectations.refusal = _refusal(command, error=error, before=expectations.refusal, now=now)
+        expectations.refusal = refused(
+            before=expectations.refusal,
+            task_index=command.spec.task_index,
+            attempt=command.spec.attempt,
+            job_uid=command.of.uid,
+            code=error.code,
+            message=error.message,
+            genuine=error.genuine,
+            now=now,
+        )
         return _is_for_quota(expectations.refusal)
 
     def status_refused(self, command: WriteStatus, *, error: StatusError, expectations: JobExpectations) -> None:
@@ -347,6 +356,7 @@ class JobController:
                 attempt=command.spec.attempt,
                 created=now,
                 held=metadata.held,
+                lacks=metadata.lacks,
             )
         )
 
@@ -420,17 +430,3 @@ class JobController:
 
 def _is_for_quota(refusal: Refusal) -> bool:
     return refusal.kind is RefusalKind.RETRYABLE and refusal.reason == "QuotaExceeded"
-
-
-def _refusal(command: CreateChild, *, error: StatusError, before: Refusal | None, now: float) -> Refusal:
-    kind, reason = classify(code=error.code, message=error.message)
-    task_index, attempt = command.spec.task_index, command.spec.attempt
-    same = before is not None and (before.task_index, before.attempt) == (task_index, attempt)
-    count = before.count + 1 if before is not None and same else 1
-    if before is not None and not same and now < ask_again_at(refusal=before, job_uid=command.of.uid):
-        count = before.count  # of many pods that an array asked for at once, all are refused at once
-    elif before is not None and not same and task_index != before.task_index:
-        count = before.count + 1
-    return Refusal(
-        task_index=task_index, attempt=attempt, kind=kind, reason=reason, message=error.message, at=now, count=count
-    )

@@ -4,11 +4,22 @@ from typing import Any
 
 import pytest
 
-from podwright.cli.jobs.copies import Origin, copied, copy_name, copy_number, going_on, undone
+from podwright.cli.jobs.copies import (
+    Origin,
+    announced,
+    copied,
+    copy_name,
+    copy_number,
+    going_on,
+    in_series,
+    mark_with,
+    undone,
+)
 from podwright.core.values.index_set import IndexSet
 from tests.unit.cli.jobs.objects import make_job
 
 COPY = {"annotations": {"podwright.dev/restart-of": "u-0"}}
+RETRIED = {"annotations": {"podwright.dev/retry-of": "u-0"}}
 REDRIVEN = {"annotations": {"podwright.dev/redrive-of": "u-0", "podwright.dev/redrive-count": "3"}}
 
 
@@ -22,13 +33,17 @@ REDRIVEN = {"annotations": {"podwright.dev/redrive-of": "u-0", "podwright.dev/re
         ("a", {}, Origin.REDRIVE, "a-r1"),
         ("a-r3", REDRIVEN, Origin.REDRIVE, "a-r4"),
         ("a-r3", REDRIVEN, Origin.RESTART, "a-r4"),
+        ("a", {}, Origin.RETRY, "a-retry1"),
+        ("a-retry1", RETRIED, Origin.RETRY, "a-retry2"),
+        ("a-retry1", RETRIED, Origin.RESTART, "a-retry1-r1"),
+        ("a-r3", COPY, Origin.RETRY, "a-r3-retry1"),
         ("x" * 63, {}, Origin.RESTART, "x" * 60 + "-r1"),
         ("x" * 59 + ".abc", {}, Origin.RESTART, "x" * 59 + "-r1"),
     ],
 )
 def test_names(name: str, meta: dict[str, Any], origin: Origin, copy: str) -> None:
     job = make_job(name, meta=meta)
-    assert copy_name(job, copy_number(job, origin=origin)) == copy
+    assert copy_name(job, copy_number(job, origin=origin), origin=origin) == copy
     assert len(copy) <= 63
 
 
@@ -153,3 +168,20 @@ def test_no_copy_waits_for_the_success_of_skipped_tasks() -> None:
         "indexes": "6,8-9",
         "successPolicy": {"indexes": "6"},
     }
+
+
+def test_marks_keep_the_names_of_all_copies_and_only_so_many() -> None:
+    job = make_job(meta={"annotations": {"podwright.dev/restarted-as": "again1, again2"}})
+    assert announced(job, Origin.RESTART) == ("again1", "again2")
+    assert mark_with(job, Origin.RESTART, "again1") == "again2,again1"
+    for number in range(200):
+        job["metadata"]["annotations"]["podwright.dev/restarted-as"] = mark_with(job, Origin.RESTART, f"n{number}")
+    assert announced(job, Origin.RESTART) == tuple(f"n{number}" for number in range(150, 200))
+
+
+@pytest.mark.parametrize(
+    ("name", "is_ours"),
+    [("report-r1", True), ("report-r12", True), ("again1", False), ("report-retry1", False), ("report-r", False)],
+)
+def test_a_name_that_we_gave_is_told_from_one_that_the_user_gave(name: str, is_ours: bool) -> None:
+    assert in_series(name, make_job("report"), Origin.RESTART) is is_ours

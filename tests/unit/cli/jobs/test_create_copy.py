@@ -11,6 +11,7 @@ from podwright.cli.jobs.copies import Origin
 from podwright.cli.jobs.create_copy import Wish, create_copy, judge_copy
 from podwright.cli.jobs.restart import restart, retry
 from podwright.cli.options import DryRun, Manner, Place
+from podwright.core.constants.names import ORIGINS
 from tests.support.simulator.admission import Operation, Request
 from tests.support.simulator.errors import ApiError, forbidden, internal
 from tests.support.simulator.kinds import BATCH_JOB
@@ -52,7 +53,7 @@ def test_a_copy_that_has_gone_is_created_again_only_if_wanted(cluster: Simulated
     cluster.delete("report-r1")
     with pytest.raises(CommandError, match=ASKED) as error:
         ask(cluster.client())
-    assert "podwright restart report --again" in error.value.remedy
+    assert "podwright restart report --again" in str(error.value)
     assert ask(cluster.client(), ONCE_MORE) == ("report-r1", True)
     assert cluster.created == ["report-r1", "report-r1"]
 
@@ -133,7 +134,7 @@ def test_the_mark_is_taken_back_if_surely_nothing_was_created(
     cluster: SimulatedCluster, error: ApiError, stays: bool
 ) -> None:
     cluster.rule = refuse(Operation.CREATE, error)
-    with pytest.raises(CommandError, match="created is not known" if stays else "exceeded quota"):
+    with pytest.raises(CommandError, match="not known whether report-r1 was created" if stays else "exceeded quota"):
         ask(cluster.client())
     assert ("restarted-as" in cluster.annotations("report")) is stays
 
@@ -149,7 +150,7 @@ def test_the_mark_of_a_copy_that_may_have_run_stays(cluster: SimulatedCluster) -
 
 @pytest.mark.parametrize("sent", [False, True])
 def test_the_mark_stays_if_the_answer_was_lost(cluster: SimulatedCluster, sent: bool) -> None:
-    with pytest.raises(CommandError, match="created is not known" if sent else "line is dead"):
+    with pytest.raises(CommandError, match="not known whether report-r1 was created" if sent else "line is dead"):
         ask(cluster.breaking(1, done=sent, problem=lost(sent=sent)))
     assert ("restarted-as" in cluster.annotations("report")) is sent
     assert ask(cluster.client()) == ("report-r1", not sent)
@@ -158,7 +159,7 @@ def test_the_mark_stays_if_the_answer_was_lost(cluster: SimulatedCluster, sent: 
 def test_a_mark_whose_answer_was_lost_is_told(cluster: SimulatedCluster) -> None:
     with pytest.raises(CommandError, match="Nothing was created") as error:
         ask(cluster.breaking(0, done=True, problem=lost(sent=True)))
-    assert "--again" in error.value.remedy
+    assert "--again" in str(error.value)
     assert cluster.created == []
 
 
@@ -167,7 +168,7 @@ def test_a_taken_name_is_passed_over_and_the_mark_follows(cluster: SimulatedClus
     assert ask(cluster.client()) == ("report-r2", True)
     assert cluster.annotations("report") == {"restarted-as": "report-r2"}
     cluster.finished_job("other")
-    with pytest.raises(CommandError, match="another job report-r1 already"):
+    with pytest.raises(CommandError, match="already a job report-r1"):
         ask(cluster.client(), Wish(origin=Origin.RESTART, verb="restart", name="report-r1"), "other")
     assert cluster.annotations("other") == {}
 
@@ -184,25 +185,113 @@ def test_who_may_not_mark_is_told_what_is_missing(cluster: SimulatedCluster) -> 
     cluster.rule = refuse(Operation.UPDATE, forbidden("batchjobs", "report", words, group="podwright.dev"))
     with pytest.raises(CommandError, match="cannot patch resource") as error:
         ask(cluster.client())
-    assert "needs the right to patch batchjobs" in error.value.remedy
+    assert "takes the rights to create and to patch batchjobs" in error.value.remedy
     assert cluster.created == []
 
 
-@pytest.mark.parametrize("verb", [restart, retry])
-def test_the_commands_ask_and_obey(cluster: SimulatedCluster, capsys: pytest.CaptureFixture[str], verb: Any) -> None:
+@pytest.mark.parametrize(("verb", "copy"), [(restart, "report-r1"), (retry, "report-retry1")])
+def test_the_commands_ask_and_obey(
+    cluster: SimulatedCluster, capsys: pytest.CaptureFixture[str], verb: Any, copy: str
+) -> None:
     def told(mode: DryRun = DryRun.NONE, *, again: bool = False) -> str:
         place = Place(kubeconfig=str(cluster.kubeconfig))
         verb(names=["report"], again=again, manner=Manner(dry_run=mode), place=place)
         return capsys.readouterr().out
 
-    assert told(DryRun.CLIENT) == "batchjob.podwright.dev/report-r1 created (dry run)\n"
-    assert told(DryRun.SERVER) == "batchjob.podwright.dev/report-r1 created (server dry run)\n"
+    assert told(DryRun.CLIENT) == f"batchjob.podwright.dev/{copy} created (dry run)\n"
+    assert told(DryRun.SERVER) == f"batchjob.podwright.dev/{copy} created (server dry run)\n"
     assert cluster.annotations("report") == {}
-    assert told() == "batchjob.podwright.dev/report-r1 created\n"
-    cluster.delete("report-r1")
+    assert told() == f"batchjob.podwright.dev/{copy} created\n"
+    cluster.delete(copy)
     for mode in DryRun:
         with pytest.raises(CommandError, match=f"podwright {verb.__name__} report --again"):
             told(mode)
-    assert told(again=True) == "batchjob.podwright.dev/report-r1 created\n"
+    assert told(again=True) == f"batchjob.podwright.dev/{copy} created\n"
     # A restart does everything once more, a retry goes on with the work.
-    assert ("work-of" in cluster.annotations("report-r1")) is (verb is retry)
+    assert ("work-of" in cluster.annotations(copy)) is (verb is retry)
+
+
+class Commands:
+    """The two commands on the simulator; each returns the line that it printed."""
+
+    def __init__(self, cluster: SimulatedCluster, capsys: pytest.CaptureFixture[str]) -> None:
+        self._cluster = cluster
+        self._capsys = capsys
+
+    def restart(self, job: str, **options: Any) -> str:
+        return self._run(restart, job, options)
+
+    def retry(self, job: str, **options: Any) -> str:
+        return self._run(retry, job, options)
+
+    def _run(self, verb: Any, job: str, options: dict[str, Any]) -> str:
+        place = Place(kubeconfig=str(self._cluster.kubeconfig))
+        verb(names=[job], manner=Manner(), place=place, **options)
+        return self._capsys.readouterr().out.removeprefix("batchjob.podwright.dev/").strip()
+
+
+@pytest.fixture
+def commands(cluster: SimulatedCluster, capsys: pytest.CaptureFixture[str]) -> Commands:
+    return Commands(cluster, capsys)
+
+
+def test_u5_each_name_is_another_restart_and_runs(cluster: SimulatedCluster, commands: Commands) -> None:
+    assert commands.restart("report", name="again1") == "again1 created"
+    assert commands.restart("report", name="again2") == "again2 created"
+    assert commands.restart("report") == "report-r1 created"
+    assert commands.restart("report", name="again1") == "again1 unchanged"  # it still runs
+    assert cluster.annotations("report") == {"restarted-as": "again1,again2,report-r1"}
+
+
+def test_u5_a_restart_that_has_finished_is_no_success(cluster: SimulatedCluster, commands: Commands) -> None:
+    commands.restart("report", name="again1")
+    cluster.finish("again1", "Succeeded")
+    with pytest.raises(CommandError, match=r"already restarted as again1, which has finished \(Succeeded\)") as error:
+        commands.restart("report", name="again1")
+    assert "podwright restart report --name again1 --again" in str(error.value)
+    commands.restart("report")
+    cluster.finish("report-r1", "Cancelled")
+    with pytest.raises(CommandError, match="Nothing was created"):
+        commands.restart("report")
+    assert commands.restart("report", again=True) == "report-r2 created"
+    assert commands.restart("report", again=True) == "report-r2 unchanged"
+
+
+def test_u6_a_restart_after_a_retry_runs_the_whole_array(cluster: SimulatedCluster, commands: Commands) -> None:
+    cluster.finished_array("arr", size=4, succeeded="0-2")
+    assert commands.retry("arr") == "arr-retry1 created"
+    assert cluster.client().read("arr-retry1")["spec"]["array"]["indexes"] == "3"
+    assert commands.restart("arr") == "arr-r1 created"
+    copy = cluster.client().read("arr-r1")
+    assert "indexes" not in copy["spec"]["array"]
+    assert "work-of" not in cluster.annotations("arr-r1")
+
+
+def test_u7_a_retry_after_a_failed_retry_goes_on_with_the_work(cluster: SimulatedCluster, commands: Commands) -> None:
+    uid = cluster.finished_array("arr", size=4, succeeded="0-1")["metadata"]["uid"]
+    commands.retry("arr")
+    assert commands.retry("arr") == "arr-retry1 unchanged"
+    with pytest.raises(CommandError, match="already being retried, as arr-retry1"):
+        commands.retry("arr", name="other")
+    cluster.finish("arr-retry1", "Cancelled", array={"succeededIndexes": "2"})
+    assert commands.retry("arr") == "arr-retry2 created"
+    assert cluster.client().read("arr-retry2")["spec"]["array"]["indexes"] == "3"
+    assert cluster.annotations("arr-retry2")["work-of"] == uid
+    cluster.finish("arr-retry2", "Succeeded", array={"succeededIndexes": "3"})
+    with pytest.raises(CommandError, match="in its retry arr-retry2: there is nothing to retry"):
+        commands.retry("arr")
+
+
+def test_u7_two_who_retry_a_failed_retry_at_once_make_one(cluster: SimulatedCluster, commands: Commands) -> None:
+    commands.retry("report")
+    cluster.finish("report-retry1", "Cancelled")
+    slow = cluster.client()
+    read = slow.read("report-retry1")
+    commands.retry("report")
+    copy, new = create_copy(slow, read, Wish(origin=Origin.RETRY, verb="retry"), tasks=None)
+    assert (copy["metadata"]["name"], new) == ("report-retry2", False)
+
+
+def test_an_operator_lets_a_retry_use_the_key_of_its_origin() -> None:
+    assert Origin.RETRY in ORIGINS
+    assert set(Origin) == set(ORIGINS)

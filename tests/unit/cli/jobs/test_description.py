@@ -10,7 +10,7 @@ NOW = datetime.fromisoformat("2026-11-21T10:05:00Z").timestamp()
 
 def test_a_new_job_has_a_short_description() -> None:
     lines = describe(make_job(), now=NOW)
-    assert lines[:3] == ["Name:       report", "Namespace:  n", "Phase:      none: no operator has looked at it"]
+    assert lines[:3] == ["Name:       report", "Namespace:  n", "Phase:      Pending, not reconciled yet"]
     assert lines[3].startswith("Created:    ")
     assert len(lines) == 4
 

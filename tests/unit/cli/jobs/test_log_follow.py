@@ -9,7 +9,7 @@ import pytest
 from podwright.cli.connection import Connection
 from podwright.cli.errors import CommandError
 from podwright.cli.job_client import JobClient
-from podwright.cli.jobs import submit
+from podwright.cli.jobs import submission
 from podwright.cli.jobs.log_follow import follow_job
 from podwright.cli.patience import Deadline
 from tests.unit.cli.jobs.objects import make_job, make_pod
@@ -159,12 +159,12 @@ def test_a_log_that_may_not_be_read_does_not_change_how_submit_exits(stub: Stub,
     job = make_job(phase="Succeeded")
     forbidden = (403, {"kind": "Status", "code": 403, "reason": "Forbidden", "message": "user cannot get pods/log"})
     serve(stub, job, make_pod("p-0", phase="Succeeded"), p_0=forbidden)
-    assert submit._wait(client, [job], seconds=10.0, follow=True, tell=print) == 0
+    assert submission.wait_for_end(client, [job], seconds=10.0, follow=True, tell=print) == 0
 
 
 def test_what_cannot_be_followed_is_not_created(tmp_path: Path) -> None:
     with SimulatedCluster(tmp_path).running() as cluster:
         answer = run("submit", "x", "--image", "a", "--array", "2", "--follow", "--kubeconfig", str(cluster.kubeconfig))
         assert answer.returncode == 1
-        assert "--follow is for a single job" in answer.stderr
+        assert "--follow can only be used with a single job" in answer.stderr
         assert cluster.created == []

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from podwright.cli.errors import CommandError
-from podwright.cli.jobs.manifest import from_file
+from podwright.cli.jobs.manifest import jobs_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ HEAD = "apiVersion: podwright.dev/v1alpha1\nkind: BatchJob\nmetadata: {name: a"
 def test_values_are_read_as_kubectl_reads_them(tmp_path: Path, written: str, value: Any) -> None:
     file = tmp_path / "job.yaml"
     file.write_text(f"{HEAD}}}\nspec: {{startAt: {written}}}\n")
-    (job,) = from_file(str(file), namespace="n", explicit=False)
+    (job,) = jobs_of([str(file)], namespace="n", explicit=False)
     assert job["spec"] == {"startAt": value}
     assert type(job["spec"]["startAt"]) is type(value)
 
@@ -42,5 +42,5 @@ def test_values_are_read_as_kubectl_reads_them(tmp_path: Path, written: str, val
 def test_a_namespace_that_is_a_number_is_told(tmp_path: Path) -> None:
     file = tmp_path / "job.yaml"
     file.write_text(f"{HEAD}, namespace: 123}}\n")
-    with pytest.raises(CommandError, match="is no text"):
-        from_file(str(file), namespace="n", explicit=False)
+    with pytest.raises(CommandError, match="is not a string"):
+        jobs_of([str(file)], namespace="n", explicit=False)

@@ -60,7 +60,7 @@ def test_submit_says_when_it_cannot_know_whether_a_job_was_created(cluster: Simu
     cluster.rule = refuse_creating("a", internal("etcdserver: request timed out"))
     answer = run("submit", "a", "--image", "x", "--kubeconfig", str(cluster.kubeconfig))
     assert answer.returncode == 1
-    assert "Whether the job a was created is not known" in answer.stderr
+    assert "It is not known whether the job a was created" in answer.stderr
 
 
 def test_an_edit_whose_answer_is_lost_ends_the_verb_and_leaves_what_was_done_told(

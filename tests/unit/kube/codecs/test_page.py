@@ -176,8 +176,8 @@ def test_metadata() -> None:
     partial = {"kind": "PartialObjectMetadata", "metadata": pod_json()["metadata"]}
     for body in (dumps(partial), dumps(pod_json())):
         metadata = decode_metadata(body)
-        assert (metadata.uid, metadata.resource_version) == ("uid-of-job-0123456789-2", 7)
-        assert (metadata.namespace, metadata.name) == ("default", "job-0123456789-2")
+        assert (metadata.uid, metadata.resource_version) == ("uid-of-job-bd1b6ef549-2", 7)
+        assert (metadata.namespace, metadata.name) == ("default", "job-bd1b6ef549-2")
         assert (metadata.created, metadata.generation) == (T0_SECONDS, 0)
     with pytest.raises(DecodeError):
         decode_metadata(dumps({"kind": "Status", "metadata": {}, "status": "Success"}))

@@ -28,9 +28,9 @@ def test_fields() -> None:
         },
     )
     assert decode(pod) == PodView(
-        uid="uid-of-job-0123456789-2",
+        uid="uid-of-job-bd1b6ef549-2",
         namespace="default",
-        name="job-0123456789-2",
+        name="job-bd1b6ef549-2",
         resource_version=7,
         job_uid="job-uid",
         job_name="job",
@@ -53,34 +53,54 @@ def test_fields() -> None:
     )
 
 
+UNOWNED = [
+    None,
+    [],
+    [owner(controller=False)],
+    [owner(controller=None)],
+    [owner(kind="Job")],
+    [owner(apiVersion="batch/v1")],
+    [owner(apiVersion="podwright.dev.example.com/v1")],
+]
+
+
+@pytest.mark.parametrize("references", UNOWNED)
+def test_l6_a_pod_without_its_owner_reference_is_known_by_its_label(references: Any) -> None:
+    view = decode(pod_json(ownerReferences=references))
+    assert (view.job_uid, view.job_name, view.attempt, view.lacks) == ("job-uid", "job", 2, ())
+
+
+@pytest.mark.parametrize("references", UNOWNED)
+def test_a_pod_with_neither_label_nor_owner_has_no_job(references: Any) -> None:
+    view = decode(pod_json(ownerReferences=references, labels={"podwright.dev/attempt": "2"}))
+    assert (view.job_uid, view.job_name, view.attempt) == ("", "", 0)
+
+
 @pytest.mark.parametrize(
     "metadata",
     [
-        {"ownerReferences": None},
-        {"ownerReferences": []},
-        {"ownerReferences": [owner(controller=False)]},
-        {"ownerReferences": [owner(controller=None)]},
-        {"ownerReferences": [owner(kind="Job")]},
-        {"ownerReferences": [owner(apiVersion="batch/v1")]},
-        {"ownerReferences": [owner(apiVersion="podwright.dev.example.com/v1")]},
         {"name": "job"},
         {"name": "job-x"},
         {"name": "job-1234567890"},
+        {"name": "job-1234567890-2"},
+        {"labels": {"podwright.dev/job-uid": "another"}},
+        {"labels": {}, "ownerReferences": [owner(uid="another")]},
     ],
 )
-def test_a_pod_that_is_not_ours_has_no_job(metadata: dict[str, Any]) -> None:
+def test_a_pod_whose_name_is_not_that_of_its_job_is_nobodys(metadata: dict[str, Any]) -> None:
     view = decode(pod_json(**metadata))
     assert (view.job_uid, view.job_name, view.attempt) == ("", "", 0)
 
 
+def test_b4_a_pod_without_our_labels_is_known_by_its_owner_and_says_what_it_lacks() -> None:
+    view = decode(pod_json(labels={"podwright.dev/job": "job"}))
+    assert (view.job_uid, view.job_name, view.attempt) == ("job-uid", "job", 2)
+    assert view.lacks == ("podwright.dev/job-uid", "podwright.dev/attempt")
+
+
 def test_our_reference_is_found_among_others() -> None:
     others = [owner(kind="Workflow", controller=False, uid="x"), owner()]
-    assert decode(pod_json(ownerReferences=others)).job_uid == "job-uid"
-
-
-def test_labels_prove_nothing() -> None:
-    pod = pod_json(labels={"podwright.dev/job-uid": "another", "podwright.dev/attempt": "9"})
-    assert (decode(pod).job_uid, decode(pod).attempt) == ("job-uid", 2)
+    assert decode(pod_json(ownerReferences=others, labels={})).job_uid == "job-uid"
 
 
 @pytest.mark.parametrize(
@@ -325,7 +345,7 @@ def test_conditions_that_every_pod_has_are_not_kept() -> None:
     assert decode(pod_json(status={"conditions": conditions})).conditions == (("example.com/Broken", "False"),)
 
 
-@pytest.mark.parametrize(("name", "want"), [("job-0123456789-2", (0, 2)), ("job-0123456789-17-2", (17, 2))])
+@pytest.mark.parametrize(("name", "want"), [("job-bd1b6ef549-2", (0, 2)), ("job-0b18342f4a-17-2", (17, 2))])
 def test_the_name_tells_task_and_attempt(name: str, want: tuple[int, int]) -> None:
     view = decode(pod_json(name=name))
     assert (view.task_index, view.attempt, view.job_uid) == (*want, "job-uid")

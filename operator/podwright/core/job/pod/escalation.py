@@ -5,37 +5,14 @@ result is the same wherever it is computed, and no attempt's pod depends on who 
 """
 
 import math
-import re
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, Final
 
 from podwright.core.spec import Escalation
+from podwright.core.values.quantity import UNITS, parse_quantity
 
-_QUANTITY: Final = re.compile(
-    r"(?P<number>[+-]?(?:[0-9]{1,32}(?:\.[0-9]{0,32})?|\.[0-9]{1,32}))"
-    r"(?:(?P<unit>[numkMGTPE]|[KMGTPE]i)|[eE](?P<exponent>[+-]?[0-9]{1,2}))?"
-)
-_UNITS: Final[Mapping[str, Fraction]] = {
-    **{unit: Fraction(10) ** (3 * n) for n, unit in enumerate(("n", "u", "m", "", "k", "M", "G", "T", "P", "E"), -3)},
-    **{unit: Fraction(1024**n) for n, unit in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), 1)},
-}
 _MOST_TIMES: Final = 1024  # the least factor, 1.01, gives 26,000 times as much by then
-
-
-def parse_quantity(text: str) -> Fraction:
-    """Read a Kubernetes quantity such as `128974848`, `500m`, `1.5Gi` or `2e3`.
-
-    Raises:
-        ValueError: the text is no quantity.
-    """
-    match = _QUANTITY.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"{text!r} is no quantity: write a number with an optional unit, such as 500m, 2 or 256Mi")
-    number = Fraction(match["number"].rstrip("."))
-    if match["exponent"] is not None:
-        return number * Fraction(10) ** int(match["exponent"])
-    return number * _UNITS[match["unit"] or ""]
 
 
 def escalated(resources: Mapping[str, Any], *, escalation: Escalation, times: int) -> dict[str, Any]:
@@ -71,7 +48,7 @@ def _grown(value: Any, *, factor: Fraction, most: str, write: Any) -> Any:
 def _bytes(amount: Fraction) -> str:
     number = math.ceil(amount)
     for unit in ("Gi", "Mi", "Ki"):
-        size = int(_UNITS[unit])
+        size = int(UNITS[unit])
         if number and number % size == 0:
             return f"{number // size}{unit}"
     return str(number)

@@ -1,0 +1,78 @@
+"""What is wrong with a BatchJob, as far as can be known without a cluster. Pure, but slow to import."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from podwright.api.batchjob import BATCH_JOB
+from podwright.cli.lint.pod_template import template_problems
+from podwright.cli.lint.schema import problems, unknown_field
+from podwright.kube.codecs.job import BatchJob, job_view
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_ROOT = ("apiVersion", "kind", "metadata", "spec", "status")
+
+
+def job_problems(job: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with a job, each as `path: what`."""
+    found = [*_outside(job), *_metadata(job.get("metadata"))]
+    spec = job.get("spec")
+    if not isinstance(spec, dict):
+        return [*found, "spec: required"]
+    inside = list(problems(spec, _schema()["properties"]["spec"], "spec"))
+    inside += [each for each in template_problems(spec.get("template")) if _path(each) not in {*map(_path, inside)}]
+    # Only what has the right form can be read as the operator reads it.
+    return [*found, *(inside or _as_the_operator(spec))]
+
+
+def _path(problem: str) -> str:
+    return problem.partition(": ")[0]
+
+
+@functools.cache
+def _schema() -> Mapping[str, Any]:
+    schema: Mapping[str, Any] = BATCH_JOB.definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return schema
+
+
+def _outside(job: Mapping[str, Any]) -> Iterator[str]:
+    for name in job:
+        if name not in _ROOT:
+            yield unknown_field("", str(name), _ROOT).removeprefix(".")
+
+
+def _metadata(meta: Any) -> Iterator[str]:
+    if not isinstance(meta, dict):
+        yield "metadata.name: required"
+        return
+    name, prefix = meta.get("name"), meta.get("generateName")
+    if not name and not prefix:
+        yield "metadata.name: required"
+    limit = BATCH_JOB.name_limit
+    if name is not None and (not isinstance(name, str) or _NAME.fullmatch(name) is None):
+        yield f"metadata.name: {name!r} must consist of lower case letters, digits, '-' and '.', and start and end with one of the former two"
+    elif name is not None and len(name) > limit:
+        yield f"metadata.name: must have at most {limit} characters, not {len(name)}"
+
+
+def _as_the_operator(spec: Mapping[str, Any]) -> Iterator[str]:
+    """Return what only shows when the spec is read: durations, index sets, items, packs, expressions."""
+    meta = {
+        "name": "x",
+        "namespace": "x",
+        "uid": "x",
+        "resourceVersion": "1",
+        "creationTimestamp": "2026-01-01T00:00:00Z",
+    }
+    try:
+        view = job_view(msgspec.json.decode(msgspec.json.encode({"metadata": meta, "spec": spec}), type=BatchJob))
+    except (ValueError, OverflowError) as error:
+        yield f"spec: {error}"
+        return
+    if view.problem:
+        yield f"spec: {view.problem}"

@@ -1,0 +1,108 @@
+"""Pods that the API server refuses, in the running engine: what passes is waited for and explained, what lasts ends the job."""
+
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from podwright.core.attempt import refusal
+from podwright.kube.client import ApiResponse
+from podwright.kube.codecs.requests import ApiRequest
+from podwright.runtime.writer import Send
+from tests.simulation.world import World, started_world, until
+from tests.support.simulator.admission import Operation, Request
+from tests.support.simulator.errors import ApiError, forbidden, internal
+from tests.support.simulator.kinds import POD
+
+ErrorOf = Callable[[Request], ApiError]
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with started_world() as running:
+        yield running
+
+
+def refuse_pods(world: World, error: ErrorOf) -> None:
+    """Let admission refuse every pod."""
+
+    def rule(request: Request) -> None:
+        if request.kind is POD and request.operation is Operation.CREATE:
+            raise error(request)
+
+    world.api.rules.append(rule)
+
+
+def forbids(why: str) -> ErrorOf:
+    """Refuse by 403 in these words."""
+    return lambda request: forbidden("pods", request.name, why)
+
+
+def fails(why: str) -> ErrorOf:
+    """Fail by 500 in these words."""
+    return lambda _: internal(why)
+
+
+@pytest.mark.parametrize("delivery", ["AtLeastOnce", "AtMostOnce"])
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        pytest.param(
+            forbids("no PriorityClass with name nightly was found"), "PriorityClassMissing", id="B21 priority"
+        ),
+        pytest.param(
+            forbids('pod rejected: RuntimeClass "gvisor" not found'), "RuntimeClassMissing", id="B21 runtime class"
+        ),
+        pytest.param(forbids("admission denied the request: cache not ready"), "PodRejected", id="S8 denial"),
+        pytest.param(forbids("failed quota: q: must specify limits.cpu"), "QuotaUnsatisfiable", id="B26 must specify"),
+        pytest.param(
+            fails('admission plugin "MutatingAdmissionWebhook" failed to complete mutation in 13s'),
+            "PodCreationFailed",
+            id="B3 mutation takes too long",
+        ),
+    ],
+)
+async def test_what_may_pass_is_waited_for_with_its_reason(
+    world: World, error: ErrorOf, reason: str, delivery: str
+) -> None:
+    refuse_pods(world, error)
+    world.submit(deliveryMode=delivery)
+    await until(lambda: world.status().get("reason") == reason, seconds=5)
+    assert (world.status()["phase"], world.status()["attemptCount"]) == ("Pending", 0)
+    world.api.rules.pop()
+    await until(world.is_over, seconds=15)
+    assert world.status()["phase"] == "Succeeded"
+
+
+async def test_s8_a_denial_that_lasts_is_final_after_its_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refusal, "DENIAL_PATIENCE", 0.1)
+    monkeypatch.setattr(refusal, "_LONGEST_DENIAL_DELAY", 0.05)
+    refuse_pods(world, forbids('violates PodSecurity "restricted:latest"'))
+    world.submit()
+    await until(world.is_over)
+    assert (world.status()["phase"], world.status()["reason"]) == ("Failed", "PodRejected")
+    assert 'violates PodSecurity "restricted:latest"' in world.status()["message"]
+    assert world.written("POST").count("pods") >= 5
+
+
+async def test_b3_a_pod_that_is_too_large_is_final_at_once(world: World) -> None:
+    refuse_pods(world, fails("etcdserver: request is too large"))
+    world.submit(deliveryMode="AtMostOnce")
+    await until(world.is_over)
+    assert (world.status()["phase"], world.status()["reason"]) == ("Failed", "PodRejected")
+    assert "request is too large" in world.status()["message"]
+
+
+async def test_s8_a_page_of_a_proxy_is_no_refusal(world: World) -> None:
+    world.submit()
+
+    async def proxy(request: ApiRequest, send: Send) -> ApiResponse:
+        if request.method == "POST":
+            return ApiResponse(403, b"<html>403 Forbidden</html>")
+        return await send(request)
+
+    world.fault = proxy
+    await until(lambda: world.status().get("reason") == "PodCreationFailed")
+    assert "no answer of the API server" in world.status()["message"]
+    world.fault = None
+    await until(world.is_over, seconds=15)
+    assert world.status()["phase"] == "Succeeded"
