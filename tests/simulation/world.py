@@ -72,6 +72,7 @@ class World:
         self.fault: Fault | None = None
         self.writes: list[ApiRequest] = []
         self._client = client
+        self.client_send = client.send
         keys = Keys(send=client.send, namespace=SYSTEM_NAMESPACE)
         reads = ReadPlaces()
 
@@ -199,6 +200,14 @@ class World:
     def is_over(self, name: str = "job") -> bool:
         """Return whether a job is finished and all its pods are accounted for."""
         return "finishTime" in self.status(name) and not self.held()
+
+    def is_finished(self, name: str) -> bool:
+        """Return whether a job is finished, whatever is left of its pods."""
+        return "finishTime" in self.status(name)
+
+    def exists(self, name: str) -> bool:
+        """Return whether a job is stored."""
+        return Key("default", name) in self.api.table(BATCH_JOB).objects
 
     def held(self) -> bool:
         """Return whether any pod still has our finalizer."""

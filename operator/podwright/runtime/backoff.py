@@ -17,9 +17,11 @@ class Backoff(Generic[K]):
 
     def failed(self, key: K, *, now: float, at_least: float = 0.0) -> float:
         """Count a failure and give the time of the next try: full jitter over a doubling ceiling."""
-        count = self._failures.get(key, (0, 0.0))[0] + 1
+        count, blocked = self._failures.get(key, (0, 0.0))
+        if now >= blocked:
+            count += 1  # many that failed at once are one failure
         ceiling = min(_LONGEST, _FIRST * 2.0 ** min(count, 16))
-        until = now + max(at_least, ceiling * (0.5 + 0.5 * random.random()))
+        until = max(blocked, now + max(at_least, ceiling * (0.5 + 0.5 * random.random())))
         self._failures[key] = (count, until)
         return until
 
