@@ -20,8 +20,9 @@ from tests.bench.packed_part import measure_packed
 from tests.bench.record_part import measure_record
 from tests.bench.result import Parameters, Result
 from tests.bench.summary import summarize
+from tests.bench.tenants_part import measure_tenants
 
-_PARTS: Final = ("cluster", "engine", "array", "packed")
+_PARTS: Final = ("cluster", "engine", "array", "packed", "tenants")
 
 
 def measure(parameters: Parameters) -> Result:
@@ -37,6 +38,7 @@ def measure(parameters: Parameters) -> Result:
     memory = measure_memory(parameters, say=say) if parameters.engine else None
     record = measure_record(parameters, say=say) if parameters.array else None
     packed, notes = measure_packed(parameters, say=say) if parameters.packed else (None, [])
+    tenants = measure_tenants(parameters, say=say) if parameters.tenants else None
     # Last, as it is what is repeated for as long as there is time.
     on_cluster = ClusterRun(rounds=[], array=None, bulk_array=None, kubernetes="", notes=[])
     if parameters.cluster or parameters.array:
@@ -54,6 +56,7 @@ def measure(parameters: Parameters) -> Result:
         bulk_array=on_cluster.bulk_array,
         record=record,
         packed=packed,
+        tenants=tenants,
         metrics=summarize(
             on_cluster.rounds,
             throughput,
@@ -62,6 +65,7 @@ def measure(parameters: Parameters) -> Result:
             bulk_array=on_cluster.bulk_array,
             record=record,
             packed=packed,
+            tenants=tenants,
         ),
     )
 
@@ -122,8 +126,13 @@ def _parameters(arguments: argparse.Namespace) -> Parameters:
         record_tasks=arguments.record_tasks,
         packed_tasks=arguments.packed_tasks,
         pack=arguments.pack,
+        quota_tasks=arguments.quota_tasks,
+        refused_jobs=arguments.refused_jobs,
+        beside_jobs=arguments.beside_jobs,
+        flood_arrays=arguments.flood_arrays,
+        flood_seconds=arguments.flood_seconds,
         minutes=arguments.minutes,
-        **{part: arguments.only in {None, part} for part in _PARTS},
+        **{part: not arguments.only or part in arguments.only for part in _PARTS},
     )
 
 
@@ -146,8 +155,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--record-tasks", type=int, default=default.record_tasks, help="default %(default)s")
     parser.add_argument("--packed-tasks", type=int, default=default.packed_tasks, help="default %(default)s")
     parser.add_argument("--pack", type=int, default=default.pack, help="packed tasks of a pod (default %(default)s)")
+    parser.add_argument("--quota-tasks", type=int, default=default.quota_tasks, help="default %(default)s")
+    parser.add_argument("--refused-jobs", type=int, default=default.refused_jobs, help="default %(default)s")
+    parser.add_argument("--beside-jobs", type=int, default=default.beside_jobs, help="default %(default)s")
+    parser.add_argument("--flood-arrays", type=int, default=default.flood_arrays, help="default %(default)s")
+    parser.add_argument("--flood-seconds", type=float, default=default.flood_seconds, help="default %(default)s")
     parser.add_argument("--minutes", type=float, default=default.minutes, help="no round begins that would end later")
-    parser.add_argument("--only", choices=_PARTS, help="leave the other parts out")
+    parser.add_argument(
+        "--only", choices=_PARTS, action="append", default=[], help="leave the other parts out; may be repeated"
+    )
     parser.add_argument("--json", type=Path, help="write the result to this file")
     parser.add_argument(
         "--report",

@@ -12,7 +12,7 @@ from tests.bench.tables import Table, number
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.bench.result import ArrayRecordRun, ArrayRun, PackedRun, Result, Round
+    from tests.bench.result import ArrayRecordRun, ArrayRun, PackedRun, Result, Round, TenantsRun
 
 
 def tables(result: Result) -> list[Table]:
@@ -24,6 +24,8 @@ def tables(result: Result) -> list[Table]:
         found.append(_record(result.record))
     if result.packed is not None:
         found.append(_packed(result.packed))
+    if result.tenants is not None:
+        found.append(_tenants(result.tenants))
     return found
 
 
@@ -117,4 +119,29 @@ def _packed(packed: PackedRun) -> Table:
         ],
         text="Both are arrays on a cluster of its own with one real node, on this machine; each task runs `true` in a container"
         f" of busybox. Packed it is {number(packed.tasks_per_second / packed.single_per_second)} times as many per second.",
+    )
+
+
+def _tenants(tenants: TenantsRun) -> Table:
+    quota, flood = tenants.quota, tenants.flood
+    turn = flood.longest_turn_seconds
+    return Table(
+        title="Tenants beside each other",
+        columns=["", "measured"],
+        rows=[
+            [
+                f"jobs/s beside {tenants.refused_jobs} refused jobs, as a part of those without",
+                f"{tenants.ratio_beside_refused:.2f}",
+            ],
+            [
+                f"requests per task, {quota.tasks} tasks under a quota of {quota.pods} pods",
+                number(quota.requests_per_task),
+            ],
+            ["part of that quota that was busy", f"{100 * quota.busy:.0f} %"],
+            [f"memory, highest, with {flood.arrays} large arrays", f"{flood.resident_highest:.0f} MiB"],
+            ["longest turn of the event loop", "-" if turn is None else f"{1000 * turn:.0f} ms"],
+        ],
+        text="On a cluster of its own. The refused jobs, of another namespace, wait for what never comes, have pods that are"
+        " refused, or a webhook that never answers. The large arrays have a parallelism of"
+        f" {flood.parallelism} and templates of {flood.template_bytes} bytes, under a quota.",
     )

@@ -103,4 +103,25 @@ GOALS: Final = (
         at_least=50,
         unit="x",
     ),
+    Goal(
+        text="jobs/s beside {refused_jobs} refused jobs of another namespace, as a multiple of those without",
+        metric="tenants.ratio_beside_refused",
+        at_least=0.9,
+        unit="x",
+    ),
+    Goal(text="operator's requests per task under a full quota", metric="tenants.quota_requests_per_task", at_most=3),
+    Goal(text="part of a full quota that is busy", metric="tenants.quota_busy", at_least=0.9),
+    Goal(
+        text="memory with {flood_arrays} arrays of parallelism {flood_parallelism} and large templates",
+        metric="tenants.flood_resident",
+        at_most=300,
+        unit=" MiB",
+    ),
+    Goal(
+        text="longest turn of the event loop meanwhile",
+        metric="tenants.flood_longest_turn_ms",
+        at_most=200,
+        unit=" ms",
+        not_yet="the operator doesn't count its turns yet",
+    ),
 )

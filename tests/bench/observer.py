@@ -72,6 +72,7 @@ class Timeline:
     submitted: float
     pod_created: float | None = None
     pod_running: bool = False
+    pod_ended: bool = False
     pod_let_go: bool = False
     """The pod has ended and no finalizer holds it."""
     finished: float | None = None
@@ -89,6 +90,7 @@ class Observer:
         self.timelines: dict[str, Timeline] = {}
         self.created = 0
         self.running = 0
+        self.ended = 0
         self.let_go = 0
         self.finished = 0
         self._largest = b""
@@ -117,7 +119,7 @@ class Observer:
         return len(msgspec.json.decode(self._largest, type=_StatusEvent).object.status) if self._largest else 0
 
     async def until(self, what: str, count: int, *, seconds: float) -> None:
-        """Wait until `count` objects are `created`, `running`, `let_go` or `finished` (see the attributes).
+        """Wait until `count` objects are `created`, `running`, `ended`, `let_go` or `finished` (see the attributes).
 
         Raises:
             BenchError: a job failed, a watch broke off, or `seconds` passed.
@@ -189,7 +191,11 @@ class Observer:
         if phase == "Running" and not timeline.pod_running:
             timeline.pod_running = True
             self.running += 1
-        if phase in {"Succeeded", "Failed"} and not pod.metadata.finalizers and not timeline.pod_let_go:
+        over = phase in {"Succeeded", "Failed"}
+        if over and not timeline.pod_ended:
+            timeline.pod_ended = True
+            self.ended += 1
+        if over and not pod.metadata.finalizers and not timeline.pod_let_go:
             timeline.pod_let_go = True
             self.let_go += 1
         if not label:

@@ -31,10 +31,16 @@ def operator(
     identity: str,
     accounting: Accounting = Accounting.EXACT,
     environment: Mapping[str, str] | None = None,
+    http_port: int = 0,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run an operator while the block lasts, with default settings but for these."""
     arguments = ["operator", "run", f"--kubeconfig={kubeconfig}", f"--identity={identity}"]
-    arguments += ["--http-host=127.0.0.1", "--http-port=0", "--log-level=warning", f"--accounting={accounting}"]
+    arguments += [
+        "--http-host=127.0.0.1",
+        f"--http-port={http_port}",
+        "--log-level=warning",
+        f"--accounting={accounting}",
+    ]
     with running("podwright.cli.main", arguments, log=log, environment=environment) as process:
         yield process
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from podwright.core.accounting import Accounting
-from podwright.devcluster import EmbeddedCluster
+from podwright.devcluster import EmbeddedCluster, ports
 from podwright.devcluster.processes import MARKER_VARIABLE
 from tests.bench import counters, workloads
 from tests.bench.operator_process import SERVICE_ACCOUNT, SYSTEM_NAMESPACE, operator, until_leading
@@ -38,6 +38,8 @@ class ReadyCluster:
     accounting: Accounting
     start: Callable[[Accounting], subprocess.Popen[bytes]]
     log: Path
+    metrics_address: str
+    """Of the operator."""
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -87,13 +89,26 @@ def ready_cluster(spec: ClusterSpec) -> Iterator[ReadyCluster]:
         # With the cluster's mark on it, it also goes when the cluster's watchdog has to clear up.
         mark = {MARKER_VARIABLE: cluster.state.cluster_id}
         with contextlib.ExitStack() as operators:
+            (http_port,) = operators.enter_context(ports.free_ports(1))
 
             def start(accounting: Accounting) -> subprocess.Popen[bytes]:
-                started = operator(kubeconfig, log=log, identity=_IDENTITY, accounting=accounting, environment=mark)
+                started = operator(
+                    kubeconfig,
+                    log=log,
+                    identity=_IDENTITY,
+                    accounting=accounting,
+                    environment=mark,
+                    http_port=http_port,
+                )
                 return operators.enter_context(started)
 
             ready = ReadyCluster(
-                cluster=cluster, operator=start(Accounting.EXACT), accounting=Accounting.EXACT, start=start, log=log
+                cluster=cluster,
+                operator=start(Accounting.EXACT),
+                accounting=Accounting.EXACT,
+                start=start,
+                log=log,
+                metrics_address=f"http://127.0.0.1:{http_port}/metrics",
             )
             yield ready
         if complaints := log.read_text(encoding="utf-8", errors="replace").strip():

@@ -35,6 +35,16 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True):
     pack: int = 5_000
     single_tasks: int = 60
     """Tasks with a pod each, all at once, that the packed ones are compared with."""
+    quota_tasks: int = 300
+    """Tasks of two seconds each, all at once if it were not for a quota."""
+    quota_pods: int = 30
+    refused_jobs: int = 500
+    beside_jobs: int = 1000
+    """Good jobs of a burst beside these."""
+    flood_arrays: int = 20
+    flood_parallelism: int = 10_000
+    flood_template_bytes: int = 50_000
+    flood_seconds: float = 30.0
     rest_seconds: float = 2.0
     """Waited for after a load before memory is looked at: what is left of the load is written and its memory is freed. Half of it
     is waited for between rounds."""
@@ -44,6 +54,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True):
     engine: bool = True
     array: bool = True
     packed: bool = True
+    tenants: bool = True
 
     def comparable(self) -> tuple[object, ...]:
         """What must be equal in two runs that are to be compared."""
@@ -62,6 +73,13 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True):
             self.packed_tasks,
             self.pack,
             self.single_tasks,
+            self.quota_tasks,
+            self.quota_pods,
+            self.refused_jobs,
+            self.beside_jobs,
+            self.flood_arrays,
+            self.flood_parallelism,
+            self.flood_template_bytes,
         )
 
 
@@ -212,6 +230,40 @@ class PackedRun(msgspec.Struct, frozen=True, kw_only=True):
     single_per_second: float
 
 
+class QuotaRun(msgspec.Struct, frozen=True, kw_only=True):
+    """An array in a namespace whose quota is smaller than its parallelism."""
+
+    tasks: int
+    pods: int
+    """What the quota allows at once."""
+    requests_per_task: float
+    """Of the operator that write, refused ones included."""
+    busy: float
+    """The mean part of the quota that live pods filled, from the first time it was full until the last pod was created."""
+
+
+class FloodRun(msgspec.Struct, frozen=True, kw_only=True):
+    """Arrays of great parallelism and large templates, submitted at once."""
+
+    arrays: int
+    parallelism: int
+    template_bytes: int
+    resident_highest: float
+    """MiB, of the operator."""
+    longest_turn_seconds: float | None
+    """Of the operator's event loop, as it counts itself since its start."""
+
+
+class TenantsRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What tenants cost each other."""
+
+    refused_jobs: int
+    ratio_beside_refused: float
+    """The rate of a burst of good jobs beside them, as a part of the rate without them."""
+    quota: QuotaRun
+    flood: FloodRun
+
+
 class Measure(msgspec.Struct, frozen=True, kw_only=True):
     """A metric over the rounds; `low` and `high` are its extremes."""
 
@@ -234,4 +286,5 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """A smaller one, with bulk accounting."""
     record: ArrayRecordRun | None = None
     packed: PackedRun | None = None
+    tenants: TenantsRun | None = None
     metrics: dict[str, Measure]

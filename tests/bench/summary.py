@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tests.bench.observer import Timeline
-    from tests.bench.result import ArrayRecordRun, ArrayRun, EngineMemory, EngineThroughput, PackedRun
+    from tests.bench.result import ArrayRecordRun, ArrayRun, EngineMemory, EngineThroughput, PackedRun, TenantsRun
 
 _CONTROLLERS: Final = {
     "batchjob": (counters.OPERATOR, "operator"),
@@ -98,6 +98,7 @@ def summarize(
     bulk_array: ArrayRun | None = None,
     record: ArrayRecordRun | None = None,
     packed: PackedRun | None = None,
+    tenants: TenantsRun | None = None,
 ) -> dict[str, Measure]:
     """All metrics by name. Latencies in milliseconds, CPU in milliseconds per job, memory in MiB."""
     metrics: dict[str, Measure] = {}
@@ -138,6 +139,8 @@ def summarize(
         single["packed.tasks_per_second"] = packed.tasks_per_second
         single["packed.single_per_second"] = packed.single_per_second
         single["packed.ratio_to_single"] = packed.tasks_per_second / packed.single_per_second
+    if tenants is not None:
+        single |= tenants_values(tenants)
     return metrics | {name: measure([value]) for name, value in single.items()}
 
 
@@ -155,6 +158,19 @@ def array_values(array: ArrayRun) -> dict[str, float]:
         "array.cpu_ratio_to_pods": statistics.fmean(sum(pods.cpu.values()) for pods in array.pods)
         / sum(array.cpu.values()),
     }
+
+
+def tenants_values(tenants: TenantsRun) -> dict[str, float]:
+    """The metrics of tenants that harm each other."""
+    values = {
+        "tenants.ratio_beside_refused": tenants.ratio_beside_refused,
+        "tenants.quota_requests_per_task": tenants.quota.requests_per_task,
+        "tenants.quota_busy": tenants.quota.busy,
+        "tenants.flood_resident": tenants.flood.resident_highest,
+    }
+    if tenants.flood.longest_turn_seconds is not None:
+        values["tenants.flood_longest_turn_ms"] = 1000 * tenants.flood.longest_turn_seconds
+    return values
 
 
 def measure(values: Sequence[float]) -> Measure:

@@ -41,6 +41,13 @@ TINY = Parameters(
     packed_tasks=200,
     pack=100,
     single_tasks=2,
+    quota_tasks=6,
+    quota_pods=3,
+    refused_jobs=5,
+    beside_jobs=5,
+    flood_arrays=1,
+    flood_parallelism=10,
+    flood_seconds=0.5,
     rest_seconds=0.1,
 )
 

@@ -92,6 +92,15 @@ def test_accepting_a_run_writes_its_values_and_drops_runs_that_nothing_refers_to
     assert thresholds.load(path) == found
 
 
+def test_accepting_a_run_leaves_what_was_promised(tmp_path: Path) -> None:
+    path = tmp_path / "thresholds.yaml"
+    promises = make_thresholds()
+    limits = [msgspec.structs.replace(limit, promised=True) for limit in promises.limits]
+    promises = msgspec.structs.replace(promises, limits=limits)
+    thresholds.accept(promises, make_result(value=123.456), path)
+    assert thresholds.load(path) == promises
+
+
 def test_a_file_that_names_no_known_run_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "thresholds.yaml"
     path.write_text("runs: {}\nlimits: [{metric: a, better: lower, measured: 1, margin: 1, run: nowhere}]\n")

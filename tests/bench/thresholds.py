@@ -30,6 +30,8 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     measured: float
     margin: float
     machine_bound: bool = False
+    promised: bool = False
+    """Whether this is a promise, not what was measured: a result that is accepted leaves it as it is."""
     run: str
 
     @property
@@ -96,7 +98,7 @@ def accept(thresholds: Thresholds, result: Result, path: Path = FILE) -> None:
     name = f"{result.facts.date} {result.facts.commit}"
     limits = [
         msgspec.structs.replace(limit, measured=_rounded(found.median), run=name)
-        if (found := result.metrics.get(limit.metric)) is not None
+        if (found := result.metrics.get(limit.metric)) is not None and not limit.promised
         else limit
         for limit in thresholds.limits
     ]

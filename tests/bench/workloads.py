@@ -58,10 +58,17 @@ NATIVE_JOB: Final = Workload(
     body=_body("batch/v1", "Job", {"template": {"spec": _POD_SPEC}}),
     owner_label="batch.kubernetes.io/job-name",
 )
+
+
+def job_path(namespace: str) -> str:
+    """Return where BatchJobs of a namespace are submitted to."""
+    return f"/apis/{names.API_VERSION}/namespaces/{namespace}/{names.JOB_PLURAL}"
+
+
 BATCH_JOB: Final = Workload(
     name="batchjob",
     title="BatchJob",
-    path=f"/apis/{names.API_VERSION}/namespaces/{NAMESPACE}/{names.JOB_PLURAL}",
+    path=job_path(NAMESPACE),
     body=_body(names.API_VERSION, names.JOB_KIND, {"template": {"spec": _POD_SPEC}}),
     owner_label=names.LABEL_JOB,
     accounting=Accounting.EXACT,
@@ -71,16 +78,36 @@ BULK: Final = replace(BATCH_JOB, name="bulk", title="BatchJob, bulk accounting",
 """The same object; what differs is the operator."""
 
 
-def array(*, suspend: bool = False, **fields: Any) -> Workload:
-    """A BatchJob of many tasks; `fields` are those of `spec.array`. What is observed is each task, named by its index."""
-    spec = {"suspend": suspend, "template": {"spec": _POD_SPEC}, "array": fields}
+def array(
+    *,
+    suspend: bool = False,
+    namespace: str = NAMESPACE,
+    annotations: Mapping[str, str] | None = None,
+    padding: int = 0,
+    **fields: Any,
+) -> Workload:
+    """A BatchJob of many tasks; `fields` are those of `spec.array`. What is observed is each task, named by its index.
+
+    `annotations` are those of its pods; with `padding` its template is larger by so many bytes.
+    """
+    template: dict[str, Any] = {"spec": _POD_SPEC}
+    if annotations:
+        template["metadata"] = {"annotations": annotations}
+    if padding:
+        (container,) = _POD_SPEC["containers"]
+        template["spec"] = {**_POD_SPEC, "containers": [{**container, "env": padding_variables(padding)}]}
     return Workload(
         name="array",
         title="array",
-        path=BATCH_JOB.path,
-        body=_body(names.API_VERSION, names.JOB_KIND, spec),
+        path=job_path(namespace),
+        body=_body(names.API_VERSION, names.JOB_KIND, {"suspend": suspend, "template": template, "array": fields}),
         owner_label=names.LABEL_TASK_INDEX,
     )
+
+
+def padding_variables(size: int, *, each: int = 10_000) -> list[dict[str, str]]:
+    """Return environment variables whose values take `size` bytes together."""
+    return [{"name": f"PADDING_{begin}", "value": "x" * min(each, size - begin)} for begin in range(0, size, each)]
 
 
 def endless_batch_job(annotation: str) -> Workload:

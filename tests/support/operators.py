@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SERVICE_ACCOUNT = "podwright-operator"
 SYSTEM_NAMESPACE = "podwright-system"
-_RUN = (sys.executable, "-m", "podwright", "operator", "run", "--http-host", "127.0.0.1", "--http-port", "0")
+RUN = (sys.executable, "-m", "podwright", "operator", "run", "--http-host", "127.0.0.1", "--http-port", "0")
 _PORT = re.compile(r"probes and metrics on \S+ port (\d+)")
 
 
@@ -92,7 +92,7 @@ def started_operator(
     kubeconfig: Path,
     log: Path,
     *,
-    command: Sequence[str] = _RUN,
+    command: Sequence[str] = RUN,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[OperatorProcess]:
     """Run an operator during the block."""

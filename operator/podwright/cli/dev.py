@@ -179,7 +179,7 @@ def status(data: DataOption) -> None:
 
 
 def what_pods_are(cluster: DevCluster) -> str:
-    """A sentence on what happens to pods there; empty if only its owner knows."""
+    """Return a sentence on what happens to pods there; empty if only its owner knows."""
     from podwright.devcluster.choose import SIMULATED
     from podwright.devcluster.spec import NodeKind
 
@@ -189,7 +189,7 @@ def what_pods_are(cluster: DevCluster) -> str:
 
 
 def available_images(cluster: DevCluster) -> str:
-    """A sentence on which images its pods can use; empty if any."""
+    """Return a sentence on which images its pods can use; empty if any."""
     from podwright.devcluster.spec import ClusterKind, NodeKind
 
     if cluster.kind is not ClusterKind.EMBEDDED or cluster.nodes is not NodeKind.REAL:
@@ -198,7 +198,7 @@ def available_images(cluster: DevCluster) -> str:
 
 
 def shell_lines(cluster: DevCluster) -> list[str]:
-    """What to type so that kubectl talks to the cluster, with the right kubectl, and `kubectl podwright` is found."""
+    """Return what to type so that kubectl talks to the cluster, with the right kubectl, and `kubectl podwright` is found."""
     lines = [f"export KUBECONFIG={shlex.quote(str(cluster.kubeconfig))}"]
     wanted = {"podwright": _own_programs() / "podwright", "kubectl": cluster.kubectl_path}
     missing = [program.parent for name, program in wanted.items() if not _is_found(name, program)]
@@ -208,7 +208,7 @@ def shell_lines(cluster: DevCluster) -> list[str]:
 
 
 def _own_programs() -> Path:
-    """The directory of the `podwright` that runs, or of the one that belongs to this Python."""
+    """Return the directory of the `podwright` that runs, or of the one that belongs to this Python."""
     script = Path(sys.argv[0]).absolute()
     return script.parent if script.name == "podwright" else Path(sys.executable).parent
 
@@ -223,7 +223,7 @@ def _no_cluster(data: Path) -> CommandError:
 
 
 def data_argument(data: Path) -> str:
-    """The argument that names the same data directory again, with a leading space; empty for the default one."""
+    """Return the argument that names the same data directory again, with a leading space; empty for the default one."""
     return "" if data == default_data_directory().resolve() else f" --data {shlex.quote(str(data))}"
 
 

@@ -58,10 +58,11 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     `started` is when the kubelet took it up, before it pulled any image; `containers_started` is when the last of its
     containers began to run, None unless all of them have.
-    `failed` are the containers that decided a failure. `message` is the first's termination message; of a success the
+    `failed` are the containers that decided a failure, by the time of their end. `message` is the first's termination message; of a success the
     first there is. `conditions` are pairs of type and status, without those that every pod has.
     `held` tells whether our finalizer keeps the pod until its end is on record; with bulk accounting it never has one.
     `deletion_requested` is when the deletion was asked for, not the `deletionTimestamp`, which lies `deletion_grace` later.
+    `completed` is when the last container with exit code 0 ended, if others failed or run on; those that do are in `running_on`.
     `gone` marks a pod that the API server no longer has although its end was never recorded.
     `lacks` are the marks of ours that the pod was created with and does not have (`core.job.identity`). Without the label of the
     job's uid no watch reports it.
@@ -93,6 +94,8 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     disruption: str = ""
     failed: tuple[FailedContainer, ...] = ()
     conditions: tuple[tuple[str, str], ...] = ()
+    completed: float | None = None
+    running_on: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     gone: bool = False
 

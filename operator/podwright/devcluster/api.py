@@ -41,7 +41,7 @@ class AdminApi:
         )
 
     def request(self, method: str, path: str, body: Any = None) -> Answer | None:
-        """The answer, or None if the server couldn't be reached (which also says: try again)."""
+        """Return the answer, or None if the server couldn't be reached (which also says: try again)."""
         content = None if body is None else json.dumps(body)
         try:
             self._connection.request(method, path, body=content, headers={"Content-Type": "application/json"})
@@ -57,7 +57,7 @@ class AdminApi:
         return Answer(response.status, decoded)
 
     def is_ready(self) -> bool:
-        """Whether the API server serves, with all its own bootstrapping done."""
+        """Return whether the API server serves, with all its own bootstrapping done."""
         answer = self.request("GET", "/readyz")
         return answer is not None and answer.status == http.HTTPStatus.OK
 

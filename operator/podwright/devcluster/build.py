@@ -37,7 +37,7 @@ _LEAST_FREE_BYTES = 6 * 1024**3
 
 
 def ensure_programs(programs: Iterable[str], *, reporter: Reporter) -> Mapping[str, Path]:
-    """Paths of `programs`, by name; whatever is missing is built first, one Go module after the other.
+    """Return paths of `programs`, by name; whatever is missing is built first, one Go module after the other.
 
     `$KUBEBUILDER_ASSETS` is honoured first for etcd, kube-apiserver and kubectl. Two callers at once, in whatever
     processes, build once. Raises BuildError.
@@ -169,7 +169,7 @@ def _find_compilers(module: GoModule, *, reporter: Reporter) -> _Compilers:
 
 
 def _output_name(module: GoModule, program: str) -> str:
-    """The file that `go build -o directory/` writes: the last path element that is no major version."""
+    """Return the file that `go build -o directory/` writes: the last path element that is no major version."""
     elements = module.package_of(program).split("/")
     return elements[-2] if re.fullmatch(r"v\d+", elements[-1]) else elements[-1]
 

@@ -49,7 +49,7 @@ class CertificateAuthority:
 
     @classmethod
     def create(cls, directory: Path, *, name: str) -> CertificateAuthority:
-        """A new authority in `directory`, which is made."""
+        """Return a new authority in `directory`, which is made."""
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         key = ec.generate_private_key(ec.SECP256R1())
         subject = _subject(name, ())
@@ -66,14 +66,14 @@ class CertificateAuthority:
 
     @classmethod
     def load(cls, directory: Path) -> CertificateAuthority:
-        """The authority that `create` left in `directory`."""
+        """Return the authority that `create` left in `directory`."""
         key = serialization.load_pem_private_key((directory / "ca.key").read_bytes(), password=None)
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise StartError(f"{directory / 'ca.key'} isn't the key that was written there.")
         return cls(directory, x509.load_pem_x509_certificate((directory / "ca.crt").read_bytes()), key)
 
     def issue_client(self, file_name: str, *, user: str, groups: Iterable[str] = ()) -> KeyPair:
-        """A certificate by which Kubernetes knows its holder as `user`, member of `groups`."""
+        """Return a certificate by which Kubernetes knows its holder as `user`, member of `groups`."""
         return self._issue(
             file_name, subject=_subject(user, groups), usages=[ExtendedKeyUsageOID.CLIENT_AUTH], names=(), addresses=()
         )
@@ -87,7 +87,7 @@ class CertificateAuthority:
         user: str = "",
         groups: Iterable[str] = (),
     ) -> KeyPair:
-        """A certificate for a server that is reached by `names` (DNS) and `addresses` (IP); valid for clients as well."""
+        """Return a certificate for a server that is reached by `names` (DNS) and `addresses` (IP); valid for clients as well."""
         return self._issue(
             file_name,
             subject=_subject(user or file_name, groups),
@@ -127,7 +127,7 @@ class CertificateAuthority:
 
 
 def write_service_account_key(directory: Path) -> KeyPair:
-    """The key that signs service account tokens, and its public half (in `certificate`), which checks them."""
+    """Return the key that signs service account tokens, and its public half (in `certificate`), which checks them."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pair = KeyPair(directory / "service-account.pub", directory / "service-account.key")
     write_atomically(pair.key, _private_pem(key), mode=0o600)

@@ -50,7 +50,7 @@ def choose(
     cluster: ClusterKind | None = None,
     nodes: NodeKind | None = None,
 ) -> Choice:
-    """The cluster to use. `cluster` and `nodes` are what the user insists on, None where anything will do.
+    """Return the cluster to use. `cluster` and `nodes` are what the user insists on, None where anything will do.
 
     Raises DevClusterError if what the user insists on can't be had. Real nodes are preferred where possible; where
     nobody insisted, fake ones take their place and the explanation says so.

@@ -88,7 +88,7 @@ class DevCluster:
         )
 
     def kubernetes_version(self) -> str:
-        """The API server's version, for example `v1.36.3`."""
+        """Return the API server's version, for example `v1.36.3`."""
         return str(json.loads(self.kubectl("version", "--output=json"))["serverVersion"]["gitVersion"])
 
     def require_version(self) -> None:
@@ -122,6 +122,6 @@ class DevCluster:
 
 
 def find_kubectl(*, reporter: Reporter) -> Path:
-    """The user's own kubectl if there is one on PATH, else one that is built. Raises BuildError."""
+    """Return the user's own kubectl if there is one on PATH, else one that is built. Raises BuildError."""
     found = shutil.which("kubectl")
     return Path(found) if found is not None else ensure_programs(["kubectl"], reporter=reporter)["kubectl"]

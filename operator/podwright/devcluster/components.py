@@ -46,7 +46,7 @@ class GoModule:
         return tuple(int(number) for number in match[1].split("."))
 
     def package_of(self, program: str) -> str:
-        """The import path of `program`."""
+        """Return the import path of `program`."""
         return next(package for package in self.packages if _program_name(package) == program)
 
     @property
@@ -113,7 +113,7 @@ HELM = ("helm",)
 
 
 def module_of(program: str) -> GoModule:
-    """The module that builds `program`."""
+    """Return the module that builds `program`."""
     for module in GO_MODULES:
         if program in module.programs:
             return module

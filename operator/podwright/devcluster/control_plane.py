@@ -59,7 +59,7 @@ def _spec(layout: ControlPlaneLayout, program: str, flags: list[str]) -> Process
 
 
 def etcd(layout: ControlPlaneLayout) -> ProcessSpec:
-    """A single etcd on loopback that only holders of its own authority's certificates can speak to."""
+    """Return a single etcd on loopback that only holders of its own authority's certificates can speak to."""
     client, peer = f"https://127.0.0.1:{layout.etcd_port}", f"https://127.0.0.1:{layout.etcd_peer_port}"
     flags = [
         "--name=podwright",
@@ -88,7 +88,7 @@ def etcd(layout: ControlPlaneLayout) -> ProcessSpec:
 
 
 def api_server(layout: ControlPlaneLayout) -> ProcessSpec:
-    """The API server with RBAC, admission as by default, and nothing that a client could not expect elsewhere."""
+    """Return the API server with RBAC, admission as by default, and nothing that a client could not expect elsewhere."""
     flags = [
         f"--etcd-servers=https://127.0.0.1:{layout.etcd_port}",
         f"--etcd-cafile={layout.etcd_authority_file}",
@@ -121,7 +121,7 @@ def api_server(layout: ControlPlaneLayout) -> ProcessSpec:
 
 
 def controller_manager(layout: ControlPlaneLayout) -> ProcessSpec:
-    """All default controllers, each under its own service account as on a production cluster."""
+    """Return all default controllers, each under its own service account as on a production cluster."""
     rate = layout.client_queries_per_second
     flags = [
         f"--kubeconfig={layout.controller_manager_kubeconfig}",
@@ -140,7 +140,7 @@ def controller_manager(layout: ControlPlaneLayout) -> ProcessSpec:
 
 
 def scheduler(layout: ControlPlaneLayout) -> ProcessSpec:
-    """The default scheduler."""
+    """Return the default scheduler."""
     return _spec(
         layout,
         "kube-scheduler",
@@ -149,7 +149,7 @@ def scheduler(layout: ControlPlaneLayout) -> ProcessSpec:
 
 
 def scheduler_configuration(*, kubeconfig: Path, client_queries_per_second: int) -> bytes:
-    """The scheduler's configuration file; its client rate can't be given as a flag."""
+    """Return the scheduler's configuration file; its client rate can't be given as a flag."""
     return yaml.safe_dump(
         {
             "apiVersion": "kubescheduler.config.k8s.io/v1",

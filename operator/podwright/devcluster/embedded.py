@@ -78,7 +78,7 @@ class EmbeddedCluster(DevCluster):
 
     @classmethod
     def open(cls, data_directory: Path) -> EmbeddedCluster | None:
-        """The cluster of `data_directory`, running or not; None if there is none."""
+        """Return the cluster of `data_directory`, running or not; None if there is none."""
         data_directory = data_directory.absolute()
         cluster = state.read_state(data_directory)
         if cluster is None or cluster.kind is not ClusterKind.EMBEDDED:
@@ -106,7 +106,7 @@ class EmbeddedCluster(DevCluster):
         return self.supervisor.records
 
     def status(self) -> Mapping[str, bool]:
-        """Whether each process runs, by name."""
+        """Return whether each process runs, by name."""
         return {name: record.is_running for name, record in self.supervisor.records.items()}
 
     def restart(self, name: str, *, wait: bool = True) -> ProcessRecord:

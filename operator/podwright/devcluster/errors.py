@@ -1,4 +1,4 @@
-"""Errors of the development cluster. Each tells its reader what is wrong and what to do about it.
+"""Errors of the development cluster. Each says what is wrong and what to do about it.
 
 Raised by every module of this package; the command line prints them as they are, without a traceback.
 """

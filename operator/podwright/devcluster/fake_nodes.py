@@ -50,14 +50,14 @@ class FakeNodeCapacity:
 
 
 def kwok(*, program: Path, kubeconfig: Path, configuration: Path) -> ProcessSpec:
-    """The kwok process for the nodes that `register` makes."""
+    """Return the kwok process for the nodes that `register` makes."""
     arguments = (str(program), f"--kubeconfig={kubeconfig}", f"--config={configuration}", "--v=warn")
     # Otherwise it would read a configuration from the user's home as well.
     return ProcessSpec(name="kwok", arguments=arguments, environment={"KWOK_WORKDIR": str(configuration.parent)})
 
 
 def kwok_configuration() -> bytes:
-    """The configuration file of kwok, our stages included."""
+    """Return the configuration file of kwok, our stages included."""
     configuration = {
         "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
         "kind": "KwokConfiguration",

@@ -34,7 +34,7 @@ _CREATE_SECONDS = 600.0
 
 
 def answering_engine() -> str | None:
-    """The container engine that answers, by the name of its client. A client whose engine is silent doesn't count."""
+    """Return the container engine that answers, by the name of its client. A client whose engine is silent doesn't count."""
     for engine in _ENGINES:
         if shutil.which(engine) is None:
             continue
@@ -49,7 +49,7 @@ def answering_engine() -> str | None:
 
 
 def program() -> str | None:
-    """The path of kind, or None if it isn't installed."""
+    """Return the path of kind, or None if it isn't installed."""
     return shutil.which("kind")
 
 

@@ -28,7 +28,7 @@ class Endpoint:
 def write_for_certificate(
     path: Path, *, endpoint: Endpoint, user: str, pair: KeyPair, context: str = "podwright"
 ) -> Path:
-    """A kubeconfig at `path` (mode 0600) by which `user` identifies itself with a client certificate."""
+    """Write a kubeconfig to `path` (mode 0600) by which `user` identifies itself with a client certificate; return the path."""
     credentials = {
         "client-certificate-data": _encoded(pair.certificate.read_bytes()),
         "client-key-data": _encoded(pair.key.read_bytes()),
@@ -37,14 +37,14 @@ def write_for_certificate(
 
 
 def write_for_token(path: Path, *, endpoint: Endpoint, user: str, token: str, namespace: str) -> Path:
-    """A kubeconfig at `path` (mode 0600) by which `user` identifies itself with a bearer token."""
+    """Write a kubeconfig to `path` (mode 0600) by which `user` identifies itself with a bearer token; return the path."""
     return _write(
         path, endpoint=endpoint, user=user, credentials={"token": token}, namespace=namespace, context="podwright"
     )
 
 
 def read_endpoint(path: Path, *, context: str = "") -> Endpoint:
-    """Where the current (or the named) context of the kubeconfig at `path` points to. Raises DevClusterError."""
+    """Return where the current (or the named) context of the kubeconfig at `path` points to. Raises DevClusterError."""
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:

@@ -57,7 +57,7 @@ class ProcessRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def start_time_of(pid: int) -> str | None:
-    """When process `pid` began, in an opaque unit; None if there is none or it is only a zombie."""
+    """Return when process `pid` began, in an opaque unit; None if there is none or it is only a zombie."""
     try:
         # The command name stands in parentheses and may itself contain some, hence the split at the last one.
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
@@ -97,7 +97,7 @@ class Supervisor:
             return dict(self._records)
 
     def log_path(self, name: str) -> Path:
-        """Where the log of process `name` goes unless its spec says otherwise."""
+        """Return where the log of process `name` goes unless its spec says otherwise."""
         return self.data_directory / "logs" / f"{name}.log"
 
     def start(self, spec: ProcessSpec) -> ProcessRecord:
@@ -136,7 +136,7 @@ class Supervisor:
             raise StartError(f"{name} ended while the cluster was starting. Its log ends:\n{self.log_tail(name)}")
 
     def log_tail(self, name: str, *, lines: int = 15) -> str:
-        """The last `lines` lines that process `name` wrote."""
+        """Return the last `lines` lines that process `name` wrote."""
         record = self.records.get(name)
         path = Path(record.spec.log_file) if record and record.spec.log_file else self.log_path(name)
         with contextlib.suppress(OSError), path.open("rb") as log:
@@ -161,7 +161,7 @@ class Supervisor:
 
 
 def read_records(data_directory: Path) -> tuple[ProcessRecord, ...]:
-    """The processes that were recorded in `data_directory`; none if there is no record."""
+    """Return the processes that were recorded in `data_directory`; none if there is no record."""
     try:
         content = (data_directory / RECORDS_FILE).read_bytes()
     except FileNotFoundError:
@@ -188,7 +188,7 @@ def end_cluster(*, data_directory: Path, cluster_id: str) -> None:
 
 
 def marked_processes(cluster_id: str) -> tuple[int, ...]:
-    """Pids of all processes whose environment names the cluster, except this one and its ancestors (Linux only)."""
+    """Return pids of all processes whose environment names the cluster, except this one and its ancestors (Linux only)."""
     marker = f"{MARKER_VARIABLE}={cluster_id}".encode()
     spared = _ancestors()
     found: list[int] = []

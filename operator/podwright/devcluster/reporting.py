@@ -1,4 +1,4 @@
-"""How the development cluster tells a person what it is doing.
+"""How the development cluster shows its progress to a person.
 
 The command line passes a reporter that draws; tests pass `SilentReporter`. Called from several threads at once,
 so an implementation must be safe for that. A reporter must never raise.

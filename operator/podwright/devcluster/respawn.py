@@ -25,7 +25,7 @@ _STEADY_SECONDS = 60.0
 
 
 def respawn(command: Sequence[str]) -> int:
-    """Keep `command` running until SIGTERM or SIGINT, which it gets too; give its last exit code."""
+    """Keep `command` running until SIGTERM or SIGINT, which it gets too; return its last exit code."""
     stop = threading.Event()
     child: subprocess.Popen[bytes] | None = None
 

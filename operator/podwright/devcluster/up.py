@@ -25,7 +25,7 @@ def up(
     cluster: ClusterKind | None = None,
     reporter: Reporter | None = None,
 ) -> DevCluster:
-    """The cluster that the user named, or a new one of the best kind that this machine can have.
+    """Return the cluster that the user named, or a new one of the best kind that this machine can have.
 
     `spec.nodes` is what the user insists on, None for the best. A cluster that is in `spec.data_directory` already is
     used as it is; if some of its processes ended they are started again. Raises DevClusterError.
@@ -48,7 +48,7 @@ def up(
 
 
 def open_cluster(data_directory: Path, *, reporter: Reporter | None = None) -> DevCluster | None:
-    """The cluster in `data_directory`, whether it runs or not; None if there is none."""
+    """Return the cluster in `data_directory`, whether it runs or not; None if there is none."""
     found = state.read_state(data_directory)
     if found is None:
         return None
@@ -63,7 +63,7 @@ def open_cluster(data_directory: Path, *, reporter: Reporter | None = None) -> D
 
 
 def default_probes() -> Probes:
-    """The probes of the real machine."""
+    """Return the probes of the real machine."""
     from podwright.devcluster.real_node import requirements
 
     return Probes(why_not_real=requirements.why_not_real)

@@ -51,7 +51,7 @@ class Watchdog:
         return cls(process)
 
     def release(self) -> None:
-        """Tell it that the cluster is gone, and wait for its end."""
+        """Signal that the cluster is gone, and wait for the watchdog to end."""
         if self._process.stdin is not None:
             with contextlib.suppress(OSError):
                 self._process.stdin.write(b"released\n")

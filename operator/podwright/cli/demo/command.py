@@ -70,7 +70,7 @@ def _what_stays(data: Path) -> str:
 
 
 def _podwright() -> str:
-    """What to type for this very program: `make demo` runs one that isn't on PATH."""
+    """Return what to type for this very program: `make demo` runs one that isn't on PATH."""
     script = Path(sys.argv[0]).absolute()
     if script.name == "__main__.py":
         return f"{sys.executable} -m podwright"
@@ -110,7 +110,7 @@ def _run(cluster: DevCluster, *, data: Path, began: float) -> None:
 
 
 def _prepare(cluster: DevCluster, operator: OperatorProcess, *, examples: list[Path], reporter: Reporter) -> str:
-    """Install, start the operator, and remove what a former demo left; give the address of the metrics."""
+    """Install, start the operator, and remove what a former demo left; return the address of the metrics."""
     from podwright.cli.demo.install import install
     from podwright.cli.demo.jobs import PROMISES
 
@@ -172,7 +172,7 @@ def _logs(cluster: DevCluster) -> str:
     try:
         written = cluster.kubectl("logs", *arguments)
     except KubectlError as error:
-        # Told, but no reason to keep back what else there is to tell.
+        # Shown, but no reason to leave out the rest.
         written = str(error)
     shown = "\n".join(f"  {several_lines(line)}" for line in sorted(written.splitlines()))
     return f"What the pods of retried wrote:\n\n  $ kubectl logs {' '.join(arguments)}\n{shown}\n"

@@ -29,7 +29,7 @@ _POLL_SECONDS = 0.1
 
 
 def manifests_directory() -> Path:
-    """Where the manifests lie: inside an installed package, or in the checkout that the package is run from."""
+    """Return where the manifests lie: inside an installed package, or in the checkout that the package is run from."""
     package = Path(podwright.__file__).parent
     candidates = (package / "_install" / "manifests", package.parents[1] / "manifests")
     for candidate in candidates:

@@ -51,7 +51,7 @@ class Job:
         return self.finished is not None
 
     def seconds(self, *, now: float) -> float:
-        """How long it took, or takes until now."""
+        """Return how long it took, or takes until now."""
         return max(0.0, (now if self.finished is None else self.finished) - self.created)
 
 
@@ -65,7 +65,7 @@ class Promise:
     outcomes: tuple[Outcome, ...]
 
     def broken_by(self, job: Job | None) -> str:
-        """What is different from what was promised, as a sentence; empty if nothing is."""
+        """Return what is different from what was promised, as a sentence; empty if nothing is."""
         expected = f"{self.phase} after attempts {', '.join(self.outcomes)}"
         if job is None:
             return f"should be {expected}, but there is no such job."

@@ -107,7 +107,7 @@ def _rich_table(jobs: Sequence[Job]) -> Table:
 
 
 def plain_table(jobs: Sequence[Job], *, now: float) -> str:
-    """The table as aligned text, in the manner of kubectl."""
+    """Return the table as aligned text, in the manner of kubectl."""
     return "\n".join(layout(_HEADINGS, [_cells(job, now=now) for job in jobs]))
 
 

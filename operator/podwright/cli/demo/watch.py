@@ -23,7 +23,7 @@ _RESTART_PAUSE = 1.0
 
 
 class JobWatch:
-    """A context manager that gives changed jobs. A watch that breaks is begun again, which gives all jobs once more."""
+    """A context manager that yields changed jobs. A watch that breaks is begun again, which yields all jobs once more."""
 
     def __init__(self, cluster: DevCluster, *, namespace: str) -> None:
         self._command = [
@@ -51,7 +51,7 @@ class JobWatch:
         self._thread.join(timeout=5.0)
 
     def next(self, *, timeout: float) -> Job | None:
-        """The next job that is new or changed, or None if there is none for `timeout` seconds."""
+        """Return the next job that is new or changed, or None if there is none for `timeout` seconds."""
         try:
             return self._changes.get(timeout=timeout)
         except queue.Empty:
@@ -63,7 +63,7 @@ class JobWatch:
                 self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                # Whatever keeps it from working is told by the deadline of whoever waits for the jobs.
+                # Whatever keeps it from working shows by the deadline of whoever waits for the jobs.
                 stderr=subprocess.DEVNULL,
                 text=True,
                 env=self._environment,
@@ -79,7 +79,7 @@ class JobWatch:
 
 
 def documents(stream: IO[str]) -> Iterator[dict[str, Any]]:
-    """The JSON objects that follow each other in a stream, each once its last line is there."""
+    """Yield the JSON objects that follow each other in a stream, each once its last line is there."""
     lines: list[str] = []
     for line in stream:
         lines.append(line)

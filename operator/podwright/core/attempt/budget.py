@@ -7,19 +7,21 @@ also evicts a pod that exceeds its own storage limit. Only where it lacked resou
 
 from typing import Final
 
+from podwright.core.constants.reasons import Reason
 from podwright.core.spec import RetryPolicy
-from podwright.core.view import Budget, PodView
+from podwright.core.view import Budget, PodPhase, PodView
 
-DELETED_WHILE_RUNNING: Final = "DeletedWhileRunning"
-_TIMEOUTS: Final = frozenset({"AttemptTimeout", "StartTimeout", "ProgressTimeout"})
-_PLATFORM: Final = frozenset({"PodLost", "DeletedBeforeStart", DELETED_WHILE_RUNNING})
-# The kubelet never let the pod's containers run, or the node went down with them.
+DELETED_WHILE_RUNNING: Final = Reason.DELETED_WHILE_RUNNING
+_TIMEOUTS: Final = frozenset({Reason.ATTEMPT_TIMEOUT, Reason.START_TIMEOUT, Reason.PROGRESS_TIMEOUT})
+_PLATFORM: Final = frozenset({Reason.POD_LOST, Reason.DELETED_BEFORE_START, DELETED_WHILE_RUNNING})
+# The node went down with the pod's containers.
 _NODE_REASONS: Final = frozenset(
-    {"NodeAffinity", "NodeLost", "NodeShutdown", "Preempting", "Shutdown", "Terminated", "UnexpectedAdmissionError"}
+    {Reason.NODE_LOST, Reason.NODE_SHUTDOWN, Reason.SHUTDOWN, Reason.TERMINATED, "Unknown"}
 )
-_REJECTED_PREFIX: Final = "OutOf"  # OutOfcpu, OutOfmemory, OutOfpods, …
-_NODE_WENT: Final = frozenset({"DeletionByTaintManager", "DeletionByPodGC"})
-_UNKNOWN_END: Final = "ContainerStatusUnknown"
+# A pod may end for these reasons of its own before any of its containers ran.
+_OWN_REASONS: Final = frozenset({Reason.EVICTED, Reason.ERROR, "DeadlineExceeded"})
+_NODE_WENT: Final = frozenset({Reason.DELETION_BY_TAINT_MANAGER, Reason.DELETION_BY_POD_GC})
+_UNKNOWN_ENDS: Final = frozenset({Reason.CONTAINER_STATUS_UNKNOWN, "Unknown"})
 
 
 def budget_of(*, reason: str, pod: PodView | None, policy: RetryPolicy) -> Budget:
@@ -42,12 +44,23 @@ def lost_with_node(pod: PodView) -> bool:
 
     A node that lives reports how the containers ended before the pod is taken away.
     """
-    if pod.reason != "NodeLost" and pod.disruption not in _NODE_WENT:
+    if pod.reason != Reason.NODE_LOST and pod.disruption not in _NODE_WENT:
         return False
-    return all(container.reason == _UNKNOWN_END for container in pod.failed)
+    return all(container.exit_code is None and container.reason in _UNKNOWN_ENDS for container in pod.failed)
 
 
 def _by_platform(*, reason: str, pod: PodView) -> bool:
     if pod.disruption and reason == pod.disruption:
         return True
-    return pod.exit_code is None and (reason in _NODE_REASONS or reason.startswith(_REJECTED_PREFIX))
+    if pod.exit_code is not None:
+        return False
+    return reason in _NODE_REASONS or _was_turned_away(reason=reason, pod=pod)
+
+
+def _was_turned_away(*, reason: str, pod: PodView) -> bool:
+    """Return whether the kubelet never let any container run: it says why as the pod's own reason, and in many words.
+
+    NodePorts, TopologyAffinityError, OutOfcpu, …: all of them are about this node, so another may take the pod.
+    """
+    refused = pod.phase is PodPhase.FAILED and not pod.failed and pod.containers_started is None
+    return refused and bool(pod.reason) and reason == pod.reason and reason not in _OWN_REASONS

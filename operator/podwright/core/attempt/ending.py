@@ -4,18 +4,28 @@ from typing import Final
 
 import msgspec
 
+from podwright.core.attempt import excerpt
 from podwright.core.attempt.budget import DELETED_WHILE_RUNNING
+from podwright.core.attempt.completion import work_is_done
+from podwright.core.attempt.excerpt import tail
 from podwright.core.attempt.redaction import redacted
+from podwright.core.constants.reasons import Reason
+from podwright.core.job.pack.report import is_report
 from podwright.core.job.pod.heartbeat import ended_for_lack_of_progress
 from podwright.core.run.deadline import failed_to_start, ran_out_of_time
 from podwright.core.run.phase import Phase
 from podwright.core.run.stop import Stop
 from podwright.core.view import Attempt, JobStatus, JobView, Outcome, PodPhase, PodView
 
-MESSAGE_LIMIT: Final = 1024
+MESSAGE_LIMIT: Final = excerpt.MESSAGE_LIMIT
 _START_TIMEOUT: Final = "StartTimeout"
 # What a container that is told to go is said to have ended with. Another reason, such as OOMKilled, tells more than this.
 _ENDS_OF_DELETED: Final = frozenset({"", "Error", "ContainerStatusUnknown"})
+_ENDS_ON_SIGNAL: Final = frozenset({None, 0, 130, 137, 143})
+CLOCK_SKEW: Final = 10.0
+"""Seconds by which a node's clock may be behind the API server's. What ended that little before its deletion by these two clocks
+may well have ended by it, and work that was stopped must not count as done.
+"""
 
 
 def ongoing(pod: PodView) -> Attempt:
@@ -57,7 +67,7 @@ def verdict(*, job: JobView, pod: PodView, stop: Stop | None, now: float, ending
         exit_code=pod.exit_code,
         reason=reason,
         # Of a success only what was reported is kept: status holds ten attempts of thousands of jobs.
-        message="" if outcome is Outcome.SUCCEEDED else redacted(message)[:MESSAGE_LIMIT],
+        message="" if outcome is Outcome.SUCCEEDED else tail(redacted(message)),
     )
 
 
@@ -97,6 +107,8 @@ def _why_it_waited(*, job: JobView, pod: PodView) -> str:
 def _judge(*, job: JobView, pod: PodView, stop: Stop | None, ending: Ending | None) -> tuple[Outcome, str]:
     if pod.phase is PodPhase.SUCCEEDED:
         # An application that exits 0 on SIGTERM has not done its work.
+        if _was_idle(job=job, pod=pod) and not is_report(pod.message):
+            return Outcome.FAILED, Reason.PROGRESS_TIMEOUT
         if _ended_after_deletion(pod) and (stop is not None or ending is not None):
             return _ended_by_us(stop=stop, ending=ending)
         return Outcome.SUCCEEDED, "Completed"
@@ -112,22 +124,38 @@ def _judge(*, job: JobView, pod: PodView, stop: Stop | None, ending: Ending | No
 
 def _judge_failed(*, job: JobView, pod: PodView, stop: Stop | None, ending: Ending | None) -> tuple[Outcome, str]:
     deleted = pod.deletion_requested is not None
+    if work_is_done(job=job, pod=pod):
+        return Outcome.SUCCEEDED, Reason.COMPLETED
+    if pod.reason == "DeadlineExceeded" and not deleted:  # also of the template's own activeDeadlineSeconds
+        return Outcome.FAILED, Reason.ATTEMPT_TIMEOUT
     if ran_out_of_time(job=job, pod=pod) and (ending is None or not deleted):
         return Outcome.FAILED, "AttemptTimeout"
     if deleted and (stop is not None or ending is not None):
         return _ended_by_us(stop=stop, ending=ending)
     if failed_to_start(job=job, pod=pod):
         return Outcome.FAILED, _START_TIMEOUT
-    if job.progress_timeout is not None and ended_for_lack_of_progress(pod.message):
+    if _was_idle(job=job, pod=pod):
         return Outcome.FAILED, "ProgressTimeout"
     if _ended_after_deletion(pod) and not pod.disruption and pod.reason in _ENDS_OF_DELETED:
         return Outcome.FAILED, DELETED_WHILE_RUNNING
     return Outcome.FAILED, pod.disruption or pod.reason or "Error"
 
 
+def _was_idle(*, job: JobView, pod: PodView) -> bool:
+    return job.progress_timeout is not None and ended_for_lack_of_progress(pod.message)
+
+
 def _ended_after_deletion(pod: PodView) -> bool:
-    """Return whether a pod ended after somebody asked for its deletion. Times have whole seconds, so equal counts as after."""
-    return pod.deletion_requested is not None and (pod.ended is None or pod.ended >= pod.deletion_requested)
+    """Return whether a pod ended after somebody asked for its deletion, as far as two clocks tell.
+
+    A code of the program's own a little before is none of a pod that was told to go; 0 is what many end with then.
+    """
+    if pod.deletion_requested is None:
+        return False
+    if pod.ended is None or pod.ended >= pod.deletion_requested:
+        return True
+    told_to_go = pod.exit_code in _ENDS_ON_SIGNAL
+    return told_to_go and pod.ended >= pod.deletion_requested - CLOCK_SKEW
 
 
 def _ended_by_us(*, stop: Stop | None, ending: Ending | None) -> tuple[Outcome, str]:

@@ -93,13 +93,32 @@ def rules_problem(rules: Iterable[FailureRule]) -> str:
 
 
 def _fits(rule: FailureRule, evidence: Evidence) -> bool:
+    # What is ignored counts as success, so nothing else may have failed: a rule on a proxy must not hide what the work did.
+    quantifier = all if rule.action is FailureAction.IGNORE else any
+    failed = evidence.failed
     return (
-        (not rule.exit_codes or any(_has_code(rule, container) for container in evidence.failed))
-        and (not rule.signals or any(container.signal in rule.signals for container in evidence.failed))
-        and (not rule.reasons or not rule.reasons.isdisjoint(evidence.reasons))
+        (not rule.exit_codes or (bool(failed) and quantifier(_has_code(rule, container) for container in failed)))
+        and (not rule.signals or (bool(failed) and quantifier(each.signal in rule.signals for each in failed)))
+        and (not rule.reasons or _has_reason(rule, evidence))
         and (not rule.pod_conditions or any(condition in evidence.pod_conditions for condition in rule.pod_conditions))
         and (not rule.waiting_reasons or _waits(rule, evidence.waiting_reason))
-        and (not rule.message or found(pattern=rule.message, text=evidence.message))
+        and (not rule.message or found(pattern=rule.message, text=_text(rule, evidence)))
+    )
+
+
+def _text(rule: FailureRule, evidence: Evidence) -> str:
+    """Return what `onMessage` looks at: the termination message. Why a container waits is none, unless the rule is about a wait."""
+    return "" if evidence.waiting_reason and not rule.waiting_reasons else evidence.message
+
+
+def _has_reason(rule: FailureRule, evidence: Evidence) -> bool:
+    if rule.reasons.isdisjoint(evidence.reasons):
+        return False
+    own = {container.reason for container in evidence.failed}
+    return (
+        rule.action is not FailureAction.IGNORE
+        or own <= rule.reasons
+        or not (evidence.reasons - own).isdisjoint(rule.reasons)
     )
 
 

@@ -20,14 +20,14 @@ _PT_INTERP = 3
 
 
 def why_not_available() -> str | None:
-    """None if `find` has a way to get one, else a sentence that says what to do. Fetches nothing."""
+    """Return None if `find` has a way to get one, else a sentence that says what to do. Fetches nothing."""
     if _on_path() is not None or _cached().is_file() or _has_apt():
         return None
     return "Real nodes need a static busybox to make container images of: install one (Debian: busybox-static) on PATH."
 
 
 def find() -> Path:
-    """A static busybox of this machine's architecture. Raises BuildError if none can be had."""
+    """Return a static busybox of this machine's architecture. Raises BuildError if none can be had."""
     found = _on_path()
     if found is not None:
         return found
@@ -40,7 +40,7 @@ def find() -> Path:
 
 
 def applets(program: Path) -> tuple[str, ...]:
-    """The names of the commands that `program` contains."""
+    """Return the names of the commands that `program` contains."""
     answer = subprocess.run([program, "--list"], capture_output=True, text=True, timeout=30, check=True)
     return tuple(answer.stdout.split())
 
@@ -59,7 +59,7 @@ def _on_path() -> Path | None:
 
 
 def is_static(program: Path) -> bool:
-    """Whether `program` is an ELF file that names no dynamic loader (ELF specification, program header PT_INTERP)."""
+    """Return whether `program` is an ELF file that names no dynamic loader (ELF specification, program header PT_INTERP)."""
     with program.open("rb") as file:
         header = file.read(64)
         if header[:4] != b"\x7fELF":

@@ -44,7 +44,7 @@ class Hierarchy:
 def hierarchies(
     *, mounts: str | None = None, groups: str | None = None, read_controllers: bool = True
 ) -> tuple[Hierarchy, ...]:
-    """All hierarchies that this process sees, from the texts of `/proc/self/mountinfo` and `/proc/self/cgroup`."""
+    """Return all hierarchies that this process sees, from the texts of `/proc/self/mountinfo` and `/proc/self/cgroup`."""
     mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8") if mounts is None else mounts
     groups = Path("/proc/self/cgroup").read_text(encoding="utf-8") if groups is None else groups
     own: dict[str, str] = {}
@@ -86,7 +86,7 @@ def _below(mount_point: str, *, root: str, path: str) -> Path:
 
 
 def directories(found: Iterable[Hierarchy], *, name: str) -> tuple[Path, ...]:
-    """The node's directory in each hierarchy."""
+    """Return the node's directory in each hierarchy."""
     return tuple(hierarchy.parent / name for hierarchy in found)
 
 

@@ -66,7 +66,7 @@ def write(plan: NodePlan, *, snapshotter: str) -> None:
 
 
 def containerd_toml(plan: NodePlan, *, snapshotter: str) -> str:
-    """The configuration of containerd; `snapshotter` is `overlayfs`, or `native` where that can't be mounted."""
+    """Return the configuration of containerd; `snapshotter` is `overlayfs`, or `native` where that can't be mounted."""
     return f"""\
 version = 3
 disabled_plugins = [
@@ -105,7 +105,7 @@ stream_server_port = "0"
 
 
 def network_list() -> dict[str, object]:
-    """The CNI network of the pods: the node's bridge. No masquerading, since nothing leaves the node."""
+    """Return the CNI network of the pods: the node's bridge. No masquerading, since nothing leaves the node."""
     return {
         "cniVersion": "1.0.0",
         "name": "pods",
@@ -127,7 +127,7 @@ def network_list() -> dict[str, object]:
 
 
 def kubelet_configuration(plan: NodePlan) -> dict[str, object]:
-    """The KubeletConfiguration."""
+    """Return the KubeletConfiguration."""
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",

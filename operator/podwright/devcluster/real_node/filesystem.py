@@ -46,7 +46,7 @@ def detach() -> None:
 
 
 def program_path(directories: Sequence[str]) -> tuple[str, ...]:
-    """Where the directories of programs appear inside the node, in the same order."""
+    """Return where the directories of programs appear inside the node, in the same order."""
     return tuple(str(_PROGRAMS_DIRECTORY / str(position)) for position in range(len(directories)))
 
 
@@ -86,7 +86,7 @@ def _cover_kernel_settings() -> None:
 
 
 def overlay_works(directory: Path) -> bool:
-    """Whether overlayfs can be mounted on `directory`'s file system; not so inside some containers."""
+    """Return whether overlayfs can be mounted on `directory`'s file system; not so inside some containers."""
     with tempfile.TemporaryDirectory(dir=directory, prefix="overlay-") as made:
         lower, upper, work, merged = (Path(made, name) for name in ("lower", "upper", "work", "merged"))
         for path in (lower, upper, work, merged):

@@ -50,12 +50,12 @@ class Image:
 
 
 def pause_image(busybox: bytes, *, name: str) -> Image:
-    """The image of pod sandboxes: a process that holds the pod's namespaces and does nothing."""
+    """Return the image of pod sandboxes: a process that holds the pod's namespaces and does nothing."""
     return Image(names=(name,), command=("/busybox", "sleep", "2147483647"), programs={"busybox": busybox})
 
 
 def busybox_image(busybox: bytes, *, applets: Sequence[str], names: Sequence[str]) -> Image:
-    """A small user land: a shell and the usual commands, each a link to busybox in `/bin`."""
+    """Return a small user land: a shell and the usual commands, each a link to busybox in `/bin`."""
     return Image(
         names=tuple(names),
         command=("sh",),

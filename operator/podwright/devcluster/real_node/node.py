@@ -100,7 +100,7 @@ def start(*, data_directory: Path, supervisor: Supervisor, programs: Mapping[str
 
 
 def process_name(node_name: str) -> str:
-    """What the supervisor calls the node's launcher. Killing or restarting it does so to the node, as by its plug."""
+    """Return what the supervisor calls the node's launcher. Killing or restarting it does so to the node, as by its plug."""
     return f"node-{node_name}"
 
 

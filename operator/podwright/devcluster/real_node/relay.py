@@ -21,14 +21,14 @@ _BACKLOG = 512
 
 
 def listening_socket(address: Address) -> socket.socket:
-    """A socket that listens at `address`, in the network namespace that the calling thread is in."""
+    """Return a socket that listens at `address`, in the network namespace that the calling thread is in."""
     listener = socket.create_server(address, backlog=_BACKLOG)
     listener.setblocking(False)
     return listener
 
 
 def stream_socket() -> socket.socket:
-    """An unconnected socket for asyncio, in the network namespace that the calling thread is in."""
+    """Return an unconnected socket for asyncio, in the network namespace that the calling thread is in."""
     made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     made.setblocking(False)
     return made

@@ -20,7 +20,7 @@ SOURCES = Path(__file__).parents[3]
 
 @functools.cache
 def why_not_real() -> str | None:
-    """None if real nodes are possible here, else one sentence that says what is missing and what to do."""
+    """Return None if real nodes are possible here, else one sentence that says what is missing and what to do."""
     if sys.platform != "linux":
         return (
             f"Real nodes need Linux, and this is {sys.platform}: use kind with a container engine, or simulated nodes."
@@ -59,6 +59,6 @@ def _try() -> str | None:
 
 
 def python_environment() -> dict[str, str]:
-    """The environment for a child that runs one of this package's modules, however this process found the package."""
+    """Return the environment for a child that runs one of this package's modules, however this process found the package."""
     path = [str(SOURCES), *filter(None, [os.environ.get("PYTHONPATH")])]
     return os.environ | {"PYTHONPATH": os.pathsep.join(path)}

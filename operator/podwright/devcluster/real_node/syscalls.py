@@ -66,7 +66,7 @@ def mount(source: str, target: str, file_system: str = "", *, flags: int = 0, op
 
 
 def unmount(target: str) -> None:
-    """Take the topmost mount at `target` away, at once even if it is in use."""
+    """Detach the topmost mount at `target`, at once even if it is in use."""
     _check(_libc().umount2(target.encode(), ctypes.c_int(_MNT_DETACH)), f"unmounting {target}")
 
 

@@ -20,7 +20,7 @@ _IN_A_CONTAINER = "in a container, start it privileged"
 
 
 def missing() -> str | None:
-    """The first thing that is missing, as a sentence with what to do. Changes the namespaces of this process."""
+    """Return the first thing that is missing, as a sentence with what to do. Changes the namespaces of this process."""
     found = cgroups.hierarchies()
     offered = {controller for hierarchy in found for controller in hierarchy.controllers}
     lacking = [controller for controller in cgroups.NEEDED_CONTROLLERS if controller not in offered]

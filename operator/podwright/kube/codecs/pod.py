@@ -1,6 +1,7 @@
 """From a pod as the API server writes it to a `PodView`: what its containers, conditions and times say. Pure; used by `decode`."""
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Collection, Iterable, Iterator
 from sys import intern
 from typing import Final
 
@@ -8,6 +9,7 @@ from podwright.core.attempt.signals import signal_name
 from podwright.core.constants.names import FINALIZER
 from podwright.core.job.identity import identify
 from podwright.core.job.pack.report import is_report
+from podwright.core.job.pod.heartbeat import ended_for_lack_of_progress
 from podwright.core.view import FailedContainer, PodPhase, PodView
 from podwright.kube.codecs.pod_object import (
     ContainerStatus,
@@ -28,6 +30,11 @@ _ORDINARY_CONDITIONS: Final = frozenset(
     {"PodScheduled", "PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready"}
 )
 _UNKNOWN_END: Final = "ContainerStatusUnknown"  # "pkg/kubelet/kubelet_pods.go": with exit code 137, whatever it was
+# After a reboot containerd has a container, but no task of it: state UNKNOWN, and an exit code that it makes up.
+_LOST_TASK: Final = ("Unknown", 255)
+_OUT_OF_MEMORY: Final = "OOMKilled"
+_NEVER: Final = math.inf
+_KILLED: Final = frozenset({"SIGKILL", "SIGTERM"})
 _TERMINAL: Final = frozenset({PodPhase.SUCCEEDED, PodPhase.FAILED})
 
 
@@ -71,6 +78,8 @@ def pod_view(pod: Pod) -> PodView:
         disruption=_disruption(status.conditions),
         failed=tuple([_failed_container(name, terminated) for name, terminated in failures]),
         conditions=_conditions(status.conditions),
+        completed=_completed(status.container_statuses),
+        running_on=_running_on(status.container_statuses),
         lacks=lacks,
     )
 
@@ -95,10 +104,21 @@ def _terminated(statuses: Iterable[ContainerStatus] | None) -> Iterator[tuple[st
 
 
 def _failures(status: PodStatus) -> list[tuple[str, Terminated]]:
+    """Return the containers that decided a failure, the one that failed first in front: the others may have ended because of it."""
     ended = list(_terminated(status.container_statuses))
     # A sidecar that is ended after the application reports its signal; that is no failure of the pod.
-    deciding = ended or _terminated(status.init_container_statuses)
-    return [(name, terminated) for name, terminated in deciding if terminated.exit_code != 0]
+    ran = any(_has_exit(terminated) for _, terminated in ended)
+    deciding = ended if ran else [*_terminated(status.init_container_statuses), *ended]
+    failures = [(name, terminated) for name, terminated in deciding if terminated.exit_code != 0]
+    return sorted(failures, key=_by_time) if len(failures) > 1 else failures
+
+
+def _by_time(failure: tuple[str, Terminated]) -> tuple[bool, float, bool, bool]:
+    """Sort by the end, all by the same node's clock. Within its second, what ran out of memory and what gave up go before the killed."""
+    _, terminated = failure
+    time = _NEVER if terminated.finished_at is None else unix_seconds(terminated.finished_at)
+    killed = signal_name(signal=terminated.signal, exit_code=terminated.exit_code) in _KILLED
+    return not _has_exit(terminated), time if time > 0 else _NEVER, terminated.reason != _OUT_OF_MEMORY, killed
 
 
 def _failed_container(name: str, terminated: Terminated) -> FailedContainer:
@@ -111,7 +131,8 @@ def _failed_container(name: str, terminated: Terminated) -> FailedContainer:
 def _has_exit(terminated: Terminated) -> bool:
     """Return whether the exit code is a process' own. It is made up where none ran, or where the kubelet can't tell of it."""
     never_ran = terminated.started_at is not None and unix_seconds(terminated.started_at) <= 0
-    return not never_ran and terminated.reason != _UNKNOWN_END
+    made_up = terminated.reason == _UNKNOWN_END or (terminated.reason, terminated.exit_code) == _LOST_TASK
+    return not never_ran and not made_up
 
 
 def _message(status: PodStatus, failed: Terminated | None) -> str:
@@ -122,11 +143,31 @@ def _message(status: PodStatus, failed: Terminated | None) -> str:
 
 
 def _report(status: PodStatus) -> str:
-    """Return the report of a pack, whichever container failed beside it: it says which tasks must not run again."""
+    """Return what we ourselves left as a message, whichever container failed beside it.
+
+    That is the report of a pack, which says which tasks must not run again, or the words of the watchdog.
+    """
     for _, terminated in _terminated(status.container_statuses):
-        if is_report(terminated.message):
+        if is_report(terminated.message) or ended_for_lack_of_progress(terminated.message):
             return terminated.message[:REPORT_LIMIT]
     return ""
+
+
+def _completed(statuses: Collection[ContainerStatus] | None) -> float | None:
+    """Return when the last of the containers that ended well did so, if others failed or run on; by the node's clock."""
+    if statuses is None or len(statuses) < 2:
+        return None
+    ended = [terminated for _, terminated in _terminated(statuses)]
+    well = [terminated.finished_at for terminated in ended if terminated.exit_code == 0 and terminated.finished_at]
+    return max(map(unix_seconds, well)) if well and len(well) < len(statuses) else None
+
+
+def _running_on(statuses: Collection[ContainerStatus] | None) -> tuple[str, ...]:
+    """Return the containers that still run although others have ended."""
+    if statuses is None or len(statuses) < 2 or next(_terminated(statuses), None) is None:
+        return ()
+    running = (container for container in statuses if container.state is not None and container.state.running)
+    return tuple([intern(container.name) for container in running])
 
 
 def _exit_code(status: PodStatus, failures: Iterable[tuple[str, Terminated]]) -> int | None:
@@ -164,15 +205,21 @@ def _containers_started(statuses: list[ContainerStatus] | None) -> float | None:
 
 
 def _waiting(status: PodStatus) -> tuple[str, str] | None:
-    for statuses in (status.init_container_statuses, status.container_statuses):
-        for container in statuses or ():
-            waiting = container.state.waiting if container.state is not None else None
-            if waiting is not None and waiting.reason not in _ORDINARY_WAITS:
-                return waiting.reason, waiting.message
+    """Return why the pod can't start, and nothing else: a sidecar that crashes beside a container that runs holds nothing up."""
+    applications, before = status.container_statuses or (), status.init_container_statuses or ()
+    for container in applications if any(_has_begun(each) for each in applications) else (*before, *applications):
+        waiting = container.state.waiting if container.state is not None else None
+        if waiting is not None and waiting.reason not in _ORDINARY_WAITS:
+            return waiting.reason, waiting.message
     for condition in status.conditions or ():
         if condition.type == "PodScheduled" and condition.status == "False":
             return condition.reason, condition.message
     return None
+
+
+def _has_begun(container: ContainerStatus) -> bool:
+    state = container.state
+    return state is not None and (state.running is not None or state.terminated is not None)
 
 
 def _disruption(conditions: Iterable[PodCondition] | None) -> str:

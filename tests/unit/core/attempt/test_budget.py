@@ -12,6 +12,7 @@ from tests.support.builders import finished, make_job, make_pod, running
 POD = running(make_pod(make_job()), at=100.0)
 UNKNOWN = FailedContainer("main", None, "", "ContainerStatusUnknown")
 KILLED = FailedContainer("main", 137, "SIGKILL", "Error")
+TURNED_AWAY: dict[str, Any] = {"phase": PodPhase.FAILED, "node": "node-1"}
 
 
 @pytest.mark.parametrize(
@@ -28,14 +29,35 @@ KILLED = FailedContainer("main", 137, "SIGKILL", "Error")
         ("DeletedWhileRunning", {"exit_code": 143}, Budget.PLATFORM),
         ("DeletedBeforeStart", {}, Budget.PLATFORM),
         ("PodLost", {}, Budget.PLATFORM),
-        ("OutOfcpu", {}, Budget.PLATFORM),
+        ("OutOfcpu", TURNED_AWAY, Budget.PLATFORM),
         ("OutOfcpu", {"exit_code": 1}, Budget.USER),
-        ("NodeAffinity", {}, Budget.PLATFORM),
+        ("NodeAffinity", TURNED_AWAY, Budget.PLATFORM),
+        *[
+            pytest.param(reason, TURNED_AWAY, Budget.PLATFORM, id=f"B12 {reason}")
+            for reason in (
+                "NodePorts",
+                "TopologyAffinityError",
+                "TaintToleration",
+                "NodeName",
+                "SMTAlignmentError",
+                "PodOSNotSupported",
+                "InvalidNodeInfo",
+                "AppArmor",
+                "UnexpectedAdmissionError",
+            )
+        ],
+        pytest.param("NodePorts", {**TURNED_AWAY, "exit_code": 1}, Budget.USER, id="B12 a program ran"),
+        pytest.param("Evicted", TURNED_AWAY, Budget.USER, id="B12 evicted before it ran may be its own fault"),
+        pytest.param(
+            "ErrImagePull", {"phase": PodPhase.FAILED}, Budget.USER, id="B12 why it was ended by us is no refusal"
+        ),
+        pytest.param("Unknown", {"reason": "Unknown"}, Budget.PLATFORM, id="K3 a reboot"),
+        pytest.param("Unknown", {"reason": "Unknown", "exit_code": 255}, Budget.USER, id="K3 a program's own 255"),
         ("OutOfMoney", {"exit_code": 1}, Budget.USER),
     ],
 )
 def test_budget(reason: str, pod: dict[str, Any], want: Budget) -> None:
-    seen = make_pod(make_job(), **pod)
+    seen = make_pod(make_job(), **({**pod, "reason": reason} if pod is TURNED_AWAY else pod))
     assert budget_of(reason=reason, pod=seen, policy=RetryPolicy()) is want
 
 

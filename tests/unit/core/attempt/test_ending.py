@@ -6,7 +6,7 @@ import pytest
 from podwright.core.attempt.ending import current_number, recorded_end, verdict
 from podwright.core.run.phase import Phase
 from podwright.core.run.stop import Stop
-from podwright.core.view import Attempt, JobStatus, Outcome, PodPhase, PodView
+from podwright.core.view import Attempt, JobStatus, JobView, Outcome, PodPhase, PodView
 from tests.support.builders import finished, make_attempt, make_job, make_pod, running, with_status
 
 JOB = make_job(attempt_timeout=30.0)
@@ -39,7 +39,7 @@ def gone(pod: PodView) -> PodView:
             "Cancelled",
         ),
         (finished(RUNNING, at=110, deletion_requested=110), Stop.SUSPENDED, Outcome.STOPPED, "Suspended"),
-        (finished(RUNNING, at=110, deletion_requested=111), Stop.SUSPENDED, Outcome.SUCCEEDED, "Completed"),
+        (finished(RUNNING, at=110, deletion_requested=121), Stop.SUSPENDED, Outcome.SUCCEEDED, "Completed"),
         (finished(RUNNING, at=110, deletion_requested=109), None, Outcome.SUCCEEDED, "Completed"),
         (finished(RUNNING, at=110, exit_code=2), Stop.CANCELLED, Outcome.FAILED, "Error"),
         (
@@ -128,3 +128,45 @@ def test_a_pod_that_did_not_start_in_time_is_recorded_with_what_it_waited_for() 
     found = [verdict(job=each, pod=ended, stop=None, now=2e6) for each in (told, other, job)]
     assert [each.reason for each in found] == ["StartTimeout"] * 3
     assert [each.message for each in found] == ["no such image", "not found", "not found"]
+
+
+IDLE = "podwright: no progress for 5s\n"
+WATCHED = make_job(progress_timeout=5.0)
+
+
+@pytest.mark.parametrize(
+    ("job", "pod", "want"),
+    [
+        pytest.param(WATCHED, finished(RUNNING, at=110, message=IDLE), "ProgressTimeout", id="B1 exit 0 on SIGTERM"),
+        pytest.param(
+            WATCHED, finished(RUNNING, at=110, exit_code=143, message=IDLE), "ProgressTimeout", id="B1 without a trap"
+        ),
+        pytest.param(WATCHED, finished(RUNNING, at=110, message="done"), "Completed", id="B1 done by itself"),
+        pytest.param(JOB, finished(RUNNING, at=110, message=IDLE), "Completed", id="B1 nobody watched"),
+        pytest.param(
+            make_job(), finished(RUNNING, at=110, exit_code=143, reason="DeadlineExceeded"), "AttemptTimeout", id="B23"
+        ),
+    ],
+)
+def test_ends_by_the_kubelets_clocks(job: JobView, pod: PodView, want: str) -> None:
+    assert verdict(job=job, pod=pod, stop=None, now=200.0).reason == want
+
+
+@pytest.mark.parametrize("behind", [0, 4, 9])
+def test_b10_a_nodes_clock_that_is_behind_changes_nothing(behind: int) -> None:
+    deleted = msgspec.structs.replace(RUNNING, deletion_requested=110.0)
+    stopped = finished(deleted, at=110 - behind)
+    assert verdict(job=JOB, pod=stopped, stop=Stop.SUSPENDED, now=200.0).outcome is Outcome.STOPPED
+    killed = finished(deleted, at=110 - behind, exit_code=143)
+    assert verdict(job=JOB, pod=killed, stop=None, now=200.0).reason == "DeletedWhileRunning"
+    failed = finished(deleted, at=110 - max(behind, 1), exit_code=3)
+    assert verdict(job=JOB, pod=failed, stop=None, now=200.0).reason == "Error", "a code of its own before the deletion"
+
+
+def test_b6_the_end_of_a_message_is_kept() -> None:
+    lines = "\n".join(f"frame {n} of the trace, with enough words to fill sixty bytes" for n in range(40))
+    pod = finished(RUNNING, at=110, exit_code=1, message=f"{lines}\nFATAL disk is read-only\n")
+    message = verdict(job=JOB, pod=pod, stop=None, now=200.0).message
+    assert message.startswith("… frame ")
+    assert message.endswith("\nFATAL disk is read-only"), "U26: no trailing newline"
+    assert len(message) <= 1024

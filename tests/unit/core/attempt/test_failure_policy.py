@@ -165,3 +165,50 @@ def test_what_is_wrong_with_rules(rules: list[FailureRule], told: str) -> None:
     problem = rules_problem(rules)
     assert told in problem
     assert bool(problem) is bool(told)
+
+
+IGNORE_PROXY = FailureRule(action=FailureAction.IGNORE, exit_codes=frozenset({137, 143}), container="proxy")
+PROXY_KILLED = FailedContainer("proxy", 143, "SIGTERM", "Error")
+
+
+@pytest.mark.parametrize(
+    ("rule", "evidence", "fits"),
+    [
+        pytest.param(IGNORE_PROXY, Evidence(failed=(PROXY_KILLED,)), True, id="B9 only the proxy failed"),
+        pytest.param(IGNORE_PROXY, Evidence(failed=(MAIN, PROXY_KILLED)), False, id="B9 the work failed too"),
+        pytest.param(IGNORE_PROXY, Evidence(), False, id="B9 nothing failed"),
+        pytest.param(IGNORE_PROXY, Evidence(failed=(PROXY_KILLED, UNKNOWN)), False, id="B9 nobody knows of the other"),
+        pytest.param(
+            FailureRule(action=FailureAction.IGNORE, signals=frozenset({"SIGTERM"})),
+            Evidence(failed=(PROXY_KILLED, MAIN)),
+            False,
+            id="B9 by signal",
+        ),
+        pytest.param(
+            FailureRule(action=FailureAction.IGNORE, reasons=frozenset({"OOMKilled"})),
+            Evidence(reasons=frozenset({"Error", "OOMKilled"}), failed=(MAIN, KILLED)),
+            False,
+            id="B9 by reason",
+        ),
+        pytest.param(
+            FailureRule(action=FailureAction.IGNORE, reasons=frozenset({"AttemptTimeout"})),
+            Evidence(reasons=frozenset({"AttemptTimeout", "Error"}), failed=(MAIN,)),
+            True,
+            id="B9 the attempt's own reason",
+        ),
+        pytest.param(
+            FailureRule(action=FAIL, message="pull"),
+            Evidence(waiting_reason="ErrImagePull", message="can't pull"),
+            False,
+            id="D22 a wait has no termination message",
+        ),
+        pytest.param(
+            FailureRule(action=FAIL, message="pull", waiting_reasons=frozenset({"ErrImagePull"})),
+            Evidence(waiting_reason="ErrImagePull", message="can't pull"),
+            True,
+            id="D22 a rule about waits may look at why",
+        ),
+    ],
+)
+def test_what_is_ignored_and_where_messages_are_looked_for(rule: FailureRule, evidence: Evidence, fits: bool) -> None:
+    assert (rule_on(rules=(rule,), evidence=evidence).rule == 0) is fits

@@ -175,7 +175,7 @@ def test_cancelling_at_once_shortens_a_long_grace() -> None:
 
 def test_work_that_was_done_before_the_stop_counts() -> None:
     job = with_status(make_job(cancel=CancelMode.GRACEFUL), phase=Phase.STOPPING, reason="Cancelled")
-    pod = finished(make_pod(job, deletion_requested=NOW), at=NOW - 5)
+    pod = finished(make_pod(job, deletion_requested=NOW), at=NOW - 15)
     assert only_status(decide(job, pod)).status.phase is Phase.SUCCEEDED
 
 

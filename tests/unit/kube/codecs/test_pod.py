@@ -176,7 +176,10 @@ def test_held(finalizers: list[str] | None, held: bool) -> None:
             id="nobody knows how it ended",
         ),
         pytest.param(
-            {"phase": "Failed", "containerStatuses": [terminated(137, reason="Error", startedAt=EPOCH), terminated(3)]},
+            {
+                "phase": "Failed",
+                "containerStatuses": [terminated(137, reason="Error", startedAt=EPOCH), terminated(3, reason="Error")],
+            },
             3,
             "Error",
             "",
@@ -300,8 +303,8 @@ def named(name: str, state: dict[str, Any]) -> dict[str, Any]:
                 ],
             },
             (
-                FailedContainer("a", 139, "SIGSEGV", "Error"),
                 FailedContainer("b", 137, "SIGKILL", "OOMKilled"),
+                FailedContainer("a", 139, "SIGSEGV", "Error"),
                 FailedContainer("c", 1, "SIGTERM", ""),
             ),
         ),
@@ -359,3 +362,90 @@ def test_the_report_of_a_pack_is_kept_whole_whichever_container_failed() -> None
             "containerStatuses": [terminated(2, message="sidecar"), terminated(code, message=report)],
         }
         assert decode(pod_json(status=status)).message == report[:4096]
+
+
+def at(second: int, container: dict[str, Any]) -> dict[str, Any]:
+    """Let a container end at a second."""
+    container["state"]["terminated"]["finishedAt"] = f"2026-11-21T05:00:{second:02}Z"
+    return container
+
+
+MAIN_FAILED = at(2, terminated(42, reason="Error", message="bad input in row 7"))
+AUX_FAILED = at(8, terminated(1, reason="Error", message="peer gone"))
+MAIN_OOM = at(2, terminated(137, reason="OOMKilled", message=""))
+AUX_KILLED = at(2, terminated(143, reason="Error", message="told to go"))
+
+
+@pytest.mark.parametrize("names", [("aux", "main"), ("main", "aux")], ids=["aux is first by name", "main is first"])
+@pytest.mark.parametrize(
+    ("main", "aux", "want"),
+    [
+        pytest.param(MAIN_FAILED, AUX_FAILED, (42, "Error", "bad input in row 7"), id="B8 by the time of the end"),
+        pytest.param(MAIN_OOM, AUX_FAILED, (137, "OOMKilled", ""), id="B8 out of memory first"),
+        pytest.param(MAIN_OOM, AUX_KILLED, (137, "OOMKilled", ""), id="B8 within one second"),
+        pytest.param(
+            at(2, terminated(42, reason="Error", message="bad input in row 7")),
+            AUX_KILLED,
+            (42, "Error", "bad input in row 7"),
+            id="B8 killed as a consequence",
+        ),
+    ],
+)
+def test_b8_the_container_that_failed_first_is_blamed(
+    names: tuple[str, str], main: dict[str, Any], aux: dict[str, Any], want: tuple[int, str, str]
+) -> None:
+    containers = dict(zip(("main", "aux"), (main, aux), strict=True))
+    statuses = [named("z" if name == names[1] else "a", containers[name]) for name in names]
+    pod = decode(pod_json(status={"phase": "Failed", "containerStatuses": statuses}))
+    assert (pod.exit_code, pod.reason, pod.message) == want
+
+
+def test_b1_the_words_of_the_watchdog_are_found_beside_others() -> None:
+    told = [terminated(0, message="hello"), terminated(0, message="podwright: no progress for 5s\n")]
+    pod = decode(pod_json(status={"phase": "Succeeded", "containerStatuses": told}))
+    assert pod.message.startswith("podwright: no progress")
+
+
+def test_k3_a_reboot_of_the_node_is_no_exit_code() -> None:
+    lost = terminated(255, reason="Unknown")
+    pod = decode(pod_json(status={"phase": "Failed", "containerStatuses": [lost]}))
+    assert (pod.exit_code, pod.reason, pod.failed[0].exit_code) == (None, "Unknown", None)
+    own = terminated(255, reason="Error")
+    assert decode(pod_json(status={"phase": "Failed", "containerStatuses": [own]})).exit_code == 255
+
+
+CRASHING = named("shipper", waiting("CrashLoopBackOff"))
+RUNS = {"name": "main", "state": {"running": {"startedAt": T0}}}
+
+
+@pytest.mark.parametrize(
+    ("containers", "want"),
+    [
+        pytest.param([RUNS], "", id="B20 the work runs"),
+        pytest.param([waiting("PodInitializing")], "CrashLoopBackOff", id="B20 the work can't start"),
+        pytest.param([RUNS, named("other", waiting("ErrImagePull"))], "ErrImagePull", id="B20 another one can't start"),
+    ],
+)
+def test_b20_only_what_keeps_the_pod_from_starting_is_a_wait(containers: list[dict[str, Any]], want: str) -> None:
+    status = {"phase": "Pending", "initContainerStatuses": [CRASHING], "containerStatuses": containers}
+    assert decode(pod_json(status=status)).waiting_reason == want
+
+
+def test_b28_what_ended_well_and_what_runs_on() -> None:
+    done = at(30, terminated(0))
+    pod = decode(
+        pod_json(status={"phase": "Running", "containerStatuses": [done, named("proxy", {**RUNS, "name": "proxy"})]})
+    )
+    assert (pod.completed, pod.running_on) == (T0_SECONDS + 30, ("proxy",))
+    pod = decode(pod_json(status={"phase": "Running", "containerStatuses": [RUNS]}))
+    assert (pod.completed, pod.running_on) == (None, ())
+
+
+def test_an_init_container_is_blamed_when_nothing_else_ran() -> None:
+    status = {
+        "phase": "Failed",
+        "initContainerStatuses": [named("setup", terminated(3, reason="Error"))],
+        "containerStatuses": [terminated(137, reason="ContainerStatusUnknown", startedAt=None)],
+    }
+    pod = decode(pod_json(status=status))
+    assert (pod.exit_code, pod.failed[0].name) == (3, "setup")

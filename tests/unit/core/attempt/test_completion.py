@@ -1,0 +1,50 @@
+"""Work that was done although the pod failed."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from podwright.core.attempt.completion import work_is_done
+from podwright.core.spec import ArraySpec
+from podwright.core.values.index_set import IndexSet
+from podwright.core.view import FailedContainer, JobView, PodPhase
+from tests.support.builders import make_job, make_pod
+
+MAIN = FailedContainer("main", 1, "", "Error")
+PROXY = FailedContainer("proxy", 137, "SIGKILL", "Error")
+LOST = FailedContainer("proxy", None, "", "ContainerStatusUnknown")
+LIMITED = make_job(attempt_timeout=30.0)
+OWN_LIMIT = make_job(
+    template=msgspec.json.encode({"spec": {"containers": [{"name": "main"}], "activeDeadlineSeconds": 30}})
+)
+PACKED = make_job(array=ArraySpec(size=4, parallelism=4, tasks=IndexSet.up_to(4), pack=2))
+
+
+@pytest.mark.parametrize(
+    ("job", "pod", "want"),
+    [
+        pytest.param(LIMITED, {"failed": (PROXY,), "reason": "Error"}, True, id="B28 a proxy failed beside it"),
+        pytest.param(LIMITED, {"failed": (PROXY,), "reason": "DeadlineExceeded"}, True, id="B28 a proxy ran on"),
+        pytest.param(
+            OWN_LIMIT, {"failed": (PROXY,), "reason": "DeadlineExceeded"}, True, id="B28 the template's limit"
+        ),
+        pytest.param(
+            LIMITED,
+            {"failed": (PROXY,), "reason": "DeadlineExceeded", "completed": 130.0},
+            False,
+            id="B28 the work ended with 0 because it was told to",
+        ),
+        pytest.param(LIMITED, {"failed": (MAIN, PROXY)}, False, id="B28 the work failed"),
+        pytest.param(LIMITED, {"failed": (PROXY,), "completed": None}, False, id="B28 nothing ended well"),
+        pytest.param(LIMITED, {"failed": (LOST,)}, False, id="B28 nobody knows how it ended"),
+        pytest.param(LIMITED, {"failed": (PROXY,), "deletion_requested": 120.0}, False, id="B28 deleted"),
+        pytest.param(LIMITED, {"failed": (PROXY,), "disruption": "EvictionByEvictionAPI"}, False, id="B28 evicted"),
+        pytest.param(PACKED, {"failed": (PROXY,)}, False, id="B28 a pack tells itself"),
+        pytest.param(make_job(template=b"{}"), {"failed": (PROXY,)}, False, id="B28 no template"),
+        pytest.param(LIMITED, {"failed": ()}, False, id="B28 nothing failed"),
+    ],
+)
+def test_work_is_done(job: JobView, pod: dict[str, Any], want: bool) -> None:
+    fields = {"phase": PodPhase.FAILED, "node": "n", "started": 100.0, "completed": 110.0, "ended": 131.0, **pod}
+    assert work_is_done(job=job, pod=make_pod(job, **fields)) is want
