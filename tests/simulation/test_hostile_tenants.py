@@ -14,8 +14,6 @@ from podwright.kube.client import ApiResponse
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.runtime.writer import Send
 from tests.simulation.world import World, started_world, until
-from tests.support.simulator.kinds import POD
-from tests.support.simulator.storage import Key
 
 
 @pytest.fixture
@@ -190,21 +188,7 @@ async def test_l8_pods_that_belong_to_no_job_are_not_kept(world: World) -> None:
     await until(lambda: len(world.pod_objects()) == 1)
     name = world.pod_objects()[0]["metadata"]["name"]
     for number in range(50):
-        owner = {
-            "apiVersion": "podwright.dev/v1alpha1",
-            "kind": "BatchJob",
-            "name": "x",
-            "uid": f"u-{number}",
-            "controller": True,
-        }
-        world.api.update(
-            POD,
-            Key("default", name),
-            lambda pod, owner=owner: {**pod, "metadata": {**pod["metadata"], "ownerReferences": [owner]}},
-            user="tenant",
-            subresource="",
-            by_put=False,
-        )
+        world.patch_pod(name, owner_uid=f"u-{number}")
     await asyncio.sleep(0.5)
     assert world.store.counts()[1] <= 1
     assert len(world.engine._queue) == 0

@@ -170,6 +170,24 @@ class World:
         }
         self._tell(name, status)
 
+    def patch_pod(self, name: str, *, owner_uid: str) -> None:
+        """Give a pod another owner, as a tenant."""
+        owner = {
+            "apiVersion": names.API_VERSION,
+            "kind": names.JOB_KIND,
+            "name": "x",
+            "uid": owner_uid,
+            "controller": True,
+        }
+        self.api.update(
+            POD,
+            Key("default", name),
+            lambda pod: {**pod, "metadata": {**pod["metadata"], "ownerReferences": [owner]}},
+            user="tenant",
+            subresource="",
+            by_put=False,
+        )
+
     def _tell(self, name: str, status: Object) -> None:
         self.api.update(
             POD,
