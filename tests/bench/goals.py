@@ -122,6 +122,5 @@ GOALS: Final = (
         metric="tenants.flood_longest_turn_ms",
         at_most=200,
         unit=" ms",
-        not_yet="the operator doesn't count its turns yet",
     ),
 )

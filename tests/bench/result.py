@@ -251,7 +251,7 @@ class FloodRun(msgspec.Struct, frozen=True, kw_only=True):
     resident_highest: float
     """MiB, of the operator."""
     longest_turn_seconds: float | None
-    """Of the operator's event loop, as it counts itself since its start."""
+    """Of the operator's event loop: the bound of the histogram's bucket that held the longest; None if it doesn't say."""
 
 
 class TenantsRun(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import re
 import statistics
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -37,7 +39,7 @@ _QUOTA_OF_THE_FLOOD: Final = 50
 """Without one an array of this parallelism would make the API server, not the operator, the one that suffers."""
 _TASK_SECONDS: Final = 2.0
 _LOOK_SECONDS: Final = 0.2
-_LONGEST_TURN: Final = re.compile(r"^podwright_event_loop_longest_turn_seconds (\S+)$", re.MULTILINE)
+_LAG: Final = re.compile(r'^podwright_loop_lag_seconds_bucket\{le="(\S+)"\} (\S+)$', re.MULTILINE)
 
 
 def measure_tenants(parameters: Parameters, *, say: Callable[[str], None]) -> TenantsRun:
@@ -130,6 +132,7 @@ async def _measure_flood(ready: ReadyCluster, rest: Rest, parameters: Parameters
     pid = ready.operator.pid
     async with _namespace(rest, "flood"):
         await _limit(rest, "flood", pods=_QUOTA_OF_THE_FLOOD)
+        before = await _lags(ready)
         async with highest_memory(pid) as highest:
             for number in range(parameters.flood_arrays):
                 answer = await rest.send("POST", workload.path, workload.manifest(f"flood-{number}"))
@@ -137,21 +140,32 @@ async def _measure_flood(ready: ReadyCluster, rest: Rest, parameters: Parameters
                     raise BenchError(f"an array was refused: {answer.code} {answer.body.get('message', '')}")
             await asyncio.sleep(parameters.flood_seconds)
             resident = highest[0]
-        longest = await _longest_turn(ready)
+        after = await _lags(ready)
     return FloodRun(
         arrays=parameters.flood_arrays,
         parallelism=parameters.flood_parallelism,
         template_bytes=parameters.flood_template_bytes,
         resident_highest=resident,
-        longest_turn_seconds=longest,
+        longest_turn_seconds=longest(before, after),
     )
 
 
-async def _longest_turn(ready: ReadyCluster) -> float | None:
-    """Return the longest turn of the operator's event loop so far, if it tells."""
+async def _lags(ready: ReadyCluster) -> Counter[float]:
+    """Return how often the operator's event loop was late by at most so many seconds since its start; empty if it doesn't say."""
     async with aiohttp.ClientSession() as session, session.get(ready.metrics_address) as response:
-        found = _LONGEST_TURN.search(await response.text())
-    return float(found[1]) if found else None
+        found = _LAG.findall(await response.text())
+    return Counter({float(bound): round(float(count)) for bound, count in found})
+
+
+def longest(before: Counter[float], after: Counter[float]) -> float | None:
+    """Return the least bound that no lag between two readings of a histogram's cumulative buckets exceeded; None if unknown.
+
+    Of one that exceeded all bounds only that is known: then it is twice the highest.
+    """
+    total = after[math.inf] - before[math.inf]
+    bounds = sorted(bound for bound in after if bound != math.inf)
+    within = (bound for bound in bounds if after[bound] - before[bound] == total)
+    return next(within, 2 * bounds[-1]) if bounds else None
 
 
 async def _operator_writes(rest: Rest) -> float:

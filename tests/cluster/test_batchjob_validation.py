@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,11 +11,13 @@ from podwright.api.batchjob import BatchJobSpec
 from tests.cluster.manifests import make_job
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from podwright.devcluster import EmbeddedCluster
     from tests.cluster.api import Answer, Api
 
 IMMUTABLE = "Invalid value: is immutable: delete the job, or create another one under a new name"
-DURATION = "such as 90s, 10m or 1h30m (units h, m, s, ms; at most 5 digits before each)"
+DURATION = "such as 90s, 1h30m or 7d (units w, d, h, m, s and ms; at most 5 digits each)"
 UNDECLARED = (
     "a container mounts a volume that the pod doesn't have: each volumeMounts[].name must be one of volumes[].name"
 )
@@ -45,13 +48,59 @@ def metadata(**fields: Any) -> dict[str, Any]:
     ("spec", "field", "words"),
     [
         ({"retry": {"initial": "10"}}, "spec.retry.initial", f"must be a duration {DURATION}"),
-        ({"retry": {"max": "1d"}}, "spec.retry.max", f"must be a duration {DURATION}"),
+        ({"retry": {"max": "1y"}}, "spec.retry.max", f"must be a duration {DURATION}"),
         (
             {"retry": {"initial": "1h", "max": "59m"}},
             "spec.retry.initial",
             "initial is greater than max: it must be at most max",
         ),
-        ({"retry": {"initial": "7m"}}, "spec.retry.initial", "initial is greater than max: it must be at most max"),
+        pytest.param(
+            {"retry": {"initial": "1w", "max": "6d23h59m"}},
+            "spec.retry.initial",
+            "initial is greater than max: it must be at most max",
+            id="U16 days and weeks are compared",
+        ),
+        pytest.param(
+            {"idempotencyKey": "k", "dedupWindow": "30d1ms"},
+            "spec.dedupWindow",
+            "is longer than 30d: it must be at most that",
+            id="S12 a window without end",
+        ),
+        pytest.param(
+            {"idempotencyKey": "k", "dedupWindow": "99999h99999h99999h99999h"},
+            "spec.dedupWindow",
+            "is longer than 30d: it must be at most that",
+            id="S12 a window of 45 years",
+        ),
+        pytest.param({"startAt": []}, "spec.startAt", "must be of type string", id="L12 a list"),
+        pytest.param({"startAt": "2027-01-31T08:00:00+99:99"}, "spec.startAt", "Invalid value", id="L12 no offset"),
+        pytest.param({"startAt": "2027-01-32T08:00:00Z"}, "spec.startAt", "Invalid value", id="L12 no day"),
+        pytest.param({"priority": []}, "spec.priority", "must be of type integer", id="L12 a list for a number"),
+        pytest.param({"startAt": {}}, "spec.startAt", "must be of type string", id="L12 an object"),
+        pytest.param(
+            container(restartPolicy="OnFailure"),
+            f"{TEMPLATE}.containers[0].restartPolicy",
+            'supported values: "Never"',
+            id="B2 a container that restarts",
+        ),
+        pytest.param(
+            container(restartPolicy="Never", restartPolicyRules=[{"action": "Restart"}]),
+            f"{TEMPLATE}.containers[0].restartPolicyRules",
+            "isn't supported: Podwright itself retries",
+            id="B2 rules",
+        ),
+        pytest.param(
+            pod(initContainers=[{"name": "i", "image": "x", "restartPolicy": "OnFailure"}]),
+            f"{TEMPLATE}.initContainers[0].restartPolicy",
+            'supported values: "Always", "Never"',
+            id="B2 an init container that restarts",
+        ),
+        pytest.param(
+            pod(activeDeadlineSeconds="10"),
+            f"{TEMPLATE}.activeDeadlineSeconds",
+            "must be of type integer",
+            id="D24 a deadline that is no number",
+        ),
         ({"timeouts": {"attempt": "0s"}}, "spec.timeouts.attempt", f"must be a duration of at least 1s, {DURATION}"),
         ({"timeouts": {"total": "999ms"}}, "spec.timeouts.total", f"must be a duration of at least 1s, {DURATION}"),
         ({"timeouts": {"total": "-5s"}}, "spec.timeouts.total", f"must be a duration of at least 1s, {DURATION}"),
@@ -188,7 +237,16 @@ def test_a_name_must_fit_into_a_label(api: Api) -> None:
     "spec",
     [
         {"retry": {"limit": 0, "initial": "0s", "max": "0s", "factor": 1}},
-        {"retry": {"initial": "360s"}},
+        {"retry": {"initial": "7m"}},
+        pytest.param({"retry": {"max": "5s"}}, id="U19 max alone"),
+        pytest.param({"timeouts": {"attempt": "1w2d3h4m5s500ms", "total": "2w"}}, id="U16 all units"),
+        pytest.param({"timeouts": {"attempt": "1000ms"}}, id="a second in other words"),
+        pytest.param({"idempotencyKey": "k", "dedupWindow": "30d"}, id="S12 the longest window"),
+        pytest.param({"array": {"items": ["a", "a"]}}, id="U20 an item twice"),
+        pytest.param({"startAt": "2027-01-31T08:00:00.123456+05:30"}, id="L12 a time in its zone"),
+        pytest.param(
+            pod(initContainers=[{"name": "i", "image": "x", "restartPolicy": "Always"}]), id="B2 a native sidecar"
+        ),
         {"timeouts": {"attempt": "1s"}},
         {"timeouts": {"attempt": "1h30m5s500ms", "total": "99999h"}},
         {"timeouts": {"attempt": "60m", "total": "1h"}},
@@ -212,22 +270,15 @@ def test_defaults_are_filled_in(api: Api) -> None:
     created = api.create(make_job(namespace="default"), dry_run=True).expect()
     assert created["spec"] == {
         "priority": 0,
-        "retry": {"limit": 3, "initial": "10s", "factor": 2, "max": "6m", "platformLimit": 10},
+        "retry": {"limit": 3, "factor": 2, "platformLimit": 10},
         "onExhausted": "DeadLetter",
         "deliveryMode": "AtLeastOnce",
-        "dedupWindow": "24h",
         "suspend": False,
-        "template": {
-            "spec": {
-                "automountServiceAccountToken": False,
-                "containers": [{"name": "main", "image": "busybox:1"}],
-                "restartPolicy": "Never",
-            }
-        },
+        "template": {"spec": {"containers": [{"name": "main", "image": "busybox:1"}]}},
     }
-    assert created["status"] == {"observedGeneration": -1}
+    assert created["status"] == {"observedGeneration": -1, "phase": "Pending", "attemptCount": 0}
     partly = api.create(make_job(namespace="default", retry={"limit": 1}), dry_run=True).expect()
-    assert partly["spec"]["retry"] == {"limit": 1, "initial": "10s", "factor": 2, "max": "6m", "platformLimit": 10}
+    assert partly["spec"]["retry"] == {"limit": 1, "factor": 2, "platformLimit": 10}
 
 
 def test_unknown_fields_of_the_pod_are_kept(api: Api) -> None:
@@ -368,14 +419,60 @@ class TestKubectl:
         for field in BatchJobSpec.model_json_schema()["properties"]:
             assert f"  {field}\t<" in text
         assert "FIELD: limit <integer>" in cluster.kubectl("explain", "bj.spec.retry.limit")
-        assert "Default: 10s." in " ".join(cluster.kubectl("explain", "bj.spec.retry.initial").split())
+        assert "Default: 10s, or max if that is shorter." in " ".join(
+            cluster.kubectl("explain", "bj.spec.retry.initial").split()
+        )
 
     def test_short_name_category_and_columns(self, cluster: EmbeddedCluster, api: Api, namespace: str) -> None:
         api.create(make_job(namespace=namespace, priority=7)).expect()
         narrow = cluster.kubectl("get", "bj", f"--namespace={namespace}")
-        assert narrow.splitlines()[0].split() == ["NAME", "PHASE", "PROGRESS", "ATTEMPTS", "START", "AGE"]
+        assert narrow.splitlines()[0].split() == ["NAME", "PHASE", "PROGRESS", "ATTEMPTS", "START", "DURATION", "AGE"]
         wide = cluster.kubectl("get", "podwright", f"--namespace={namespace}", "--output=wide")
         header, row = wide.splitlines()
-        assert header.split()[6:] == ["REASON", "PRIORITY", "NODE", "FINISHED"]
-        assert row.split()[0] == "job"
+        assert header.split()[7:] == ["REASON", "PRIORITY", "NODE", "FINISHED"]
+        assert row.split()[:3] == ["job", "Pending", "0"]  # U12: no operator runs here, and nobody wrote a status
         assert row.split()[-1] == "7"
+
+    @pytest.mark.parametrize("phase", ["Pending", "Running"])
+    def test_u12_whoever_selects_by_phase_finds_what_no_operator_has_seen(
+        self, cluster: EmbeddedCluster, api: Api, namespace: str, phase: str
+    ) -> None:
+        api.create(make_job(namespace=namespace)).expect()
+        found = cluster.kubectl(
+            "get", "bj", f"--namespace={namespace}", "--output=name", f"--field-selector=status.phase={phase}"
+        )
+        assert bool(found.strip()) is (phase == "Pending")
+
+    def test_u8_applying_the_same_file_in_other_ways_is_no_conflict(
+        self, cluster: EmbeddedCluster, namespace: str, tmp_path: Path
+    ) -> None:
+        job = make_job(
+            namespace=namespace,
+            suspend=True,
+            failurePolicy={
+                "rules": [
+                    {"action": "Fail", "onExitCodes": {"values": [3]}},
+                    {"action": "RetryFree", "onPodConditions": [{"type": "DisruptionTarget"}]},
+                ]
+            },
+            **container(
+                ports=[{"containerPort": 80}],
+                env=[{"name": "A", "value": "b"}],
+                resources={"limits": {"cpu": 1}},
+                volumeMounts=[{"name": "v", "mountPath": "/v"}],
+            ),
+        )
+        job["spec"]["template"]["spec"]["volumes"] = [{"name": "v", "emptyDir": {}}]
+        whole, part = tmp_path / "job.json", tmp_path / "part.json"
+        whole.write_text(json.dumps(job), encoding="utf-8")
+        part.write_text(json.dumps({**job, "spec": {"priority": 5}}), encoding="utf-8")
+        cluster.kubectl("apply", f"--filename={whole}")
+        again = cluster.kubectl("apply", f"--filename={whole}")
+        assert "unchanged" in again
+        cluster.kubectl("apply", "--server-side", f"--filename={whole}")
+        cluster.kubectl("apply", "--server-side", "--field-manager=other", f"--filename={whole}")
+        cluster.kubectl("apply", "--server-side", "--field-manager=third", "--force-conflicts", f"--filename={part}")
+        priority = cluster.kubectl(
+            "get", "bj", "job", f"--namespace={namespace}", "--output=jsonpath={.spec.priority}{.spec.suspend}"
+        )
+        assert priority == "5true"

@@ -14,6 +14,7 @@ import pytest
 from podwright.devcluster import EmbeddedCluster, NodeKind, down
 from podwright.devcluster.processes import marked_processes
 from podwright.devcluster.real_node import why_not_real
+from tests.cluster.conftest import REPOSITORY
 from tests.unit.cli.program import PODWRIGHT, run
 
 if TYPE_CHECKING:
@@ -95,6 +96,11 @@ def test_from_nothing_to_the_end(data: Path) -> None:
 
     look_further(cluster, first.stdout, real=real)
     cluster.kubectl("create", "--filename=-", stdin=json.dumps(OWN_JOB))
+    # U1: the first thing that the README shows runs on the cluster that the README's command makes.
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    first_manifest = readme.partition("```yaml\n")[2].partition("```")[0]
+    created = cluster.kubectl("create", "--filename=-", "--output=name", stdin=first_manifest).strip()
+    cluster.kubectl("wait", "--for=condition=Complete", created, "--timeout=60s")
 
     with start_demo(data) as second:
         assert second.stdout is not None

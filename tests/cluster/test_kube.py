@@ -20,7 +20,7 @@ from podwright.core.run.phase import Phase
 from podwright.core.values.ref import POD, Ref
 from podwright.core.view import Attempt, JobView, Outcome, PodView
 from podwright.kube import paths
-from podwright.kube.client import ApiClient, ForeignAnswer
+from podwright.kube.client import ApiClient
 from podwright.kube.codecs import requests as encode
 from podwright.kube.codecs.page import JOBS, PODS, EventType, Undecodable, decode_job, decode_metadata, decode_pod
 from podwright.kube.credentials import load_credentials
@@ -344,8 +344,3 @@ async def test_s6_the_api_server_itself_proves_absence(client: ApiClient, namesp
         path = paths.resource_path(resource, namespace=place, name="nobody")
         answer = await client.request("GET", path)
         assert parse_status(answer.status, answer.body).proves_absence(resource, "nobody")
-    # An unknown group is answered in plain words: nothing about an object can be learned from that.
-    with pytest.raises(ForeignAnswer):
-        await client.send(
-            encode.ApiRequest(method="GET", path="/apis/unknown.example/v1/namespaces/default/batchjobs/x")
-        )

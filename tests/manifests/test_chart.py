@@ -36,16 +36,30 @@ def test_custom_resources_survive_an_uninstallation(render: Callable[..., Object
     assert CRD not in render("crds.enabled=false")
 
 
-def test_shards_are_fenced_one_by_one(render: Callable[..., Objects]) -> None:
-    objects = render("shards=3")
-    for shard in ("0", "1", "2"):
-        binding = objects["ValidatingAdmissionPolicyBinding", f"podwright-fence-{shard}"]["spec"]
-        assert binding["paramRef"]["name"] == f"podwright-shard-{shard}"
-        assert binding["matchResources"]["objectSelector"]["matchLabels"] == {"podwright.dev/shard": shard}
+def test_s18_there_is_one_shard_and_no_value_for_more(render: Callable[..., Objects]) -> None:
+    objects = render()
+    fences = [name for kind, name in objects if kind.endswith("Binding") and name.startswith("podwright-fence-")]
+    assert fences == ["podwright-fence-0"]
     escape = objects["ValidatingAdmissionPolicyBinding", "podwright-shard-label"]["spec"]["matchResources"]
-    assert escape["objectSelector"]["matchExpressions"][0]["values"] == ["0", "1", "2"]
-    (container,) = objects[DEPLOYMENT]["spec"]["template"]["spec"]["containers"]
-    assert container["args"] == ["--shards=3"]
+    assert escape["objectSelector"]["matchExpressions"][0]["values"] == ["0"]
+
+
+def test_s24_watched_namespaces_replace_the_rights_in_all(render: Callable[..., Objects]) -> None:
+    everywhere, limited = render(), render("watchNamespaces={team-a}")
+    assert limited["Role", "podwright-operator"]["rules"] == everywhere["ClusterRole", "podwright-operator"]["rules"]
+    assert limited["RoleBinding", "podwright-operator"]["subjects"] == [
+        {"kind": "ServiceAccount", "name": "podwright-operator", "namespace": "podwright-system"}
+    ]
+    for kind in ("Role", "RoleBinding"):
+        assert limited[kind, "podwright-operator"]["metadata"]["namespace"] == "team-a"
+    assert not [key for key in limited if key[0].startswith("ClusterRole") and "operator" in key[1]]
+    (container,) = limited[DEPLOYMENT]["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["--watch-namespace=team-a"]
+    # Everything else is the same.
+    assert everywhere.keys() - limited.keys() == {
+        ("ClusterRole", "podwright-operator"),
+        ("ClusterRoleBinding", "podwright-operator"),
+    }
 
 
 def test_accounting(render: Callable[..., Objects]) -> None:
@@ -90,7 +104,8 @@ def test_switches(render: Callable[..., Objects]) -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ("shards=0", "shards"),
+        pytest.param("shards=2", "shards", id="S18 more than one shard"),
+        ("watchNamespaces={Team_A}", "watchNamespaces"),
         ("accounting=Sloppy", "accounting"),
         ("replicas=3", "replicas"),
         ("image.pullPolicy=Sometimes", "pullPolicy"),

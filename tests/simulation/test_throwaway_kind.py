@@ -225,7 +225,7 @@ async def operate(url: str, epoch: int) -> None:
                 client=client,
                 path=one.path(""),
                 decoder=one.decoder,
-                sink=one.sink,
+                sink=one.sink(""),
                 label_selector=one.label_selector,
             )
             for one in engine.reflected()

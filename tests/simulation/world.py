@@ -103,7 +103,7 @@ class World:
                 client=client,
                 path=one.path(""),
                 decoder=one.decoder,
-                sink=one.sink,
+                sink=one.sink(""),
                 label_selector=one.label_selector,
             )
             for one in self.engine.reflected()

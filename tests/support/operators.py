@@ -93,12 +93,13 @@ def started_operator(
     log: Path,
     *,
     command: Sequence[str] = RUN,
+    arguments: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[OperatorProcess]:
     """Run an operator during the block."""
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command,
+            [*command, *arguments],
             stdout=output,
             stderr=subprocess.STDOUT,
             env={**os.environ, "KUBECONFIG": str(kubeconfig), "PYTHONUNBUFFERED": "1", **(environment or {})},

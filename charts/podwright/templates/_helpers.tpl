@@ -31,7 +31,3 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}
 {{- end -}}
 {{- end -}}
-
-{{- define "podwright.shards" -}}
-{{- range $shard := until (int .Values.shards) }}{{ if $shard }}, {{ end }}"{{ $shard }}"{{ end -}}
-{{- end -}}

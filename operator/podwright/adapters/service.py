@@ -33,8 +33,8 @@ def settings_from_environment(environment: Mapping[str, str] = os.environ) -> Se
     Raises:
         SettingsError: a value does not fit its field.
     """
-    fields = {
-        name: environment[variable]
+    fields: dict[str, object] = {
+        name: environment[variable].split() if name == "watch_namespaces" else environment[variable]
         for name in Settings.__struct_fields__
         if (variable := f"PODWRIGHT_{name.upper()}") in environment
     }

@@ -6,9 +6,9 @@ from pydantic import Field, WithJsonSchema
 
 from podwright.api.model import ATOMIC, ApiModel, Rule, rules, validated_by
 from podwright.api.scalars import Int32
+from podwright.core.constants.limits import MOST_ITEMS
 
 MOST_TASKS: Final = 1_000_000
-MOST_ITEMS: Final = 10_000
 MOST_PARALLEL: Final = 10_000
 
 IndexSet = Annotated[
@@ -60,7 +60,10 @@ class Array(ApiModel):
     items: (
         Annotated[list[Annotated[str, Field(max_length=4096)]], Field(min_length=1, max_length=MOST_ITEMS), ATOMIC]
         | None
-    ) = Field(None, description="One task for each item, which is in PODWRIGHT_TASK_ITEM. No item twice. Immutable.")
+    ) = Field(
+        None,
+        description="One task for each item, which is in PODWRIGHT_TASK_ITEM. An item may appear more than once. Immutable.",
+    )
     indexes: IndexSet | None = Field(
         None, description="Only these tasks, such as the failed ones of another run. Example: 0-3,7. Immutable."
     )

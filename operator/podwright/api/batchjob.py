@@ -1,6 +1,5 @@
 """BatchJob: the spec, and the kind as a whole."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -13,8 +12,10 @@ from podwright.api.kind import Column, Kind
 from podwright.api.model import ATOMIC_MAP, ApiModel, Rule, immutable, list_map, validated_by
 from podwright.api.pod.template import PodTemplate
 from podwright.api.retention import Retention
-from podwright.api.scalars import Count, Delay, Int32, Timeout, valid_duration
+from podwright.api.scalars import Count, Delay, Int32, Moment, Timeout, delay_up_to, milliseconds, valid_duration
 from podwright.core.constants import names
+from podwright.core.constants.limits import LONGEST_DEDUP_WINDOW
+from podwright.core.run.phase import Phase
 
 _ANEW = "delete the job, or create another one under a new name"
 
@@ -24,8 +25,9 @@ class RetryPolicy(ApiModel):
 
     model_config = validated_by(
         Rule(
-            rule=f"!{valid_duration('self.initial')} || !{valid_duration('self.max')}"
-            " || duration(self.initial) <= duration(self.max)",
+            rule="!has(self.initial) || !has(self.max)"
+            f" || !{valid_duration('self.initial')} || !{valid_duration('self.max')}"
+            f" || {milliseconds('self.initial')} <= {milliseconds('self.max')}",
             message="initial is greater than max: it must be at most max",
             field_path=".initial",
         )
@@ -34,15 +36,18 @@ class RetryPolicy(ApiModel):
     limit: Annotated[Int32, Field(ge=0, le=100)] = Field(
         3, description="Maximum number of retries. 0 means no retry. Default: 3."
     )
-    initial: Delay = Field(
-        "10s",
-        description="Upper bound of the delay before the first retry, a duration. The delay itself is drawn at random "
-        "between 0 and the bound (full jitter). Default: 10s.",
+    initial: Delay | None = Field(
+        None,
+        description="Upper bound of the delay before the first retry, a duration. The delay is drawn at random between 0 and "
+        "the bound (full jitter). Default: 10s, or max if that is shorter.",
     )
     factor: Annotated[Int32, Field(ge=1, le=10)] = Field(
         2, description="What the bound is multiplied by for each further retry. 1 keeps it constant. Default: 2."
     )
-    max: Delay = Field("6m", description="What the bound never exceeds, a duration. Default: 6m.")
+    max: Delay | None = Field(
+        None,
+        description="Upper bound of all delays, a duration. Default: 6m, or initial if that is longer.",
+    )
     platform_limit: Annotated[Int32, Field(ge=0, le=1000)] = Field(
         10,
         description="Most further attempts after losses that are no fault of the job: eviction, node loss. Default: 10.",
@@ -59,7 +64,7 @@ class Timeouts(ApiModel):
         Rule(
             rule="!has(self.attempt) || !has(self.total)"
             f" || !{valid_duration('self.attempt')} || !{valid_duration('self.total')}"
-            " || duration(self.attempt) <= duration(self.total)",
+            f" || {milliseconds('self.attempt')} <= {milliseconds('self.total')}",
             message="attempt is greater than total: it must be at most total",
             field_path=".attempt",
         )
@@ -165,10 +170,14 @@ class BatchJobSpec(ApiModel):
         description="Of all jobs of the namespace with this key only the first runs; the others end as Skipped. Immutable. "
         "Default: none.",
     )
-    dedup_window: Delay = Field(
-        "24h", description="How long the key is remembered after the job's end, a duration. Immutable. Default: 24h."
+    dedup_window: delay_up_to(LONGEST_DEDUP_WINDOW) | None = Field(  # type: ignore[valid-type]
+        None,
+        description="How long the key is remembered after the job's end, a duration of at most "
+        f"{LONGEST_DEDUP_WINDOW}. Immutable. Default: 24h.",
     )
-    start_at: datetime | None = Field(None, description="Start nothing before this time. Default: at once.")
+    start_at: Moment | None = Field(
+        None, description="Start nothing before this time. Example: 2027-01-31T08:00:00Z. Default: at once."
+    )
     depends_on: Annotated[list[Dependency], Field(max_length=64), list_map("name")] | None = Field(
         None, description="Jobs that must reach a state before this one starts. Immutable."
     )
@@ -180,7 +189,8 @@ class BatchJob(ApiModel):
     spec: BatchJobSpec = Field(description="Desired state. Written by people and tools, never by the operator.")
     # It has one writer, so who owns which of its fields needs no record, which every write would have to pay for.
     status: Annotated[BatchJobStatus, ATOMIC_MAP] = Field(
-        BatchJobStatus(),
+        # What the API server shows of a job that no operator has seen: nobody needs to write that.
+        BatchJobStatus(phase=Phase.PENDING, attempt_count=0),
         description="Observed state. Written by the operator only.",
     )
 
@@ -195,6 +205,7 @@ BATCH_JOB = Kind(
         Column(name="Progress", path=".status.progress", description="Tasks that succeeded, of all."),
         Column(name="Attempts", path=".status.attemptCount", type="integer", description="Attempts so far."),
         Column(name="Start", path=".status.startTime", type="date", description="When the total time began to count."),
+        Column(name="Duration", path=".status.duration", description="How long the job took, once it has finished."),
         Column(name="Age", path=".metadata.creationTimestamp", type="date", description="Time since the creation."),
         Column(name="Reason", path=".status.reason", description="Why the job is in its phase.", wide=True),
         Column(name="Priority", path=".spec.priority", type="integer", description="Order among jobs.", wide=True),

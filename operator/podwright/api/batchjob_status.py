@@ -174,7 +174,7 @@ class BatchJobStatus(ApiModel):
     )
     phase: Phase | None = Field(
         None,
-        description="Summary for people; programs should read the conditions. Pending: waits for its pod to run. "
+        description="Summary for people; programs should read the conditions. Pending: no pod has run yet. "
         "Retrying: waits before the next attempt. Suspended: waits for spec.suspend to become false. Stopping: its pod is "
         "being ended. Succeeded, Failed, Cancelled, DeadLettered (its retries are used up) and Skipped (not to be run) are final.",
     )
@@ -186,6 +186,9 @@ class BatchJobStatus(ApiModel):
     )
     finish_time: datetime | None = Field(
         None, description="When the job reached its final phase; then it never changes."
+    )
+    duration: Annotated[str, Field(max_length=32)] | None = Field(
+        None, description="How long a finished job took, from startTime to finishTime. Example: 5m30s."
     )
     next_attempt_time: datetime | None = Field(None, description="When the next attempt is due, while Retrying.")
     attempt_count: Count | None = Field(None, description="Attempts so far.")

@@ -13,8 +13,8 @@ ACTIONS = ("Retry", "RetryFree", "Fail", "FailTask", "Ignore")
 class ExitCodes(ApiModel):
     """Exit codes of containers that failed."""
 
-    operator: Literal["In", "NotIn"] = Field(
-        "In", description="Whether values are meant, or all others but 0. Default: In."
+    operator: Literal["In", "NotIn"] | None = Field(
+        None, description="In: one of values. NotIn: any other code but 0. Default: In."
     )
     values: Annotated[list[Annotated[Int32, Field(ge=1, le=255)]], Field(min_length=1, max_length=255), ATOMIC] = Field(
         description="Exit codes from 1 to 255."
@@ -26,7 +26,7 @@ class PodCondition(ApiModel):
     """A condition of the pod."""
 
     type: Annotated[str, Field(min_length=1, max_length=316)] = Field(description="Example: DisruptionTarget.")
-    status: Literal["True", "False", "Unknown"] = Field("True", description="Its status. Default: True.")
+    status: Literal["True", "False", "Unknown"] | None = Field(None, description="Its status. Default: True.")
 
 
 Words = Annotated[list[Annotated[Word, Field(min_length=1)]], Field(min_length=1, max_length=32), ATOMIC]

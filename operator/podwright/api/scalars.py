@@ -1,34 +1,67 @@
 """The API's scalar types, each with its bounds. Bounds also keep the API server's estimate of CEL costs finite."""
 
+import json
 from typing import Annotated, Any, Final
 
 from pydantic import Field, WithJsonSchema
 
 from podwright.api.model import Extra, Rule, rules
+from podwright.core.values.duration import HELP, LONGEST_TEXT, MILLISECONDS, PATTERN, parse_duration
 
-_DURATION: Final = "^([0-9]{1,5}(h|m|s|ms)){1,4}$"
-_DURATION_HELP: Final = "such as 90s, 10m or 1h30m (units h, m, s, ms; at most 5 digits before each)"
+_DURATION: Final = f"^{PATTERN}$"
 
 
 def valid_duration(expression: str) -> str:
-    """Return the CEL condition under which `duration(expression)` can be evaluated."""
+    """Return the CEL condition under which `milliseconds(expression)` can be evaluated."""
     return f"{expression}.matches('{_DURATION}')"
 
 
-# Durations as Gateway API defines them (GEP-2257). The rule repeats the pattern with a message that people understand.
+def milliseconds(expression: str) -> str:
+    """Return the CEL expression of a valid duration's milliseconds; CEL's own durations know no days and weeks."""
+    units = json.dumps(MILLISECONDS, separators=(",", ":")).replace('"', "'")
+    part = f"int(p.find('[0-9]+')) * {units}[p.find('[a-z]+')]"
+    return f"{expression}.findAll('[0-9]+[a-z]+').map(p, {part}).sum()"
+
+
+# The rules repeat the pattern with a message that people understand.
 Delay = Annotated[
     str,
-    Field(max_length=28, pattern=_DURATION),
-    rules(Rule(rule=valid_duration("self"), message=f"must be a duration {_DURATION_HELP}")),
+    Field(max_length=LONGEST_TEXT, pattern=_DURATION),
+    rules(Rule(rule=valid_duration("self"), message=f"must be a duration {HELP}")),
 ]
+# Whether it is at least a second shows in a single part, so that nothing needs to be computed at each write of a status.
 Timeout = Annotated[
     str,
-    Field(max_length=28, pattern=_DURATION),
+    Field(max_length=LONGEST_TEXT, pattern=_DURATION),
     rules(
         Rule(
-            rule=f"{valid_duration('self')} && duration(self) >= duration('1s')",
-            message=f"must be a duration of at least 1s, {_DURATION_HELP}",
+            rule=f"{valid_duration('self')} && self.matches('[1-9][0-9]*([wdhs]|m([0-9]|$))|[1-9][0-9]{{3,}}ms')",
+            message=f"must be a duration of at least 1s, {HELP}",
         )
+    ),
+]
+
+
+def delay_up_to(longest: str) -> Any:
+    """Return the type of a duration that is at most another one."""
+    return Annotated[
+        Delay,
+        rules(
+            Rule(
+                rule=f"!{valid_duration('self')} || {milliseconds('self')} <= {round(parse_duration(longest) * 1000)}",
+                message=f"is longer than {longest}: it must be at most that",
+            )
+        ),
+    ]
+
+
+# Without the format date-time, with which the API server accepts an empty list, and an offset of 99 hours.
+Moment = Annotated[
+    str,
+    Field(
+        max_length=40,
+        pattern="^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?"
+        "(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$",
     ),
 ]
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 import time
 from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -27,6 +29,9 @@ _CONNECT_SECONDS: Final = 10.0
 _ANSWER_SECONDS: Final = 60.0
 _THROTTLED_TRIES: Final = 6
 _CHUNK: Final = "500"
+_DEEPEST_JSON: Final = 12_000  # an API server takes 10,000
+_DEEPEST_SHOWN: Final = 200
+TOO_DEEP: Final = "(cut off: nested too deeply to be shown)"
 
 Object = dict[str, Any]
 
@@ -37,10 +42,13 @@ class Connection:
     def __init__(self, access: Access) -> None:
         from kubernetes.client.rest import RESTClientObject
 
+        self._access = access
         self._configuration = access.configuration
         self._configuration.keep_alive = True
         self.server: str = access.configuration.host.rstrip("/")
         self.namespace = access.namespace
+        self.clock_offset = 0.0
+        """Seconds by which the API server's clock is ahead of ours, as far as an answer told."""
         try:
             self._pool = RESTClientObject(self._configuration).pool_manager
         except Exception as error:
@@ -50,6 +58,10 @@ class Connection:
     def open(cls, *, kubeconfig: str | None, context: str | None) -> Connection:
         """Find the cluster that the user means. Nothing is sent yet."""
         return cls(load_access(kubeconfig=kubeconfig, context=context))
+
+    def another(self) -> Connection:
+        """Open a connection of its own to the same cluster, for another thread."""
+        return Connection(self._access)
 
     def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = JSON) -> Object:
         """Read something.
@@ -111,6 +123,7 @@ class Connection:
             )
             with _closing(response):
                 raw = self._read(response, method=method, path=path)
+            self._compare_clocks(response)
             if response.status < 300:
                 return self._decode(raw, path=path)
             error = parse_status(response.status, raw, retry_after=_retry_after(response))
@@ -165,6 +178,10 @@ class Connection:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise unreachable(self.server, error) from error
 
+    def _compare_clocks(self, response: Any) -> None:
+        with contextlib.suppress(ValueError, TypeError):
+            self.clock_offset = parsedate_to_datetime(response.headers.get("Date")).timestamp() - time.time()
+
     def _authorization(self) -> dict[str, str]:
         try:
             # Asked for each request, since a credential plugin's token may end while we wait for a job.
@@ -187,12 +204,14 @@ class Connection:
     def _decode(self, raw: bytes, *, path: str) -> Object:
         try:
             found = json.loads(raw)
+        except RecursionError:
+            found = _without_depths(raw)
         except ValueError:
             found = None
         if not isinstance(found, dict):
             raise CommandError(
-                f"{self.server} answered with something else than JSON to {path}.",
-                remedy="Is that an API server of Kubernetes? `kubectl cluster-info` tells.",
+                f"{self.server} answered {path} with something other than JSON.",
+                remedy="Is that a Kubernetes API server? Check with `kubectl cluster-info`.",
             )
         return found
 
@@ -225,6 +244,35 @@ def lines_of(pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield from whole
     if rest:
         yield rest
+
+
+def _without_depths(raw: bytes) -> Any:
+    """Read JSON that is nested deeper than Python allows, and cut it off where nobody reads on."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(limit + _DEEPEST_JSON)
+    try:
+        found = json.loads(raw)
+    finally:
+        sys.setrecursionlimit(limit)
+    return _cut(found, _DEEPEST_SHOWN)
+
+
+def _cut(value: Any, levels: int) -> Any:
+    if not isinstance(value, dict | list):
+        return value
+    if not levels:
+        return TOO_DEEP
+    if isinstance(value, list):
+        return [_cut(each, levels - 1) for each in value]
+    return {key: _cut(each, levels - 1) for key, each in value.items()}
+
+
+def is_whole(value: Any, levels: int = 250) -> bool:
+    """Return whether nothing of an object was cut off because it is nested too deeply."""
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return levels > 0 and all(is_whole(each, levels - 1) for each in inner)
+    return bool(value != TOO_DEEP)
 
 
 def _retry_after(response: Any) -> float | None:

@@ -28,20 +28,25 @@ def run(
         typer.Option(envvar="KUBECONFIG", help="The cluster; by default the one whose service account this pod has."),
     ] = None,
     namespace: Annotated[
-        str, typer.Option(envvar="PODWRIGHT_NAMESPACE", help="Where the Leases of the shards are.")
+        str, typer.Option(envvar="PODWRIGHT_NAMESPACE", help="Namespace of the operator's Leases.")
     ] = "podwright-system",
     identity: Annotated[
         str, typer.Option(help="Who this process is in the Leases; must differ for every start. Default: made up.")
     ] = "",
-    shards: Annotated[
-        int,
+    watch_namespaces: Annotated[
+        list[str],
         typer.Option(
-            envvar="PODWRIGHT_SHARDS", min=1, max=256, help="Number of shards; the same for all operators of a cluster."
+            "--watch-namespace",
+            envvar="PODWRIGHT_WATCH_NAMESPACES",
+            help="Run the jobs of this namespace only; may be repeated. Default: all namespaces.",
         ),
-    ] = 1,
+    ] = [],  # noqa: B006 - typer's way to say "none"
     http_host: Annotated[
-        str, typer.Option(envvar="PODWRIGHT_HTTP_HOST", help="Address for probes and metrics.")
-    ] = "0.0.0.0",  # noqa: S104 - the kubelet's probes come from outside the pod
+        str,
+        typer.Option(
+            envvar="PODWRIGHT_HTTP_HOST", help="Address for probes and metrics. `::` means all, IPv6 and IPv4."
+        ),
+    ] = "::",
     http_port: Annotated[
         int, typer.Option(envvar="PODWRIGHT_HTTP_PORT", min=0, max=65535, help="Port for them; 0 takes a free one.")
     ] = 8080,
@@ -74,9 +79,11 @@ def run(
     from podwright.adapters.entry import run_operator
     from podwright.adapters.service import PortError, new_identity
     from podwright.kube.credentials import CredentialsError, load_credentials
+    from podwright.kube.paths import NAMESPACES, InvalidNameError, resource_path
     from podwright.runtime.fence import FenceMissingError, FenceUnprovenError
     from podwright.runtime.leadership import LeadershipLostError
     from podwright.runtime.settings import Settings
+    from podwright.runtime.sight import BlindError
 
     level = logging.getLevelNamesMapping().get(log_level.upper())
     if level is None:
@@ -84,10 +91,15 @@ def run(
     logging.basicConfig(level=level, format=_FORMAT)
     # kopf warns that it does not handle signals; they are ours.
     logging.getLogger("kopf").setLevel(max(level, logging.ERROR))
+    for name in (namespace, *watch_namespaces):
+        try:
+            resource_path(NAMESPACES, namespace=name)
+        except InvalidNameError as error:
+            raise CommandError(f"{error}.", remedy="`kubectl get namespaces` lists them.") from error
     settings = Settings(
         identity=identity or new_identity(),
         namespace=namespace,
-        shards=shards,
+        watch_namespaces=tuple(dict.fromkeys(watch_namespaces)),
         http_host=http_host,
         http_port=http_port,
         accounting=accounting,
@@ -98,7 +110,7 @@ def run(
         run_operator(credentials=load_credentials(kubeconfig=kubeconfig), settings=settings)
     except CredentialsError as error:
         raise CommandError(f"{error}.", remedy="Name a kubeconfig with --kubeconfig, or run in a pod.") from error
-    except (LeadershipLostError, FenceMissingError, FenceUnprovenError) as error:
+    except (LeadershipLostError, BlindError, FenceMissingError, FenceUnprovenError) as error:
         raise CommandError(str(error)) from error
     except PortError as error:
         raise CommandError(f"{error}.", remedy="Try --http-port 0.") from error

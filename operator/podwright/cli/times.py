@@ -9,9 +9,6 @@ from typing import Any, Final
 from podwright.core.values.duration import parse_duration
 from podwright.kube.codecs.times import format_time
 
-_UNITS: Final = {"w": 604_800.0, "d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_PART: Final = re.compile(r"([0-9]{1,12})(ms|w|d|h|m|s)")
-_WHOLE: Final = re.compile(r"(?:[0-9]{1,12}(?:ms|w|d|h|m|s)){1,20}")
 _CLOCK: Final = re.compile(r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?")
 
 
@@ -21,31 +18,17 @@ def parse_span(text: str) -> float:
     Raises:
         ValueError: it is none; the message says how one is written.
     """
-    if _WHOLE.fullmatch(text) is None:
-        raise ValueError(
-            f"invalid duration {text!r}: write numbers with the units w, d, h, m, s or ms, such as 90s or 7d"
-        )
-    return sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    return parse_duration(text)
 
 
 def duration_field(text: str) -> str:
-    """Return a duration as the fields of a job's spec take it, which know no days.
+    """Return a duration as the fields of a job's spec take it, which is as people write it.
 
     Raises:
         ValueError: it is none.
     """
-    try:
-        parse_duration(text)
-    except ValueError:
-        seconds = parse_span(text)
-    else:
-        return text
-    minutes, rest = divmod(round(seconds * 1000), 60_000)
-    hours, minutes = divmod(minutes, 60)
-    parts = ((hours, "h"), (minutes, "m"), (rest // 1000, "s"), (rest % 1000, "ms"))
-    field = "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"
-    parse_duration(field)
-    return field
+    parse_duration(text)
+    return text
 
 
 def parse_moment(text: str, *, now: float) -> str:

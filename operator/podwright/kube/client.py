@@ -7,7 +7,6 @@ connection was closed instead of an answer: our PUTs and DELETEs carry precondit
 
 import asyncio
 import enum
-import functools
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -20,16 +19,19 @@ import msgspec
 from yarl import URL
 
 from podwright.kube.codecs.requests import JSON, ApiRequest
-from podwright.kube.credentials import Credentials, CredentialsError, load_certificates, ssl_context
+from podwright.kube.credentials import Credentials, CredentialsError
 from podwright.kube.errors import LONGEST_RETRY_AFTER, is_foreign, parse_status
 from podwright.kube.lines import LineSplitter, LineTooLongError
 from podwright.kube.paths import checked_path
+from podwright.kube.trust import Trust
 
 _NO_CEILING: Final = 1e9  # aiohttp rounds long timeouts up to whole seconds; a lease cannot have that
 _CONNECT_SHARE: Final = 0.9
 _IDLE_SECONDS: Final = (
     30.0  # less than any server's own limit, so that it rarely closes a connection we are about to use
 )
+_CONNECT_SECONDS: Final = 10.0
+_LEAST_SECONDS: Final = 0.001
 _READ_BUFFER: Final = 1 << 18
 
 _log = logging.getLogger(__name__)
@@ -49,6 +51,10 @@ class Ambiguous(ApiUnreachable):
 
 class ForeignAnswer(Ambiguous):
     """Something on the way, such as a proxy, answered instead of an API server; what became of the request is unknown."""
+
+
+class _Untrusted(Exception):  # noqa: N818 - a turn of the control flow, never seen outside
+    """The API server's certificate is not one that we trust, so nothing was sent."""
 
 
 class ApiResponse(msgspec.Struct, frozen=True, gc=False):
@@ -82,15 +88,13 @@ class ApiClient:
         access = credentials.access
         self.server = access.server.rstrip("/")
         self._server_name = access.server_name or None
-        self._tls = ssl_context(access) if self.server.startswith("https:") else None
-        self._reloading = asyncio.Lock()
+        self._trust = Trust(credentials)
+        self._renewal: asyncio.Task[bool] | None = None
         limits = {Pool.WRITE: write_connections, Pool.READ: 0, Pool.LEASE: 0}
         self._sessions = {pool: self._session(limit=limit, user_agent=user_agent) for pool, limit in limits.items()}
 
     def _session(self, *, limit: int, user_agent: str) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
-            ssl=self._tls if self._tls is not None else True, limit=limit, keepalive_timeout=_IDLE_SECONDS
-        )
+        connector = aiohttp.TCPConnector(limit=limit, keepalive_timeout=_IDLE_SECONDS)
         return aiohttp.ClientSession(
             connector=connector,
             # Compression costs more time than it saves within a cluster.
@@ -111,6 +115,8 @@ class ApiClient:
 
     async def close(self) -> None:
         """Close all connections."""
+        if self._renewal is not None:
+            self._renewal.cancel()
         for session in self._sessions.values():
             await session.close()
 
@@ -157,12 +163,28 @@ class ApiClient:
         """
         url = self._url(path, query)
         headers = {"Accept": accept} if body is None else {"Accept": accept, "Content-Type": content_type}
-        token = self._authorize(headers)
-        response = await self._exchange(method, url, body=body, headers=headers, deadline=deadline, pool=pool)
-        if response.status != 401 or not await self._renew(refused=token):
-            return response
-        self._authorize(headers)
-        return await self._exchange(method, url, body=body, headers=headers, deadline=deadline, pool=pool)
+        until = asyncio.get_running_loop().time() + deadline
+
+        async def exchange() -> ApiResponse:
+            token = self._authorize(headers)
+            left = until - asyncio.get_running_loop().time()
+            response = await self._exchange(method, url, body=body, headers=headers, deadline=left, pool=pool)
+            if response.status != 401 or not await self._renew(refused=token, until=until):
+                return response
+            self._authorize(headers)
+            left = until - asyncio.get_running_loop().time()
+            return await self._exchange(method, url, body=body, headers=headers, deadline=left, pool=pool)
+
+        try:
+            return await exchange()
+        except _Untrusted as error:
+            # No request was sent: the cluster's authority may have been replaced, or a certificate of ours.
+            if not await self._renew(refused=None, until=until):
+                raise Unsent(str(error)) from error
+        try:
+            return await exchange()
+        except _Untrusted as error:
+            raise Unsent(str(error)) from error
 
     @asynccontextmanager
     async def open_stream(
@@ -176,10 +198,15 @@ class ApiClient:
         """
         url = self._url(path, query)
         headers = {"Accept": JSON}
+        until = asyncio.get_running_loop().time() + min(silence, _CONNECT_SECONDS)
         token = self._authorize(headers)
-        response = await self._open(url, headers=headers, silence=silence)
         try:
-            if response.status == 401 and await self._renew(refused=token):
+            response = await self._open(url, headers=headers, silence=silence)
+        except _Untrusted as error:
+            await self._renew(refused=None, until=until)
+            raise Unsent(str(error)) from error
+        try:
+            if response.status == 401 and await self._renew(refused=token, until=until):
                 response.close()
                 self._authorize(headers)
                 response = await self._open(url, headers=headers, silence=silence)
@@ -202,14 +229,18 @@ class ApiClient:
                 timeout=_timeout(deadline),
                 allow_redirects=False,
                 server_hostname=self._server_name,
+                ssl=self._trust.context,
+                proxy=self._credentials.access.proxy or None,
             ) as response:
                 content = await response.read()
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise _Untrusted(f"{method} {url.path}: {_words(error)}") from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise _unreachable(method, url, error) from error
         return ApiResponse(response.status, content, _retry_after(response))
 
     async def _open(self, url: URL, *, headers: dict[str, str], silence: float) -> aiohttp.ClientResponse:
-        timeout = aiohttp.ClientTimeout(total=None, connect=min(silence, 10.0), sock_read=silence)
+        timeout = aiohttp.ClientTimeout(total=None, connect=min(silence, _CONNECT_SECONDS), sock_read=silence)
         try:
             return await self._sessions[Pool.READ].get(
                 url,
@@ -217,8 +248,12 @@ class ApiClient:
                 timeout=timeout,
                 allow_redirects=False,
                 server_hostname=self._server_name,
+                ssl=self._trust.context,
+                proxy=self._credentials.access.proxy or None,
                 read_bufsize=_READ_BUFFER,
             )
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise _Untrusted(f"GET {url.path}: {_words(error)}") from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise _unreachable("GET", url, error) from error
 
@@ -235,17 +270,34 @@ class ApiClient:
             headers["Authorization"] = f"Bearer {token}"
         return token
 
-    async def _renew(self, *, refused: str) -> bool:
-        """Get fresh credentials after a 401; many requests may fail at once, and one of them does it for all."""
-        async with self._reloading:
-            if self._credentials.access.token == refused:
-                try:
-                    await self._credentials.reload()
-                    if self._tls is not None:
-                        load_certificates(self._tls, self._credentials.access)
-                except CredentialsError as error:
-                    _log.warning("the API server refuses our credentials, and there are no others: %s", error)
-                    return False
+    async def _renew(self, *, refused: str | None, until: float) -> bool:
+        """Get fresh credentials after a 401, or fresh certificates if `refused` is None; return whether there are others.
+
+        Many requests may fail at once, and one renewal serves them all. Each waits for it no longer than `until`, however long a
+        credential plugin takes; one that hangs is never started a second time beside itself.
+        """
+        if refused is not None and self._credentials.access.token != refused:
+            return True
+        if self._renewal is None or self._renewal.done():
+            if refused is None and not self._trust.may_reload():
+                return False
+            self._renewal = asyncio.create_task(self._reload(), name="renewal of credentials")
+        try:
+            async with asyncio.timeout_at(until):
+                return await asyncio.shield(self._renewal)
+        except TimeoutError:
+            _log.warning("fresh credentials for %s were not there in time", self.server)
+            return False
+
+    async def _reload(self) -> bool:
+        try:
+            await self._credentials.reload()
+            self._trust.reload()
+        except CredentialsError as error:
+            _log.warning(
+                "the API server refuses our credentials, or we its certificate, and there are no others: %s", error
+            )
+            return False
         return True
 
 
@@ -284,8 +336,8 @@ async def _read_rest(response: aiohttp.ClientResponse) -> bytes:
         return b""  # the status alone says enough
 
 
-@functools.lru_cache(maxsize=16)
 def _timeout(deadline: float) -> aiohttp.ClientTimeout:
+    deadline = max(deadline, _LEAST_SECONDS)  # to aiohttp nothing left would mean no limit
     # Connecting ends a little earlier than the whole, so that a connection that is never made counts as `Unsent`.
     return aiohttp.ClientTimeout(total=deadline, connect=deadline * _CONNECT_SHARE, ceil_threshold=_NO_CEILING)
 

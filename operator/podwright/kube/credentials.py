@@ -9,12 +9,17 @@ import asyncio
 import contextlib
 import os
 import ssl
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar, cast
 
 import msgspec
+
+from podwright.kube.proxy import ProxyError, checked_proxy, proxy_for
+
+T = TypeVar("T")
 
 SERVICE_ACCOUNT_DIRECTORY: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _TOKEN_LIFE: Final = 60.0
@@ -26,7 +31,10 @@ class CredentialsError(Exception):
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
-    """What it takes to reach an API server. Empty fields are not used; without `verify` any certificate is accepted."""
+    """What it takes to reach an API server. Empty fields are not used; without `verify` any certificate is accepted.
+
+    `proxy` is the URL of an HTTP proxy.
+    """
 
     server: str
     token: str = ""
@@ -35,6 +43,12 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     key_file: str = ""
     verify: bool = True
     server_name: str = ""
+    proxy: str = ""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Return the files whose content belongs to the connection."""
+        return tuple(filter(None, (self.authority_file, self.certificate_file, self.key_file)))
 
 
 class Credentials(Protocol):
@@ -72,8 +86,11 @@ class FixedCredentials:
 class ServiceAccountCredentials:
     """The service account of the pod that we run in."""
 
-    def __init__(self, *, server: str, directory: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, server: str, directory: Path, proxy: str = "", clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._server = server
+        self._proxy = proxy
         self._directory = directory
         self._clock = clock
         self._access = self._read()
@@ -91,7 +108,7 @@ class ServiceAccountCredentials:
 
     async def reload(self) -> None:
         """Read the token now."""
-        self._access = await asyncio.to_thread(self._read)
+        self._access = await run_in_thread(self._read)
         self._read_at = self._clock()
 
     def _read(self) -> Access:
@@ -104,14 +121,15 @@ class ServiceAccountCredentials:
             raise CredentialsError(
                 f"{self._directory} must hold a token and ca.crt: is the token mounted into the pod?"
             )
-        return Access(server=self._server, token=token, authority_file=str(authority))
+        return Access(server=self._server, token=token, authority_file=str(authority), proxy=self._proxy)
 
 
 class KubeconfigCredentials:
     """A context of a kubeconfig, read by the official client's loader."""
 
-    def __init__(self, *, path: str, context: str | None = None) -> None:
+    def __init__(self, *, path: str, context: str | None = None, environment: Mapping[str, str] = os.environ) -> None:
         self._path = path
+        self._environment = environment
         self._context = context
         self._access = self._read()
 
@@ -121,8 +139,8 @@ class KubeconfigCredentials:
         return self._access
 
     async def reload(self) -> None:
-        """Read the kubeconfig again, and run its credential plugin if it names one."""
-        self._access = await asyncio.to_thread(self._read)
+        """Read the kubeconfig again, and run its credential plugin if it names one. That takes as long as the plugin does."""
+        self._access = await run_in_thread(self._read)
 
     def _read(self) -> Access:
         # Imported here: it takes most of a second, and inside a cluster nobody needs it.
@@ -130,6 +148,8 @@ class KubeconfigCredentials:
         from kubernetes.config import load_kube_config
 
         configuration = Configuration()
+        # What is there now is from the environment; whatever the loader puts there is the kubeconfig's `proxy-url`.
+        configuration.proxy = None
         try:
             load_kube_config(  # type: ignore[no-untyped-call]  # the official loader has no types
                 config_file=self._path,
@@ -140,14 +160,21 @@ class KubeconfigCredentials:
         except Exception as error:
             # The loader lets the errors of its YAML parser, its plugins and its own bugs through; all mean the same here.
             raise CredentialsError(f"cannot use the kubeconfig {self._path}: {error}") from error
+        server = configuration.host.rstrip("/")
+        named = cast("str | None", configuration.proxy)
+        try:
+            proxy = checked_proxy(named, source="proxy-url") if named else proxy_for(server, self._environment)
+        except ProxyError as error:
+            raise CredentialsError(f"cannot use the kubeconfig {self._path}: {error}") from error
         return Access(
-            server=configuration.host.rstrip("/"),
+            server=server,
             token=(configuration.api_key.get("BearerToken") or "").removeprefix("Bearer "),
             authority_file=configuration.ssl_ca_cert or "",
             certificate_file=configuration.cert_file or "",
             key_file=configuration.key_file or "",
             verify=bool(configuration.verify_ssl),
             server_name=configuration.tls_server_name or "",
+            proxy=proxy,
         )
 
 
@@ -165,7 +192,7 @@ def load_credentials(
     """
     path = kubeconfig or environment.get("KUBECONFIG")
     if path:
-        return KubeconfigCredentials(path=path, context=context)
+        return KubeconfigCredentials(path=path, context=context, environment=environment)
     host, port = environment.get("KUBERNETES_SERVICE_HOST"), environment.get("KUBERNETES_SERVICE_PORT")
     if not host or not port:
         raise CredentialsError(
@@ -173,7 +200,39 @@ def load_credentials(
             "variable KUBECONFIG is given"
         )
     address = f"[{host}]" if ":" in host else host
-    return ServiceAccountCredentials(server=f"https://{address}:{port}", directory=directory)
+    server = f"https://{address}:{port}"
+    try:
+        proxy = proxy_for(server, environment)
+    except ProxyError as error:
+        raise CredentialsError(f"cannot use the proxy of the environment: {error}") from error
+    return ServiceAccountCredentials(server=server, directory=directory, proxy=proxy)
+
+
+async def run_in_thread(work: Callable[[], T]) -> T:
+    """Run blocking work in a thread that keeps neither the loop nor the process from ending, however long it takes."""
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[T] = loop.create_future()
+
+    def settle(value: T | None, error: BaseException | None) -> None:
+        if result.done():
+            return
+        if error is not None:
+            result.set_exception(error)
+        else:
+            result.set_result(cast("T", value))
+
+    def run() -> None:
+        value: T | None = None
+        problem: BaseException | None = None
+        try:
+            value = work()
+        except BaseException as error:
+            problem = error
+        with contextlib.suppress(RuntimeError):  # nobody waits any more: the loop is closed
+            loop.call_soon_threadsafe(settle, value, problem)
+
+    threading.Thread(target=run, name="credentials", daemon=True).start()
+    return await result
 
 
 def ssl_context(access: Access) -> ssl.SSLContext:
@@ -196,7 +255,7 @@ def ssl_context(access: Access) -> ssl.SSLContext:
 
 
 def load_certificates(context: ssl.SSLContext, access: Access) -> None:
-    """Load authority and client certificate; into a context in use, so that its next connections have them.
+    """Load authority and client certificate into a new context.
 
     Raises:
         CredentialsError: a certificate or key cannot be read.

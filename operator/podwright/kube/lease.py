@@ -59,6 +59,7 @@ class LeaseElector:
         renew_deadline: float = 7.0,
         renew_interval: float = 2.0,
         retry_interval: float = 1.0,
+        obstacle: Callable[[], str] = lambda: "",
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -73,6 +74,7 @@ class LeaseElector:
             renew_deadline: seconds after which an unrenewed claim is given up.
             renew_interval: seconds between renewals.
             retry_interval: seconds between looks at a Lease that somebody else holds, and after failures.
+            obstacle: says why we must not compete now, empty if we may; asked before each try.
             clock: monotonic seconds.
             wall_clock: Unix seconds; only written for people to read.
 
@@ -94,6 +96,7 @@ class LeaseElector:
         self._renew_deadline = renew_deadline
         self._renew_interval = renew_interval
         self._retry_interval = retry_interval
+        self._obstacle = obstacle
         self._clock = clock
         self._wall_clock = wall_clock
         self._record: LeaseRecord | None = None
@@ -128,7 +131,10 @@ class LeaseElector:
     async def run(self) -> None:
         """Compete for the Lease, hold it, and return once it is lost or `stop` was called. After a loss, run it again."""
         while self.claim is None and not self._stopped.is_set():
-            await self._compete()
+            if obstacle := self._obstacle():
+                self._note(f"not competing for the Lease {self._where}: {obstacle}")
+            else:
+                await self._compete()
             if self.claim is None:
                 await self._pause(self._retry_interval * random.uniform(0.9, 1.1))
         while self.claim is not None and not self._stopped.is_set():

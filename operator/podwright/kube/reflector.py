@@ -9,6 +9,7 @@ and a new process starts from what is there.
 """
 
 import asyncio
+import enum
 import logging
 import random
 import time
@@ -33,6 +34,17 @@ _FRUITLESS: Final = 3  # the same for watches that end before they tell anything
 _SOUND_SECONDS: Final = 10.0  # a watch that lasted so long had no problem, even if nothing happened
 
 _log = logging.getLogger(__name__)
+
+
+class Cause(enum.Enum):
+    """What keeps a collection from being mirrored at the moment, by kind; `Reflector.problem` has the words."""
+
+    NONE = ""
+    UNREACHABLE = "Unreachable"  # no connection, no answer, or a proxy's
+    REFUSED = "Refused"  # by the API server, such as for lack of rights
+    ENDED = "WatchEnded"
+    WENT_BACK = "WentBack"  # it shows an older state than was seen
+    UNREADABLE = "Unreadable"  # an answer that makes no sense
 
 
 class Sink(Protocol[View_contra]):
@@ -63,13 +75,17 @@ class _ListAgain(Exception):  # noqa: N818 - a turn of the control flow, never s
 
 
 class Reflector(Generic[View]):
-    """One collection, mirrored. `synced` is set after the first list; `last_contact` is monotonic seconds."""
+    """One collection, mirrored; of one namespace, if it has one.
+
+    `synced` is set after the first list; `last_contact`, in monotonic seconds, is when the API server last told something of it.
+    """
 
     def __init__(
         self,
         *,
         client: ApiClient,
         path: str,
+        namespace: str = "",
         decoder: ObjectDecoder[Any, View],
         sink: Sink[View],
         label_selector: str = "",
@@ -79,6 +95,8 @@ class Reflector(Generic[View]):
     ) -> None:
         self._client = client
         self._path = path
+        self.kind = decoder.kind
+        self.namespace = namespace
         self._decoder = decoder
         self._sink = sink
         self._selection = {"labelSelector": label_selector} if label_selector else {}
@@ -87,16 +105,20 @@ class Reflector(Generic[View]):
         self._clock = clock
         self._failures = 0
         self._watching_since: float | None = None
+        self._silent = False
         self.resource_version = 0
         """How far the sink has got."""
         self.synced = asyncio.Event()
         self.last_contact = clock()
         self.problem = ""
         """What is wrong now, in words; empty while all is well."""
+        self.cause = Cause.NONE
         self.went_back = False
         """Whether the API server shows an older state than was seen. If that lasts, only a new process helps."""
         self.lists = 0
         """How often all objects were read."""
+        self.watches = 0
+        """How often a watch was opened."""
 
     async def run(self) -> None:
         """Mirror the collection until cancelled."""
@@ -109,16 +131,20 @@ class Reflector(Generic[View]):
                 await self._watch()
             except _ListAgain as cause:
                 listed = False
-                await self._back_off(str(cause))
+                await self._back_off(str(cause), Cause.ENDED)
             except WentBackError as error:
-                await self._back_off(str(error))
+                await self._back_off(str(error), Cause.WENT_BACK)
             except StatusError as error:
                 # A watch that is refused for its resourceVersion answers like this as well as within the stream.
                 listed = listed and error.code != 410 and self._failures < _PATIENCE
-                await self._back_off(f"{self._path}: {error}", at_least=error.retry_after or 0.0)
-            except (ApiUnreachable, DecodeError) as error:
+                await self._back_off(f"{self._path}: {error}", Cause.REFUSED, at_least=error.retry_after or 0.0)
+            except DecodeError as error:
                 listed = listed and self._failures < _PATIENCE
-                await self._back_off(f"{self._path}: {error}")
+                await self._back_off(f"{self._path}: {error}", Cause.UNREADABLE)
+            except ApiUnreachable as error:
+                # A watch that fell silent without a word may be one that a proxy holds back: only a list tells.
+                listed = listed and self._failures < _PATIENCE and not (self._was_sound() and self._silent)
+                await self._back_off(f"{self._path}: {error}", Cause.UNREACHABLE)
 
     async def _list(self) -> None:
         items: list[View | Undecodable] = []
@@ -131,6 +157,7 @@ class Reflector(Generic[View]):
             if answer.status != 200:
                 # 410 here says that the list took too long for its snapshot; it starts over.
                 raise parse_status(answer.status, answer.body, retry_after=answer.retry_after)
+            self.last_contact = self._clock()
             page = self._decoder.page(answer.body)
             items += page.items
             token = page.continue_token
@@ -159,10 +186,12 @@ class Reflector(Generic[View]):
         }
         handled = 0
         async with self._client.open_stream(self._path, query, silence=self._silence) as stream:
-            self._watching_since = self.last_contact = self._clock()
-            self.problem = ""
+            # Being let in is no news yet: that something comes through, only a line proves.
+            self._watching_since, self._silent = self._clock(), True
+            self.watches += 1
+            self.problem, self.cause = "", Cause.NONE
             async for lines in stream:
-                self.last_contact = self._clock()
+                self.last_contact, self._silent = self._clock(), False
                 for line in lines:
                     self._take(self._decoder.event(line))
                     handled += 1
@@ -175,7 +204,7 @@ class Reflector(Generic[View]):
                 # there is to feed. A list gets over all of it.
                 raise _ListAgain(problem)
             # Some proxies end streams at once; without a pause this would be a hot loop.
-            await self._back_off(problem)
+            await self._back_off(problem, Cause.ENDED)
 
     def _take(self, event: WatchEvent[View]) -> None:
         item = event.item
@@ -196,7 +225,7 @@ class Reflector(Generic[View]):
         since = self._watching_since
         return since is not None and self._clock() - since >= _SOUND_SECONDS
 
-    async def _back_off(self, problem: str, *, at_least: float = 0.0) -> None:
+    async def _back_off(self, problem: str, cause: Cause, *, at_least: float = 0.0) -> None:
         """Wait before the next try: doubling up to half a minute, half of it random so that replicas spread."""
         if self._was_sound():
             self._failures = 0
@@ -205,5 +234,5 @@ class Reflector(Generic[View]):
         self._failures += 1
         if problem != self.problem:
             _log.warning("%s", problem)
-        self.problem = problem
+        self.problem, self.cause = problem, cause
         await asyncio.sleep(max(at_least, ceiling * random.uniform(0.5, 1.0)))

@@ -108,9 +108,9 @@ class Engine:
         """Report, on its status, that an object can't be read."""
         self._problems.undecodable(item)
 
-    def listed(self, kind: str, uids: set[str], version: int) -> None:
+    def listed(self, kind: str, uids: set[str], *, namespace: str, version: int) -> None:
         """Forget unreadable objects that a full list no longer holds."""
-        self._problems.listed(kind, uids, version)
+        self._problems.listed(kind, uids, namespace=namespace, version=version)
 
     def put_off(self, ref: Ref) -> None:
         """Leave an object alone for a while."""

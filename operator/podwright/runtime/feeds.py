@@ -17,7 +17,9 @@ _log = BoundedLog(logging.getLogger(__name__))
 class JobFeed:
     """Takes jobs. What cannot be understood is reported, and the picture that was known of it stays."""
 
-    def __init__(self, *, store: JobStore, metrics: Metrics, engine: Engine) -> None:
+    def __init__(self, *, store: JobStore, metrics: Metrics, engine: Engine, namespace: str = "") -> None:
+        """Feed the store with the jobs of one namespace, or of all."""
+        self._namespace = namespace
         self._store = store
         self._metrics = metrics
         self._engine = engine
@@ -29,8 +31,9 @@ class JobFeed:
             (item for item in items if isinstance(item, JobView)),
             list_version=list_resource_version,
             also_present={item.uid for item in poisoned},
+            namespace=self._namespace,
         )
-        self._engine.listed(JOB, {item.uid for item in items}, list_resource_version)
+        self._engine.listed(JOB, {item.uid for item in items}, namespace=self._namespace, version=list_resource_version)
         for item in poisoned:
             self.undecodable(item)
 
@@ -51,7 +54,9 @@ class JobFeed:
 class PodFeed:
     """Takes pods."""
 
-    def __init__(self, *, store: JobStore, metrics: Metrics) -> None:
+    def __init__(self, *, store: JobStore, metrics: Metrics, namespace: str = "") -> None:
+        """Feed the store with the pods of one namespace, or of all."""
+        self._namespace = namespace
         self._store = store
         self._metrics = metrics
 
@@ -62,6 +67,7 @@ class PodFeed:
             (item for item in items if isinstance(item, PodView)),
             list_version=list_resource_version,
             also_present={item.uid for item in poisoned},
+            namespace=self._namespace,
         )
         for item in poisoned:
             self.undecodable(item)

@@ -9,7 +9,7 @@ import heapq
 import itertools
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Final
 
 import msgspec
@@ -46,8 +46,17 @@ class KeySweep:
     """Walks over all Leases of keys every ten minutes, a page a second; what the engine saw go is done at once."""
 
     def __init__(
-        self, *, send: Send, keys: Keys, store: JobStore, tenures: Tenures, clock: Callable[[], float]
+        self,
+        *,
+        send: Send,
+        keys: Keys,
+        store: JobStore,
+        tenures: Tenures,
+        clock: Callable[[], float],
+        namespaces: Collection[str] = (),
     ) -> None:
+        """Prepare the walk; of the keys of other `namespaces` than these, if some are named, nothing may be read or decided."""
+        self._namespaces = namespaces
         self._send = send
         self._keys = keys
         self._store = store
@@ -163,6 +172,8 @@ class KeySweep:
             _log.warning("cannot tidy the Lease of an idempotency key: %r", error)
 
     def _leads(self, namespace: str) -> bool:
+        if self._namespaces and namespace not in self._namespaces:
+            return False
         return self._tenures.tenure(shard_of(namespace=namespace, shards=self._tenures.shards)) is not None
 
     def _leads_any(self) -> bool:

@@ -1,4 +1,4 @@
-"""Who may act on which shard: one elector per shard, and what has to be done between winning and acting.
+"""Who may act: the election, and what has to be done between winning and acting.
 
 Winning a Lease is not yet leading: first the fence must stand for the new epoch, and the version of the job collection is
 taken down, since whatever has not changed since may have been acted on by the former leader (see `Tenure.baseline`).
@@ -19,6 +19,7 @@ from podwright.runtime.fence import prove_fence
 from podwright.runtime.settings import Settings
 from podwright.runtime.tenure import Tenure
 
+_SHARD: Final = 0
 _PAUSE: Final = 0.5
 
 _log = logging.getLogger(__name__)
@@ -29,68 +30,62 @@ class LeadershipLostError(RuntimeError):
 
 
 class Leadership:
-    """Competes for all shards until one that was held is lost. `on_gain` is called once a shard may be acted on."""
+    """Competes for the Lease until it was held and lost. `on_gain` is called once the shard may be acted on.
 
-    def __init__(self, *, client: ApiClient, settings: Settings, on_gain: Callable[[int], None]) -> None:
+    There is one shard. Pods carry its number all the same, since the fence's binding selects them by it.
+    """
+
+    shards: Final = 1
+
+    def __init__(
+        self,
+        *,
+        client: ApiClient,
+        settings: Settings,
+        on_gain: Callable[[int], None],
+        obstacle: Callable[[], str] = lambda: "",
+    ) -> None:
+        """Prepare to compete; `obstacle` says why this process could not act if it led, so that it doesn't try to."""
         self._client = client
         self._settings = settings
         self._on_gain = on_gain
-        self._tenures: dict[int, Tenure] = {}
-        self._electors = {
-            shard: LeaseElector(
-                client,
-                namespace=settings.namespace,
-                name=lease_name(shard),
-                identity=settings.identity,
-                duration=settings.lease_duration,
-                renew_deadline=settings.renew_deadline,
-                renew_interval=settings.renew_interval,
-                retry_interval=settings.retry_interval,
-            )
-            for shard in range(settings.shards)
-        }
-
-    @property
-    def shards(self) -> int:
-        """Return the number of shards."""
-        return self._settings.shards
+        self._tenure: Tenure | None = None
+        self._elector = LeaseElector(
+            client,
+            namespace=settings.namespace,
+            name=lease_name(_SHARD),
+            identity=settings.identity,
+            duration=settings.lease_duration,
+            renew_deadline=settings.renew_deadline,
+            renew_interval=settings.renew_interval,
+            retry_interval=settings.retry_interval,
+            obstacle=obstacle,
+        )
 
     @property
     def held(self) -> int:
         """Return how many shards may be acted on now."""
-        return sum(self.tenure(shard) is not None for shard in self._electors)
+        return int(self.tenure(_SHARD) is not None)
+
+    @property
+    def problem(self) -> str:
+        """Return why this process can't compete for the Lease, or renew it, at the moment; empty if it can."""
+        return self._elector.problem
 
     def tenure(self, shard: int) -> Tenure | None:
         """Return the tenure of a shard if it is ours at this very moment."""
-        tenure = self._tenures.get(shard)
-        if tenure is None or not self._electors[shard].is_valid():
-            return None
-        return tenure
+        return self._tenure if shard == _SHARD and self._elector.is_valid() else None
 
     async def run(self) -> None:
         """Compete, and lead, until cancelled.
 
         Raises:
-            LeadershipLostError: a shard was lost.
+            LeadershipLostError: the Lease was lost.
             FenceMissingError: the cluster does not fence out former leaders.
             FenceUnprovenError: it gave no answer that tells.
         """
-        parts = [asyncio.create_task(self._lead(shard)) for shard in self._electors]
-        try:
-            await asyncio.gather(*parts)
-        finally:
-            for part in parts:
-                part.cancel()
-
-    async def release(self) -> None:
-        """Return all Leases back, so that a successor need not wait."""
-        self._tenures.clear()
-        await asyncio.gather(*(elector.release() for elector in self._electors.values()))
-
-    async def _lead(self, shard: int) -> None:
-        elector = self._electors[shard]
-        running = asyncio.create_task(elector.run())
-        winning = asyncio.create_task(self._take_office(shard, elector))
+        running = asyncio.create_task(self._elector.run())
+        winning = asyncio.create_task(self._take_office())
         try:
             await asyncio.wait({running, winning}, return_when=asyncio.FIRST_COMPLETED)
             if not running.done():
@@ -99,19 +94,27 @@ class Leadership:
         finally:
             running.cancel()
             winning.cancel()
-        raise LeadershipLostError(f"shard {shard} was lost: {elector.problem or 'another operator leads'}")
+        raise LeadershipLostError(self._elector.problem or "another operator leads")
 
-    async def _take_office(self, shard: int, elector: LeaseElector) -> None:
-        claim = await elector.claimed()
+    async def release(self) -> None:
+        """Give the Lease back, so that a successor need not wait."""
+        self._tenure = None
+        await self._elector.release()
+
+    async def _take_office(self) -> None:
+        claim = await self._elector.claimed()
         if self._settings.fence:
-            await prove_fence(send=self._send, namespace=self._settings.namespace, shard=shard, epoch=claim.epoch)
-        self._tenures[shard] = Tenure(shard=shard, epoch=claim.epoch, baseline=await self._job_version())
-        self._on_gain(shard)
+            await prove_fence(send=self._send, namespace=self._settings.namespace, shard=_SHARD, epoch=claim.epoch)
+        self._tenure = Tenure(shard=_SHARD, epoch=claim.epoch, baseline=await self._job_version())
+        self._on_gain(_SHARD)
 
     async def _job_version(self) -> int:
+        # Versions count for all namespaces together, so any of those that we may read will do.
+        watched = self._settings.watch_namespaces
+        request = ApiRequest(method="GET", path=jobs_path(watched[0] if watched else ""), query={"limit": "1"})
         while True:  # until it is known, or the Lease is lost meanwhile and this is cancelled
             try:
-                answer = await self._send(ApiRequest(method="GET", path=jobs_path(), query={"limit": "1"}))
+                answer = await self._send(request)
                 if answer.status == 200:
                     return JOBS.page(answer.body).resource_version
                 problem: Exception = parse_status(answer.status, answer.body)

@@ -3,10 +3,10 @@
 Labels never hold names of users' objects but for namespaces, so the number of series is bounded.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
 from podwright.core.commands import Command, CreateChild, Delete, Release, WriteStatus
@@ -64,6 +64,43 @@ class Metrics:
             "The longest time for which the engine held the event loop since the start.",
             registry=self.registry,
         )
+        self._cache_age = Gauge(
+            "podwright_cache_age_seconds",
+            "Seconds since the API server last told something of a kind, be it only that nothing happened.",
+            ["kind"],
+            registry=self.registry,
+        )
+        self._relists = Counter(
+            "podwright_cache_relists",
+            "How often all objects of a kind were listed again.",
+            ["kind"],
+            registry=self.registry,
+        )
+        self._watches = Counter(
+            "podwright_watch_restarts",
+            "How often a watch of a kind was opened again.",
+            ["kind"],
+            registry=self.registry,
+        )
+        self._cache_problem = Gauge(
+            "podwright_cache_problem",
+            "1 while objects of a kind can't be listed or watched, by cause.",
+            ["kind", "cause"],
+            registry=self.registry,
+        )
+        self._blind = Gauge(
+            "podwright_blind",
+            "1 while nothing was heard of a kind for so long that this operator must not lead.",
+            ["kind"],
+            registry=self.registry,
+        )
+        self._loop_lag = Histogram(
+            "podwright_loop_lag_seconds",
+            "How late the event loop ran a timer, measured 40 times a second: what held it up so long held up everything.",
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+            registry=self.registry,
+        )
+        self._causes: dict[str, tuple[str, ...]] = {}
         self._leading = Gauge("podwright_leading_shards", "Shards that this operator holds.", registry=self.registry)
 
     def turn(self, seconds: float) -> None:
@@ -127,6 +164,27 @@ class Metrics:
         self._dead_letters.clear()
         for namespace, count in dead_letters.items():
             self._dead_letters.labels(namespace).set(count)
+
+    def lagged(self, seconds: float) -> None:
+        """Record how late a timer of the event loop was."""
+        self._loop_lag.observe(seconds)
+
+    def mirrored(
+        self, *, kind: str, age: float, relists: int, rewatches: int, causes: Collection[str], blind: bool
+    ) -> None:
+        """Set what is known of the cache of a kind, and count what was done since the last time; called when metrics are read.
+
+        `age` in seconds; `causes` are what keeps it from being brought up to date.
+        """
+        self._cache_age.labels(kind).set(age)
+        self._relists.labels(kind).inc(relists)
+        self._watches.labels(kind).inc(rewatches)
+        self._blind.labels(kind).set(blind)
+        for cause in self._causes.pop(kind, ()):
+            self._cache_problem.remove(kind, cause)
+        for cause in causes:
+            self._cache_problem.labels(kind, cause).set(1)
+        self._causes[kind] = tuple(causes)
 
     def exposition(self) -> bytes:
         """Return all metrics in the Prometheus text format."""

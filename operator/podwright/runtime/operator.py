@@ -9,6 +9,7 @@ import contextlib
 import gc
 import logging
 import time
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -26,6 +27,7 @@ from podwright.runtime.leadership import Leadership
 from podwright.runtime.metrics import Metrics
 from podwright.runtime.reads import ReadPlaces
 from podwright.runtime.settings import Settings
+from podwright.runtime.sight import BlindError, LoopLag, Sight
 from podwright.runtime.writer import Writer
 
 _LEAVE_TIME: Final = 1.5
@@ -51,7 +53,9 @@ class Operator:
         self._client = ApiClient(credentials, user_agent="podwright-operator")
         self.metrics = Metrics()
         self._writer = Writer(send=self._write, limit=AdaptiveLimit(highest=settings.highest_concurrency))
-        self._leadership = Leadership(client=self._client, settings=settings, on_gain=self._gained)
+        self._leadership = Leadership(
+            client=self._client, settings=settings, on_gain=self._gained, obstacle=self._obstacle
+        )
         keys = Keys(send=self._read, namespace=settings.namespace)
         reads = ReadPlaces()
         self.engine = Engine(
@@ -67,38 +71,39 @@ class Operator:
             accounting=settings.accounting,
         )
         self.engine.register(self.jobs)
-        self._reflectors = {
-            one.plural: Reflector(
-                client=self._client,
-                path=one.path(""),
-                decoder=one.decoder,
-                sink=one.sink,
-                label_selector=one.label_selector,
-            )
-            for one in self.engine.reflected()
-        }
+        self._reflectors = [
+            reflector for namespace in settings.watch_namespaces or ("",) for reflector in self._mirror(namespace)
+        ]
+        self._sight = Sight(self._reflectors, limit=settings.blind_limit, metrics=self.metrics)
+        self._lag = LoopLag(self.metrics)
         self._key_sweep = KeySweep(
-            send=self._read, keys=keys, store=self.jobs.store, tenures=self._leadership, clock=time.time
+            send=self._read,
+            keys=keys,
+            store=self.jobs.store,
+            tenures=self._leadership,
+            clock=time.time,
+            namespaces=settings.watch_namespaces,
         )
-        self._beat = time.monotonic()
 
     async def run(self, *, stop: asyncio.Event) -> None:
         """Work until `stop` is set.
 
         Raises:
             LeadershipLostError: another operator leads, or this one could not renew its Lease in time.
+            BlindError: it leads, and sees nothing of jobs or pods any more.
             FenceMissingError: the cluster lacks the policy that fences out former leaders.
             FenceUnprovenError: the API server gave no answer that tells.
         """
         parts: set[asyncio.Task[Any]] = {
             *(
-                asyncio.create_task(reflector.run(), name=f"reflector of {plural}")
-                for plural, reflector in self._reflectors.items()
+                asyncio.create_task(each.run(), name=f"reflector of {each.kind} {each.namespace}".strip())
+                for each in self._reflectors
             ),
             asyncio.create_task(self._lead(), name="leadership"),
             asyncio.create_task(self.engine.run(), name="engine"),
             asyncio.create_task(self._key_sweep.run(), name="sweep of old keys"),
-            asyncio.create_task(self._heartbeat(), name="heartbeat"),
+            asyncio.create_task(self._lag.run(), name="measurement of the loop's lag"),
+            asyncio.create_task(self._step_down_when_blind(), name="watch over the caches"),
         }
         stopped = asyncio.create_task(stop.wait(), name="stop")
         try:
@@ -110,24 +115,18 @@ class Operator:
             await self._leave({*parts, stopped})
 
     def health(self) -> Health:
-        """Return what the probes tell."""
-        lag = time.monotonic() - self._beat
+        """Return what the probes tell: alive unless a new process would help, ready if this one can act or take over."""
+        lag = time.monotonic() - self._lag.beat
         alive = f"the event loop has been stuck for {lag:.0f} s" if lag > _LOOP_LAG_LIMIT else ""
-        for kind, reflector in self._reflectors.items():
-            silence = time.monotonic() - reflector.last_contact
-            if not alive and silence > _SILENCE_LIMIT and reflector.went_back:
-                # What is kept is newer than the API server's state and will stay so; a new process starts from what is there.
-                alive = f"no news of {kind} for {silence:.0f} s: {reflector.problem}"
-        unsynced = [
-            f"{kind} are not listed yet{': ' if reflector.problem else ''}{reflector.problem}"
-            for kind, reflector in self._reflectors.items()
-            if not reflector.synced.is_set()
-        ]
-        return Health(alive_problem=alive, ready_problem="; ".join(unsynced))
+        # What is kept is newer than the API server's state and will stay so; a new process starts from what is there.
+        alive = alive or self._sight.hopeless(after=_SILENCE_LIMIT)
+        problems = self._sight.unlisted() or [self._sight.blindness(), self._leadership.problem]
+        return Health(alive_problem=alive, ready_problem="; ".join(dict.fromkeys(filter(None, problems))))
 
     def exposition(self) -> bytes:
         """Return the metrics in the Prometheus text format."""
         jobs, pods = self.jobs.store.counts()
+        self._sight.observe()
         self.metrics.observe(
             jobs=jobs,
             pods=pods,
@@ -141,8 +140,7 @@ class Operator:
 
     async def _lead(self) -> None:
         # Standing for election with empty caches would only delay whoever is ready.
-        for reflector in self._reflectors.values():
-            await reflector.synced.wait()
+        await self._sight.synced()
         # What was listed stays for long; the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
@@ -159,10 +157,27 @@ class Operator:
         await self._leadership.release()
         await self._client.close()
 
-    async def _heartbeat(self) -> None:
+    def _obstacle(self) -> str:
+        return self._sight.blindness()
+
+    async def _step_down_when_blind(self) -> None:
         while True:
-            self._beat = time.monotonic()
             await asyncio.sleep(1.0)
+            blindness = self._sight.blindness()
+            if blindness and self._leadership.held:
+                raise BlindError(f"stepping down: {blindness}")
+
+    def _mirror(self, namespace: str) -> Iterator[Reflector[Any]]:
+        """Make the reflectors of one namespace, or of all: those that the registered kinds need."""
+        for one in self.engine.reflected():
+            yield Reflector(
+                client=self._client,
+                path=one.path(namespace),
+                namespace=namespace,
+                decoder=one.decoder,
+                sink=one.sink(namespace),
+                label_selector=one.label_selector,
+            )
 
     def _gained(self, shard: int) -> None:
         _log.info("leading shard %d as %s", shard, self._settings.identity)

@@ -122,10 +122,12 @@ class Problems:
         self._unreadable.pop(ref, None)
         self._reported.pop(ref, None)
 
-    def listed(self, kind: str, uids: set[str], version: int) -> None:
+    def listed(self, kind: str, uids: set[str], *, namespace: str, version: int) -> None:
         """Forget the unreadable objects of a kind that vanished while nobody watched."""
         for ref, item in list(self._unreadable.items()):
-            if ref.kind == kind and ref.uid not in uids and item.resource_version <= version:
+            if ref.kind != kind or namespace not in ("", item.namespace):
+                continue
+            if ref.uid not in uids and item.resource_version <= version:
                 self._forget(ref)
                 self._mark(ref)
 

@@ -117,18 +117,24 @@ class JobStore:
                 self._departed[uid] = job
 
     def replace_jobs(
-        self, jobs: Iterable[JobView], *, list_version: int, also_present: frozenset[str] | set[str] = frozenset()
+        self,
+        jobs: Iterable[JobView],
+        *,
+        list_version: int,
+        also_present: frozenset[str] | set[str] = frozenset(),
+        namespace: str = "",
     ) -> None:
         """Take in a full list: what it lacks is gone, unless it is newer than the list.
 
-        `also_present` are uids that were listed without a picture that could be understood.
+        `also_present` are uids that were listed without a picture that could be understood. The list is of one `namespace`, or
+        of all.
         """
         listed = set(also_present)
         for job in jobs:
             listed.add(job.uid)
             self.put_job(job)
         for uid, job in list(self._jobs.items()):
-            if uid not in listed and job.resource_version <= list_version:
+            if uid not in listed and job.resource_version <= list_version and namespace in ("", job.namespace):
                 self.remove_job(uid)
 
     # What the pod reflector and our own writes feed.
@@ -200,7 +206,12 @@ class JobStore:
             self.put_pod(pod)
 
     def replace_pods(
-        self, pods: Iterable[PodView], *, list_version: int, also_present: frozenset[str] | set[str] = frozenset()
+        self,
+        pods: Iterable[PodView],
+        *,
+        list_version: int,
+        also_present: frozenset[str] | set[str] = frozenset(),
+        namespace: str = "",
     ) -> None:
         """Take in a full list, as `replace_jobs` does."""
         listed = set(also_present)
@@ -211,7 +222,10 @@ class JobStore:
             pod
             for known in self._pods.values()
             for pod in known.values()
-            if pod.uid not in listed and not pod.gone and pod.resource_version <= list_version
+            if pod.uid not in listed
+            and not pod.gone
+            and pod.resource_version <= list_version
+            and namespace in ("", pod.namespace)
         ]
         for pod in vanished:
             self.remove_pod(pod)

@@ -121,14 +121,14 @@ class ObjectStore(Generic[O, C]):
                 self._drop(child)
         self._on_change(uid)
 
-    def replace(self, items: Iterable[O], *, list_version: int, also_present: set[str]) -> None:
+    def replace(self, items: Iterable[O], *, list_version: int, also_present: set[str], namespace: str) -> None:
         """Take in a full list: what it lacks is gone, unless it is newer than the list."""
         listed = set(also_present)
         for item in items:
             listed.add(item.uid)
             self.put(item)
         for uid, known in list(self._objects.items()):
-            if uid not in listed and known.resource_version <= list_version:
+            if uid not in listed and known.resource_version <= list_version and namespace in ("", known.namespace):
                 self.remove(uid)
 
     def put_child(self, child: C) -> None:
@@ -158,7 +158,9 @@ class ObjectStore(Generic[O, C]):
         self._drop(self._children[owner_uid][uid])
         self._on_change(owner_uid)
 
-    def replace_children(self, items: Iterable[C], *, list_version: int, also_present: set[str]) -> None:
+    def replace_children(
+        self, items: Iterable[C], *, list_version: int, also_present: set[str], namespace: str
+    ) -> None:
         """Take in a full list, as `replace` does."""
         listed = set(also_present)
         for child in items:
@@ -168,7 +170,7 @@ class ObjectStore(Generic[O, C]):
             child.uid
             for children in self._children.values()
             for child in children.values()
-            if child.uid not in listed and child.resource_version <= list_version
+            if child.uid not in listed and child.resource_version <= list_version and namespace in ("", child.namespace)
         ]
         for uid in vanished:
             self.remove_child(uid)

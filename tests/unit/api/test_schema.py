@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from podwright.api import generate
+from podwright.api.batchjob import BATCH_JOB
 from podwright.api.kind import Kind
 from podwright.core.constants.names import GROUP
 
@@ -21,11 +22,9 @@ _STRUCTURAL_KEYS = {
 LIST_KEYS = {
     "spec.template.spec.containers": ["name"],
     "spec.template.spec.containers[].env": ["name"],
-    "spec.template.spec.containers[].ports": ["containerPort", "protocol"],
     "spec.template.spec.containers[].volumeMounts": ["mountPath"],
     "spec.template.spec.initContainers": ["name"],
     "spec.template.spec.initContainers[].env": ["name"],
-    "spec.template.spec.initContainers[].ports": ["containerPort", "protocol"],
     "spec.template.spec.initContainers[].volumeMounts": ["mountPath"],
     "spec.template.spec.hostAliases": ["ip"],
     "spec.template.spec.imagePullSecrets": ["name"],
@@ -138,7 +137,30 @@ def test_every_rule_has_a_message_for_people(kind: Kind) -> None:
 
 def test_status_is_never_taken_for_current_before_the_operator_saw_the_object(kind: Kind) -> None:
     schema = version_of(kind)["schema"]["openAPIV3Schema"]
-    assert schema["properties"]["status"]["default"] == {"observedGeneration": -1}
+    assert schema["properties"]["status"]["default"]["observedGeneration"] == -1
+
+
+def test_u12_a_job_that_no_operator_has_seen_is_pending() -> None:
+    """The API server shows it, so nobody needs to write it."""
+    schema = version_of(BATCH_JOB)["schema"]["openAPIV3Schema"]
+    assert schema["properties"]["status"]["default"] == {
+        "observedGeneration": -1,
+        "phase": "Pending",
+        "attemptCount": 0,
+    }
+
+
+def test_u8_atomic_values_have_no_defaults(kind: Kind) -> None:
+    """The API server would compare what a user applies with what it filled in, and report a conflict."""
+    filled = [
+        path
+        for path, schema in fields(kind)
+        if not path.startswith("status")
+        and (schema.get("x-kubernetes-map-type") == "atomic" or schema.get("x-kubernetes-list-type") == "atomic")
+        for below, inner in nodes(schema, path)
+        if below != path and "default" in inner
+    ]
+    assert filled == []
 
 
 def test_what_kubectl_shows(kind: Kind) -> None:

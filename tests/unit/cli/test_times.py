@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podwright.cli.times import duration_field, parse_moment, parse_span, seconds_of, span
-from podwright.core.values.duration import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,21 +40,14 @@ def test_what_is_no_span(text: str) -> None:
         parse_span(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "field"), [("10m", "10m"), ("90s", "90s"), ("2d", "48h"), ("1d30m", "24h30m"), ("0d", "0s")]
-)
-def test_duration_field(text: str, field: str) -> None:
-    assert duration_field(text) == field
+@pytest.mark.parametrize("text", ["10m", "90s", "2d", "1d30m", "1w2d3h4m5s500ms"])
+def test_u16_a_field_takes_what_people_type(text: str) -> None:
+    assert duration_field(text) == text
 
 
 def test_a_duration_that_no_field_takes_is_refused() -> None:
-    with pytest.raises(ValueError, match="is no duration"):
+    with pytest.raises(ValueError, match="invalid duration"):
         duration_field("99999w")
-
-
-@given(st.integers(0, 10**6))
-def test_a_field_means_the_same_as_what_was_typed(seconds: int) -> None:
-    assert parse_duration(duration_field(f"{seconds // 86400}d{seconds % 86400}s")) == seconds
 
 
 @pytest.mark.usefixtures("zone")

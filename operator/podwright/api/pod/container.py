@@ -4,17 +4,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from podwright.api.model import ATOMIC, OpenModel, Rule, list_map, validated_by
+from podwright.api.model import ATOMIC, OpenModel, Rule, list_map, rules, validated_by
 from podwright.api.pod.environment import EnvironmentSource, Variable
 from podwright.api.pod.security import ContainerSecurity
-from podwright.api.scalars import Argument, Label, Opaque, Path, Port, Quantities, Word
+from podwright.api.scalars import Argument, Label, Opaque, Path, Port, Quantities
 
 
 class ContainerPort(OpenModel):
     """A port that the container listens on."""
 
     container_port: Port = Field(description="The port's number.")
-    protocol: Literal["TCP", "UDP", "SCTP"] = Field("TCP", description="The protocol.")
+    protocol: Literal["TCP", "UDP", "SCTP"] | None = Field(None, description="The protocol. Default: TCP.")
     name: Annotated[str, Field(max_length=15)] | None = Field(
         None, description="A name by which a Service may refer to it."
     )
@@ -55,6 +55,19 @@ class VolumeMount(OpenModel):
     read_only: bool | None = Field(None, description="Whether it can't be written. Default: false.")
 
 
+_RestartRules = Annotated[
+    list[Opaque],
+    Field(max_length=8),
+    ATOMIC,
+    rules(
+        Rule(
+            rule="self.size() == 0",
+            message="isn't supported: Podwright itself retries, each attempt in a new pod (see spec.retry)",
+        )
+    ),
+]
+
+
 class Container(OpenModel):
     """One container."""
 
@@ -77,7 +90,7 @@ class Container(OpenModel):
     env_from: Annotated[list[EnvironmentSource], Field(max_length=64), ATOMIC] | None = Field(
         None, description="ConfigMaps and Secrets all of whose keys become variables."
     )
-    ports: Annotated[list[ContainerPort], Field(max_length=64), list_map("containerPort", "protocol")] | None = Field(
+    ports: Annotated[list[ContainerPort], Field(max_length=64), ATOMIC] | None = Field(
         None, description="Ports that the container listens on."
     )
     resources: Resources | None = Field(None, description="Compute resources that it needs and may use.")
@@ -88,6 +101,10 @@ class Container(OpenModel):
         None, description="When the image is pulled. Default: Always for the tag latest or none, else IfNotPresent."
     )
     security_context: ContainerSecurity | None = Field(None, description="Identity and rights of its processes.")
+    restart_policy: Literal["Never"] | None = Field(
+        None, description="Only Never: Podwright itself retries, each attempt in a new pod (see spec.retry)."
+    )
+    restart_policy_rules: _RestartRules | None = Field(None, description="Not supported (see spec.retry).")
     termination_message_path: Path | None = Field(
         None,
         description="File whose content becomes the attempt's message when the container ends. "
@@ -103,7 +120,8 @@ class Container(OpenModel):
 class InitContainer(Container):
     """A container that runs before the others."""
 
-    restart_policy: Word | None = Field(
+    restart_policy: Literal["Always", "Never"] | None = Field(  # type: ignore[assignment]
         None,
-        description="Always makes it a sidecar that runs beside the containers and doesn't keep the job from ending.",
+        description="Always makes it a sidecar, which runs beside the containers, is restarted when it ends, and doesn't keep the "
+        "job from ending. Default: Never.",
     )

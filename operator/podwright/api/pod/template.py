@@ -1,11 +1,15 @@
-"""The pod template: what is copied into the pod of each attempt."""
+"""The pod template: what is copied into the pod of each attempt.
+
+The template is one atomic value, so no field of it may have a default in the schema: the API server would compare what a user applies
+again with what it had filled in, and report a conflict (ADR 0018). The operator fills in what it needs (`core.job.pod`).
+"""
 
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
 from podwright.api.model import ATOMIC, ApiModel, OpenModel, Rule, list_map, rules, validated_by
-from podwright.api.pod.container import Container, InitContainer
+from podwright.api.pod.container import Container, InitContainer, Resources
 from podwright.api.pod.scheduling import Affinity, Toleration, TopologySpread
 from podwright.api.pod.security import PodSecurity
 from podwright.api.pod.volume import Volume
@@ -85,8 +89,9 @@ class PodSpec(OpenModel):
     init_containers: Annotated[list[InitContainer], Field(max_length=_MAX_CONTAINERS), list_map("name")] | None = Field(
         None, description="Containers that run before the others, one after the other, each to exit code 0."
     )
-    restart_policy: Literal["Never"] = Field(
-        "Never", description="Only Never: Podwright itself retries, each attempt in a new pod (see spec.retry)."
+    restart_policy: Literal["Never"] | None = Field(
+        None,
+        description="Only Never: Podwright itself retries, each attempt in a new pod (see spec.retry). Default: Never.",
     )
     volumes: Annotated[list[Volume], Field(max_length=64), list_map("name")] | None = Field(
         None, description="Volumes that containers may mount."
@@ -105,8 +110,8 @@ class PodSpec(OpenModel):
         "Default: the cluster's default class.",
     )
     service_account_name: ObjectName | None = Field(None, description="Service account of the pods. Default: default.")
-    automount_service_account_token: bool = Field(
-        False,
+    automount_service_account_token: bool | None = Field(
+        None,
         description="Whether the pods get a token for the Kubernetes API. Unlike in a bare pod the default is false: "
         "set it to true if the job talks to the API server.",
     )
@@ -115,7 +120,15 @@ class PodSpec(OpenModel):
     )
     security_context: PodSecurity | None = Field(None, description="Identity and rights of all containers' processes.")
     termination_grace_period_seconds: Annotated[Int64, Field(ge=0)] | None = Field(
-        None, description="Seconds between SIGTERM and SIGKILL when the pod is stopped. Default: 30."
+        None,
+        description="Seconds between SIGTERM and SIGKILL when the pod is stopped. 0 counts as 1, since a pod that is removed at once "
+        "may run on unseen. Default: 30.",
+    )
+    active_deadline_seconds: Annotated[Int64, Field(ge=1)] | None = Field(
+        None, description="As in a pod; rather use spec.timeouts.attempt. Default: no limit."
+    )
+    resources: Resources | None = Field(
+        None, description="Compute resources of all containers together, where the cluster supports it. Default: none."
     )
     host_aliases: Annotated[list[HostAlias], Field(max_length=64), list_map("ip")] | None = Field(
         None, description="Further lines of /etc/hosts."

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from podwright.cli.connection import Object
+from podwright.cli.connection import Object, is_whole
 from podwright.cli.errors import CommandError
 from podwright.cli.failures import Unreachable
 from podwright.cli.job_client import JobClient, is_another
@@ -158,6 +158,8 @@ class _Creation:
 
     def run(self, job: Object) -> Object:
         """Mark the job and create the copy; see `create_copy`."""
+        if not is_whole(job):
+            raise CommandError(f"{full_name(job)} is nested too deeply to be copied.")
         origin = self._wish.origin
         self._former = annotation(job, origin.mark.partition("/")[2]) or None
         number = copy_number(job, origin=origin)

@@ -11,12 +11,12 @@ from podwright.cli.times import seconds_of, span
 from podwright.core.constants.names import lease_name
 from podwright.core.shard import shard_of
 
-_CLOCKS_DIFFER: Final = 30.0
-"""Seconds for which a Lease that looks expired is still believed: our clock is not its holder's."""
+_CLOCKS_DIFFER: Final = 5.0
+"""Seconds for which a Lease that looks expired is still believed: the API server's clock is not its holder's."""
 
 
 def leader_of(leases: Sequence[Mapping[str, Any]], *, namespace: str, system_namespace: str, now: float) -> Leader:
-    """Return the leader of the shard that a namespace belongs to.
+    """Return the leader of the shard that a namespace belongs to; `now` is the API server's clock.
 
     The number of shards is that of the Leases in a row from shard 0.
     """

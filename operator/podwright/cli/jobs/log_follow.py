@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from podwright.cli.connection import Object
 from podwright.cli.errors import CommandError
 from podwright.cli.job_client import JobClient
-from podwright.cli.jobs.log_stream import GoneError, NotStartedError, follow_log, print_log_line
-from podwright.cli.jobs.pod_choice import JobPod, candidates, container_of, unit_of
+from podwright.cli.jobs.log_stream import GoneError, LogOptions, NotStartedError, follow_log, print_log_line
+from podwright.cli.jobs.pod_choice import JobPod, candidates, unit_of
 from podwright.cli.jobs.sections import Section
-from podwright.cli.jobs.state import array_of, finished, name_of, pack_of, recorded_set
+from podwright.cli.jobs.state import finished, pack_of, recorded_set
 from podwright.cli.output import remark
 from podwright.cli.patience import Deadline, Patience, passes
 from podwright.cli.printable import one_line
@@ -28,11 +29,10 @@ def follow_job(
     deadline: Deadline,
     task: int | None = None,
     attempt: int | None = None,
-    container: str = "",
-    tail: int | None = None,
+    options: LogOptions = LogOptions(),
     from_first: bool = False,
 ) -> Object:
-    """Print what the job writes, one attempt after the other; with `attempt` only that one. Give the job as last seen.
+    """Print what the job writes, one attempt after the other; with `attempt` only that one. Return the job as last seen.
 
     It begins with the newest attempt, or if `from_first` with the first one whose pod is there.
 
@@ -40,19 +40,15 @@ def follow_job(
         CommandError: it is an array and no task is named, or its log can't be read.
         DeadlineError: the time is over.
     """
-    if array_of(job) is not None and task is None:
-        raise CommandError(
-            f"{name_of(job)} is an array: its output can be followed for one task.", remedy="Add --task INDEX."
-        )
     unit = unit_of(job, task) or 0
     done = -1 if from_first else None  # the last attempt that we need not look at any more
-    said = ""
+    said: set[str] = set()
     patience = Patience(deadline, seconds=_GIVE_UP_SECONDS)
     while True:
         try:
             # Read before the pods: a job that is over gets no further pod.
             current = _current(client, job)
-            pods = [JobPod.from_object(pod) for pod in client.pods(job)]
+            pods = [JobPod.from_object(pod, job) for pod in client.pods(job)]
         except CommandError as error:
             if not passes(error):
                 raise
@@ -67,12 +63,11 @@ def follow_job(
             return job
         if pod is not None:
             heading = f"--- attempt {pod.attempt} ---" if done is not None and done >= 0 else ""
-            problem, over = _print_pod(
-                client, pod, deadline, task=_packed(job, task), container=container, tail=tail, heading=heading
-            )
-            if problem and problem != said:
+            problem, over = _print_pod(client, pod, deadline, task=_packed(job, task), options=options, heading=heading)
+            # Each once for a pod: what it waits for alternates between two texts while an image can't be pulled.
+            if problem and f"{pod.name} {problem}" not in said:
                 remark(problem)
-            said = problem
+                said.add(f"{pod.name} {problem}")
             if over:
                 done = pod.attempt
                 if attempt is not None:
@@ -100,22 +95,16 @@ def _print_pod(
     deadline: Deadline,
     *,
     task: int | None,
-    container: str,
-    tail: int | None,
+    options: LogOptions,
     heading: str,
 ) -> tuple[str, bool]:
-    """Print what a pod writes, with the heading before the first line. Give what is wrong, and whether that is all."""
-    lines = follow_log(
-        client.connection,
-        pod,
-        container=container_of(pod, container),
-        deadline=deadline,
-        tail=tail if task is None else None,
-    )
+    """Print what a pod writes, with the heading before the first line. Return what is wrong, and whether that is all."""
+    wanted = options if task is None else replace(options, tail=None)
+    lines = follow_log(client.connection, pod, wanted, deadline=deadline)
     section = None if task is None else Section(task)
     try:
         for line in lines:
-            if section is None or section.keeps(line):
+            if section is None or section.keeps(options.text_of(line)):
                 if heading:
                     remark(heading)
                     heading = ""
@@ -126,7 +115,11 @@ def _print_pod(
         return f"The pod {pod.name} has gone; what else it wrote can't be read any more.", True
     except NotStartedError as error:
         return one_line(error), pod.over
-    return "", True
+    return (
+        f"The container {pod.default} of the pod {pod.name} did not start ({one_line(pod.not_started)})."
+        if pod.not_started
+        else ""
+    ), True
 
 
 def _packed(job: Object, task: int | None) -> int | None:

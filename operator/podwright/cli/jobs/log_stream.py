@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from podwright.cli.connection import Connection, lines_of
 from podwright.cli.errors import CommandError
 from podwright.cli.failures import BrokenStreamError, Unreachable
-from podwright.cli.jobs.pod_choice import JobPod
+from podwright.cli.jobs.pod_choice import JobPod, container_of
 from podwright.cli.patience import Deadline, Patience, passes
 from podwright.cli.printable import one_line, several_lines
 from podwright.cli.refusals import explain
 from podwright.kube.errors import StatusError
 from podwright.kube.paths import PODS, resource_path
 
+_PRINTING: Final = threading.Lock()
+"""Held while a line is printed: several logs may be followed at once."""
 _PAUSE_SECONDS: Final = 0.5
 _GIVE_UP_SECONDS: Final = 60.0
 _SILENCE_SECONDS: Final = 60.0
@@ -29,16 +33,43 @@ class GoneError(Exception):
     """The pod is not there any more."""
 
 
-def read_log(connection: Connection, pod: JobPod, *, container: str, tail: int | None = None) -> Iterator[bytes]:
+@dataclass(frozen=True, kw_only=True)
+class LogOptions:
+    """Which lines of a log are wanted, and how."""
+
+    container: str = ""
+    """Empty for the job's own."""
+    tail: int | None = None
+    since_seconds: int | None = None
+    timestamps: bool = False
+
+    def query(self, pod: JobPod, *, timestamps: bool) -> dict[str, str]:
+        """Return the query of a request for the log of a pod.
+
+        Raises:
+            CommandError: the pod has no such container.
+        """
+        wanted = {"container": container_of(pod, self.container)}
+        if self.tail is not None:
+            wanted["tailLines"] = str(self.tail)
+        if self.since_seconds is not None:
+            wanted["sinceSeconds"] = str(self.since_seconds)
+        return wanted | ({"timestamps": "true"} if timestamps else {})
+
+    def text_of(self, line: bytes) -> bytes:
+        """Return a line as the program wrote it."""
+        return line.partition(b" ")[2] if self.timestamps else line
+
+
+def read_log(connection: Connection, pod: JobPod, options: LogOptions) -> Iterator[bytes]:
     """Return the lines that there are.
 
     Raises:
         NotStartedError, GoneError: there is no log.
         CommandError: it can't be read.
     """
-    query = {"container": container} | ({} if tail is None else {"tailLines": str(tail)})
     try:
-        with connection.stream(_path(pod), query, silence=60.0) as pieces:
+        with connection.stream(_path(pod), options.query(pod, timestamps=options.timestamps), silence=60.0) as pieces:
             yield from lines_of(pieces)
     except StatusError as error:
         raise _no_log(error, pod) from error
@@ -46,9 +77,7 @@ def read_log(connection: Connection, pod: JobPod, *, container: str, tail: int |
         raise CommandError(f"The log of the pod {pod.name} broke off: {error}.", remedy="Try again.") from error
 
 
-def follow_log(
-    connection: Connection, pod: JobPod, *, container: str, deadline: Deadline, tail: int | None = None
-) -> Iterator[bytes]:
+def follow_log(connection: Connection, pod: JobPod, options: LogOptions, *, deadline: Deadline) -> Iterator[bytes]:
     """Return the lines that there are and those that come, until the container has ended. A stream that breaks is resumed.
 
     Raises:
@@ -59,11 +88,10 @@ def follow_log(
     last = ""  # the time of the last line
     patience = Patience(deadline, seconds=_GIVE_UP_SECONDS)
     while True:
-        query = {"container": container, "follow": "true", "timestamps": "true"}
+        query = options.query(pod, timestamps=True) | {"follow": "true"}
         if last:
+            query = {key: value for key, value in query.items() if key not in ("tailLines", "sinceSeconds")}
             query["sinceTime"] = last
-        elif tail is not None:
-            query["tailLines"] = str(tail)
         try:
             skipping = last
             # Opened anew after some silence: a kubelet may have gone without a word, and its pod with it.
@@ -77,7 +105,7 @@ def follow_log(
                     if skipping and _order(moment) <= _order(skipping):
                         continue
                     last, skipping = moment, ""
-                    yield text
+                    yield line if options.timestamps else text
                     deadline.left()
         except (StatusError, BrokenStreamError, Unreachable) as error:
             if not passes(error):
@@ -85,11 +113,11 @@ def follow_log(
             try:
                 patience.lost(CommandError(f"The log of the pod {pod.name} broke off: {one_line(error)}."))
             except CommandError:
-                if _ended(connection, pod, container=container):
+                if _ended(connection, pod, container=query["container"]):
                     raise GoneError(pod.name) from error
                 raise
         else:
-            if _ended(connection, pod, container=container):
+            if _ended(connection, pod, container=query["container"]):
                 return
             deadline.sleep(_PAUSE_SECONDS)
 
@@ -132,9 +160,10 @@ def _no_log(error: Exception, pod: JobPod) -> Exception:
 
 def print_log_line(line: bytes, *, prefix: str = "") -> None:
     """Print a line of a log: as it is to a file or pipe, without what could steer it to a terminal."""
-    if sys.stdout.isatty():
-        print(prefix + several_lines(line.decode(errors="replace")))
-    else:
+    with _PRINTING:
+        if sys.stdout.isatty():
+            print(prefix + several_lines(line.decode(errors="replace")))
+        else:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(prefix.encode() + line + b"\n")
         sys.stdout.flush()
-        sys.stdout.buffer.write(prefix.encode() + line + b"\n")
-    sys.stdout.flush()

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from podwright.cli.errors import CommandError
-from podwright.cli.jobs.state import array_of, name_of, pack_of, tasks_of
+from podwright.cli.jobs.state import array_of, name_of, pack_of, spec_of, tasks_of
 from podwright.core.constants import names
+
+_DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
+_NEVER_RAN: Final = ("StartError", "ContainerCannotRun")
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,11 @@ class JobPod:
     attempt: int
     phase: str
     containers: tuple[str, ...]
-    """Their names, the job's first and those of init containers and sidecars last."""
+    """Their names, those of init containers and native sidecars last."""
+    default: str = ""
+    """The container to read if none is named."""
+    not_started: str = ""
+    """Why the default container never ran although it has ended; empty if it did run."""
 
     @property
     def over(self) -> bool:
@@ -32,22 +39,41 @@ class JobPod:
         return self.phase in ("Succeeded", "Failed")
 
     @classmethod
-    def from_object(cls, pod: Mapping[str, Any]) -> JobPod:
-        """Read a pod. One whose labels make no sense counts as attempt 0 of unit 0."""
+    def from_object(cls, pod: Mapping[str, Any], job: Mapping[str, Any]) -> JobPod:
+        """Read a pod of a job. One whose labels make no sense counts as attempt 0 of unit 0."""
         meta = pod["metadata"]
         labels = meta.get("labels") or {}
         spec = pod.get("spec") or {}
+        containers = tuple(
+            str(each.get("name", "")) for each in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ()))
+        )
+        default = _default_container(meta, job, containers)
         return cls(
             name=str(meta["name"]),
             namespace=str(meta.get("namespace", "")),
             unit=_number(labels.get(names.LABEL_TASK_INDEX)),
             attempt=_number(labels.get(names.LABEL_ATTEMPT)),
             phase=str((pod.get("status") or {}).get("phase", "")),
-            containers=tuple(
-                str(each.get("name", ""))
-                for each in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ()))
-            ),
+            containers=containers,
+            default=default,
+            not_started=_never_ran(pod.get("status") or {}, default),
         )
+
+
+def _default_container(meta: Mapping[str, Any], job: Mapping[str, Any], containers: Sequence[str]) -> str:
+    """Choose as kubectl does, else the template's first: what an injector puts before it is not the job's."""
+    named = (meta.get("annotations") or {}).get(_DEFAULT_CONTAINER)
+    template = ((spec_of(job).get("template") or {}).get("spec") or {}).get("containers") or ()
+    firsts = [named, *(each.get("name") for each in template[:1]), *containers]
+    return next((str(name) for name in firsts if name in containers), "")
+
+
+def _never_ran(status: Mapping[str, Any], container: str) -> str:
+    for each in status.get("containerStatuses") or ():
+        ended = (each.get("state") or {}).get("terminated") or {}
+        if each.get("name") == container and ended.get("reason") in _NEVER_RAN:
+            return f"{ended['reason']}: {ended.get('message') or 'no message'}"
+    return ""
 
 
 def unit_of(job: Mapping[str, Any], task: int | None) -> int | None:
@@ -61,7 +87,7 @@ def unit_of(job: Mapping[str, Any], task: int | None) -> int | None:
     if array_of(job) is None:
         if task == 0:
             return 0
-        raise CommandError(f"{name_of(job)} is no array: it has one task, so leave --task away.")
+        raise CommandError(f"{name_of(job)} is not an array: it has one task, so leave out --task.")
     tasks = tasks_of(job)
     if task not in tasks:
         shown = str(tasks)
@@ -93,14 +119,14 @@ def candidates(
 
 
 def container_of(pod: JobPod, wanted: str) -> str:
-    """Return the container to read: the named one, else the first, which is the job's.
+    """Return the container to read: the named one, else the job's.
 
     Raises:
         CommandError: there is none of that name.
     """
     if wanted and wanted not in pod.containers:
         raise CommandError(f"The pod {pod.name} has no container {wanted}; it has {', '.join(pod.containers)}.")
-    return wanted or (pod.containers[0] if pod.containers else "")
+    return wanted or pod.default
 
 
 def none_left(job: Mapping[str, Any], *, attempts: Sequence[int], previous: bool, attempt: int | None) -> str:

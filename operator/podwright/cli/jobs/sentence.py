@@ -45,6 +45,8 @@ class Facts:
     pods: Sequence[Mapping[str, Any]] = ()
     others: Mapping[str, Mapping[str, Any] | None] = field(default_factory=dict)
     leader: Leader = Leader()
+    events: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """Kubernetes Events of pods that don't run yet, by the name of the pod."""
 
 
 def why(facts: Facts) -> str:
@@ -151,7 +153,7 @@ def _dependency(facts: Facts, dependency: Mapping[str, Any]) -> str:
         "Finished": finished(other),
         "Started": phase not in ("", Phase.PENDING, Phase.SUSPENDED),
     }
-    return "" if met.get(condition, True) else f"the job {shown} to {wanted}, which is {phase or 'not looked at yet'}"
+    return "" if met.get(condition, True) else f"the job {shown} to {wanted}, which is {phase or 'not reconciled yet'}"
 
 
 def _delayed(facts: Facts, name: str) -> str:
@@ -168,12 +170,14 @@ def _in_pods(facts: Facts, name: str) -> str:
     live = [pod for pod in facts.pods if _phase(pod) not in _OVER]
     if not live:
         return ""
-    stuck = [(pod, problem) for pod in live if (problem := _overdue(pod, facts.now) or _problem(pod))]
+    stuck = [
+        (pod, problem) for pod in live if (problem := _overdue(pod, facts.now) or _problem(pod) or _warning(facts, pod))
+    ]
     if array_of(facts.job) is None:
         pod = live[-1]
         if stuck:
             return f"{name} waits for its pod {_name(pod)}: {_stopped(stuck[-1][1])}"
-        return f"{name} {_running(pod, facts.now)}."
+        return f"{name} {_running(pod, facts.now)}.{_left_running(facts, pod)}"
     progress = one_line(status_of(facts.job).get("progress") or "0")
     told = f"{name} runs {len(live)} pod{'s' * (len(live) != 1)}; {progress} tasks have succeeded"
     failed = recorded_set(facts.job, "failedIndexes")
@@ -195,6 +199,48 @@ def _running(pod: Mapping[str, Any], now: float) -> str:
         + f" in pod {_name(pod)}"
         + (f" on node {node}" if node else "")
     )
+
+
+def _warning(facts: Facts, pod: Mapping[str, Any]) -> str:
+    """Say what the cluster warns of while a pod doesn't start, such as a volume that can't be mounted."""
+    if _phase(pod) != "Pending":
+        return ""
+    warnings = [each for each in facts.events.get(_name(pod), ()) if each.get("type") == "Warning"]
+    if not warnings:
+        return ""
+    last = max(warnings, key=_event_time)
+    reason, message = one_line(last.get("reason") or "Warning"), one_line(last.get("message") or "")
+    return f"{reason}: {message}" if message else reason
+
+
+def _event_time(event: Mapping[str, Any]) -> float:
+    series = event.get("series") or {}
+    times = (series.get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime"))
+    return next((found for each in times if (found := seconds_of(each)) is not None), 0.0)
+
+
+def _left_running(facts: Facts, pod: Mapping[str, Any]) -> str:
+    """Say which container ended and which keeps the pod, and so the job, running."""
+    states = {
+        one_line(each.get("name", "")): each.get("state") or {}
+        for each in (pod.get("status") or {}).get("containerStatuses") or ()
+    }
+    ended = {name: state["terminated"] for name, state in states.items() if state.get("terminated") is not None}
+    running = [name for name, state in states.items() if state.get("running") is not None]
+    if not ended or not running:
+        return ""
+    told = " and ".join(
+        f"{name} ended with exit code {one_line(state.get('exitCode', '?'))}" for name, state in ended.items()
+    )
+    told = f" Its container {told}; {' and '.join(running)} still {'runs' if len(running) == 1 else 'run'}."
+    template = ((spec_of(facts.job).get("template") or {}).get("spec") or {}).get("containers") or ()
+    foreign = set(running) - {str(each.get("name")) for each in template}
+    if template and foreign == set(running):
+        told += (
+            f" {' and '.join(running)} is not in the job's template but was added to the pod: have it injected as a native"
+            " sidecar (an init container with restartPolicy: Always), which ends with the job."
+        )
+    return told
 
 
 def _overdue(pod: Mapping[str, Any], now: float) -> str:
@@ -228,10 +274,10 @@ def _unseen(facts: Facts, name: str) -> str:
     created = seconds_of((facts.job.get("metadata") or {}).get("creationTimestamp"))
     ago = "" if created is None else f"; it was created {span(facts.now - created)} ago"
     if facts.leader.problem:
-        return f"No operator has looked at {name}{ago}: {facts.leader.problem}."
+        return f"No operator has reconciled {name}{ago}: {facts.leader.problem}."
     if facts.leader.holder:
-        return f"The operator {one_line(facts.leader.holder)} leads but has no news of {name} yet{ago}."
-    return f"No operator has looked at {name}{ago}. Whether one runs can't be seen with your rights."
+        return f"The operator {one_line(facts.leader.holder)} leads but has not reconciled {name} yet{ago}."
+    return f"No operator has reconciled {name}{ago}. Your rights don't allow to see whether one runs."
 
 
 def _unled(facts: Facts) -> str:

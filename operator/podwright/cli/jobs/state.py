@@ -28,8 +28,10 @@ def status_of(job: Json) -> Json:
 
 
 def phase_of(job: Json) -> str:
-    """Return the phase, empty if no operator has looked at the job."""
-    return str(status_of(job).get("phase") or "")
+    """Return the phase, empty if no operator has reconciled the job: the API server shows `Pending` then."""
+    status = status_of(job)
+    phase = str(status.get("phase") or "")
+    return "" if phase == Phase.PENDING and status.get("observedGeneration") == -1 else phase
 
 
 def finished(job: Json) -> bool:

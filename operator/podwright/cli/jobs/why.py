@@ -13,16 +13,21 @@ if TYPE_CHECKING:
     from podwright.cli.job_client import JobClient
     from podwright.cli.jobs.sentence import Facts, Leader
 
+_PODS_ASKED = 5
+
 
 def why(
     *,
     names: options.NeededNames,
     system_namespace: Annotated[
-        str, typer.Option(envvar="PODWRIGHT_NAMESPACE", metavar="NAME", help="Where the operator's Leases are.")
+        str, typer.Option(envvar="PODWRIGHT_NAMESPACE", metavar="NAME", help="Namespace of the operator.")
     ] = "podwright-system",
     place: options.Place,
 ) -> None:
-    """Say in a sentence what a job waits for, or why it ended."""
+    """Say in a sentence what a job waits for, or why it ended.
+
+    Reads the job, its pods and their events, the jobs that it depends on, and the operator's Lease.
+    """
     from podwright.cli.jobs.sentence import why as sentence
 
     client = place.client()
@@ -51,9 +56,29 @@ def _facts(client: JobClient, job: Object, *, system_namespace: str) -> Facts:
         job=job,
         now=time.time(),
         pods=pods,
+        events=_events(client, pods),
         others={name: client.find(name, namespace=job["metadata"]["namespace"]) for name in names},
         leader=leader or Leader(),
     )
+
+
+def _events(client: JobClient, pods: list[Object]) -> dict[str, list[Object]]:
+    """Read the events of some pods that don't run yet, by pod; they tell of volumes, ConfigMaps and nodes."""
+    from podwright.cli.failures import Unreachable
+    from podwright.kube.errors import StatusError
+    from podwright.kube.paths import EVENTS, resource_path
+
+    found: dict[str, list[Object]] = {}
+    waiting = [pod for pod in pods if (pod.get("status") or {}).get("phase") == "Pending"]
+    for pod in waiting[:_PODS_ASKED]:
+        meta = pod["metadata"]
+        query = {"fieldSelector": f"involvedObject.uid={meta.get('uid', '')}", "limit": "100"}
+        try:
+            answer = client.connection.get(resource_path(EVENTS, namespace=meta["namespace"]), query)
+        except (StatusError, Unreachable):
+            break  # without them there is still something to say
+        found[str(meta["name"])] = list(answer.get("items") or ())
+    return found
 
 
 def find_leader(client: JobClient, *, namespace: str, system_namespace: str) -> Leader | None:
@@ -71,7 +96,9 @@ def find_leader(client: JobClient, *, namespace: str, system_namespace: str) -> 
             leases.append(lease)
     except StatusError:
         return None
-    return leader_of(leases, namespace=namespace, system_namespace=system_namespace, now=time.time())
+    return leader_of(
+        leases, namespace=namespace, system_namespace=system_namespace, now=time.time() + client.connection.clock_offset
+    )
 
 
 def _find_lease(client: JobClient, name: str, *, namespace: str) -> Object | None:

@@ -36,7 +36,7 @@ def _commands() -> Iterator[tuple[str, Any]]:
 
 def _below(group: Any, path: str) -> Iterator[tuple[str, Any]]:
     for name, command in group.commands.items():
-        if path == "podwright" and name in _ELSEWHERE:
+        if command.hidden or (path == "podwright" and name in _ELSEWHERE):
             continue
         if hasattr(command, "commands"):
             yield from _below(command, f"{path} {name}")
@@ -50,10 +50,23 @@ def _section(path: str, command: Any) -> Iterator[str]:
     own = [each for each in command.params if each.param_type_name == "option" and each.opts[0] not in _SHARED]
     shared_names = [f"`{each.opts[0]}`" for each in command.params if each.opts[0] in _SHARED]
     yield f"```text\n{path} {' '.join([*(_argument(each) for each in arguments), '[OPTION]...'])}\n```"
-    yield " ".join((command.help or "").split())
+    yield from _help(command.help or "")
     if own:
         yield table(("Option", "Meaning"), (_option(each) for each in own))
     yield f"And {', '.join(shared_names)}."
+
+
+def _help(text: str) -> Iterator[str]:
+    """Return the paragraphs; examples become code."""
+    paragraphs = [" ".join(each.split()) for each in text.split("\n\n") if each.strip()]
+    for number, paragraph in enumerate(paragraphs):
+        if paragraph == "For example:":
+            yield "\n".join(["```text", *paragraphs[number + 1 :], "```"])
+            return
+        if paragraph.startswith("Example: "):
+            yield f"```text\n{paragraph.removeprefix('Example: ')}\n```"
+        else:
+            yield paragraph
 
 
 def _argument(argument: Any) -> str:

@@ -5,6 +5,8 @@ Asked once, when a job is decoded. A job with a problem fails before anything of
 
 from collections.abc import Sequence
 
+from podwright.core.constants.limits import MOST_VARIABLE_BYTES
+from podwright.core.constants.names import ENV_TASK_ITEM
 from podwright.core.values.index_set import IndexSet
 
 
@@ -24,12 +26,9 @@ def array_problem(
             f"spec.array.sequential can't be combined with spec.array.pack ({pack}): the tasks of a pack share a pod, in which"
             " a task that fails doesn't keep the next one from starting; leave out one of the two"
         )
-    twice = _first_repeated(items)
-    if twice is not None:
-        first, again = twice
-        return (
-            f"spec.array.items[{again}] is the same as items[{first}] ({items[first]!r:.64}): each item may appear once"
-        )
+    unusable = _unusable_item(items)
+    if unusable:
+        return unusable
     for field, indexes in (("indexes", tasks), ("successPolicy.indexes", success)):
         if indexes is not None and indexes and indexes.ranges[-1][1] >= size:
             return (
@@ -46,10 +45,18 @@ def array_problem(
     return ""
 
 
-def _first_repeated(items: Sequence[str]) -> tuple[int, int] | None:
-    seen: dict[str, int] = {}
+def _unusable_item(items: Sequence[str]) -> str:
+    """Return why an item can't be handed to its task, "" if each can: nothing but the kernel's bounds of a variable matters."""
+    room = MOST_VARIABLE_BYTES - len(ENV_TASK_ITEM) - 1
+    # Asked of all together first, since it is asked whenever a job is decoded. A character has at most four bytes.
+    if "\0" not in "".join(items) and 4 * max(map(len, items), default=0) <= room:
+        return ""
     for number, item in enumerate(items):
-        first = seen.setdefault(item, number)
-        if first != number:
-            return first, number
-    return None
+        if "\0" in item:
+            return f"spec.array.items[{number}] contains a NUL character, which a variable can't hold: remove it"
+        if len(item.encode()) > room:
+            return (
+                f"spec.array.items[{number}] takes {len(item.encode())} bytes, but a variable holds {room}:"
+                " put the data elsewhere and list where it is"
+            )
+    return ""

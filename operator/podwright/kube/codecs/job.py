@@ -5,7 +5,7 @@ never a guess.
 """
 
 from sys import intern
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -17,7 +17,7 @@ from podwright.core.spec import CancelMode, DeliveryMode
 from podwright.core.values.duration import parse_duration
 from podwright.core.view import JobStatus, JobView
 from podwright.kube.codecs import spec
-from podwright.kube.codecs.status_decoding import BatchJobStatus, Count, Time, status_view, time_view
+from podwright.kube.codecs.status_decoding import BatchJobStatus, Count, Time, status_view
 from podwright.kube.codecs.times import unix_seconds
 
 _EMPTY_STATUS: Final = JobStatus()
@@ -52,7 +52,7 @@ class BatchJobSpec(msgspec.Struct, gc=False, rename="camel"):
     worker_timeout_seconds: Count | None = None
     idempotency_key: str = ""
     dedup_window: str = "24h"
-    start_at: Time | None = None
+    start_at: Any = None  # read by `spec.moment`, so that a job with a senseless time can be ended for it
     depends_on: list[spec.DependsOn] | None = None
 
 
@@ -95,9 +95,13 @@ def job_view(job: BatchJob) -> JobView:
     failures = spec.failure_policy(wanted.failure_policy)
     if array is not None and over:
         array = msgspec.structs.replace(array, items=())
-    progress = _seconds(timeouts.progress)
+    start_at, no_time = spec.moment(wanted.start_at)
+    progress = spec.seconds(timeouts.progress)
+    problem = problem or no_time
     if not over and not problem:
-        problem = template_problem(template=bytes(wanted.template), array=array, progress=progress)
+        problem = template_problem(
+            template=bytes(wanted.template), array=array, progress=progress, escalation=failures.escalation
+        )
     return JobView(
         uid=metadata.uid,
         namespace=intern(metadata.namespace),
@@ -113,12 +117,12 @@ def job_view(job: BatchJob) -> JobView:
         suspend=wanted.suspend,
         cancel=wanted.cancel,
         retry=spec.retry_policy(wanted.retry),
-        attempt_timeout=_seconds(timeouts.attempt),
-        total_timeout=_seconds(timeouts.total),
-        queue_timeout=_seconds(timeouts.queue),
-        start_timeout=_seconds(timeouts.start),
+        attempt_timeout=spec.seconds(timeouts.attempt),
+        total_timeout=spec.seconds(timeouts.total),
+        queue_timeout=spec.seconds(timeouts.queue),
+        start_timeout=spec.seconds(timeouts.start),
         progress_timeout=progress,
-        task_timeout=_seconds(timeouts.task),
+        task_timeout=spec.seconds(timeouts.task),
         retention=spec.retention(
             ttl=wanted.ttl_seconds_after_finished, keep=wanted.retention, gitops=_is_kept_by_gitops(metadata)
         ),
@@ -132,7 +136,7 @@ def job_view(job: BatchJob) -> JobView:
         work_uid=work_uid(metadata.annotations),
         tokens_before=tokens_before(metadata.annotations),
         dedup_window=parse_duration(wanted.dedup_window),
-        start_at=time_view(wanted.start_at),
+        start_at=start_at,
         dependencies=tuple([spec.dependency(entry) for entry in wanted.depends_on or ()]),
         problem=problem or ("" if over else rules_problem(failures.rules)),
     )
@@ -146,7 +150,3 @@ def _origin(metadata: BatchJobMetadata) -> str:
 def _is_kept_by_gitops(metadata: BatchJobMetadata) -> bool:
     """Return whether a tool would create the job again if it were deleted."""
     return any(key in GITOPS_MARKS for keys in (metadata.labels, metadata.annotations) for key in keys or ())
-
-
-def _seconds(duration: str | None) -> float | None:
-    return None if duration is None else parse_duration(duration)

@@ -1,5 +1,6 @@
 """From the parts of a BatchJob's spec as the API server writes them to the views of `core.spec`. Pure; used by `job_decoding`."""
 
+import datetime
 from typing import Annotated, Final
 
 import msgspec
@@ -19,9 +20,11 @@ from podwright.core.spec import (
 )
 from podwright.core.values.duration import parse_duration
 from podwright.core.values.index_set import IndexSet
+from podwright.kube.codecs.times import unix_seconds
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 _Positive = Annotated[int, msgspec.Meta(ge=1)]
+_ZonedTime = Annotated[datetime.datetime, msgspec.Meta(tz=True)]
 _DEFAULT_RETRY: Final = RetryPolicy()
 _DEFAULT_FAILURE_POLICY: Final = FailurePolicy()
 _NO_RETENTION: Final = Retention()
@@ -31,9 +34,9 @@ class Retry(msgspec.Struct, gc=False, rename="camel"):
     """`spec.retry`."""
 
     limit: Count = 3
-    initial: str = "10s"
+    initial: str | None = None
     factor: _Positive = 2
-    maximum: str = msgspec.field(name="max", default="6m")
+    maximum: str | None = msgspec.field(name="max", default=None)
     platform_limit: Count = 10
     timeout_limit: Count | None = None
 
@@ -63,7 +66,7 @@ class ExitCodes(msgspec.Struct, gc=False, rename="camel"):
     """`onExitCodes`."""
 
     values: list[int]
-    operator: str = "In"
+    operator: str | None = None
     container_name: str = ""
 
 
@@ -71,7 +74,7 @@ class PodCondition(msgspec.Struct, gc=False):
     """`onPodConditions[]`."""
 
     type: str
-    status: str = "True"
+    status: str | None = None
 
 
 class Rule(msgspec.Struct, gc=False, rename="camel"):
@@ -126,15 +129,35 @@ def retry_policy(retry: Retry | None) -> RetryPolicy:
     """Return the view of `spec.retry`."""
     if retry is None:
         return _DEFAULT_RETRY
+    initial, maximum = seconds(retry.initial), seconds(retry.maximum)
+    if initial is None:
+        initial = _DEFAULT_RETRY.initial if maximum is None else min(_DEFAULT_RETRY.initial, maximum)
+    if maximum is None:
+        maximum = max(_DEFAULT_RETRY.maximum, initial)
     policy = RetryPolicy(
         limit=retry.limit,
-        initial=parse_duration(retry.initial),
+        initial=initial,
         factor=retry.factor,
-        maximum=parse_duration(retry.maximum),
+        maximum=maximum,
         platform_limit=retry.platform_limit,
         timeout_limit=retry.timeout_limit,
     )
     return _DEFAULT_RETRY if policy == _DEFAULT_RETRY else policy
+
+
+def seconds(duration: str | None) -> float | None:
+    """Return a duration's seconds, None for one that is not set."""
+    return None if duration is None else parse_duration(duration)
+
+
+def moment(text: object) -> tuple[float | None, str]:
+    """Return `spec.startAt` as Unix seconds, and what is wrong with it: the schema's pattern lets February have 31 days."""
+    if text is None:
+        return None, ""
+    try:
+        return unix_seconds(msgspec.convert(text, type=_ZonedTime)), ""
+    except (msgspec.ValidationError, OverflowError):
+        return None, f"spec.startAt {text!r:.64} is no time: write one such as 2027-01-31T08:00:00Z"
 
 
 def array_spec(array: Array) -> tuple[ArraySpec, str]:
@@ -184,7 +207,7 @@ def _index_set(text: str | None, *, field: str) -> tuple[IndexSet | None, str]:
     try:
         return IndexSet.parse(text), ""
     except ValueError as error:
-        return None, f"spec.array.{field} is no set of indexes: {error}"
+        return None, f"spec.array.{field} is not a set of indexes: {error}"
 
 
 def failure_policy(failures: Failures | None) -> FailurePolicy:
@@ -226,14 +249,14 @@ def retention(*, ttl: int | None, keep: Keep | None, gitops: bool) -> Retention:
     if keep is None:
         return _NO_RETENTION if ttl is None and not gitops else _uniform(ttl, gitops=gitops)
 
-    def seconds(own: int | None) -> float | None:
+    def time_of(own: int | None) -> float | None:
         chosen = ttl if own is None else own
         return None if chosen is None else float(chosen)
 
     return Retention(
-        succeeded=seconds(keep.succeeded_seconds),
-        failed=seconds(keep.failed_seconds),
-        cancelled=seconds(keep.cancelled_seconds),
+        succeeded=time_of(keep.succeeded_seconds),
+        failed=time_of(keep.failed_seconds),
+        cancelled=time_of(keep.cancelled_seconds),
         pods=None if keep.pod_seconds is None else float(keep.pod_seconds),
         gitops=gitops,
     )
@@ -259,7 +282,9 @@ def _rule(rule: Rule) -> FailureRule:
         container="" if codes is None else codes.container_name,
         signals=frozenset(rule.on_signals or ()),
         reasons=frozenset(rule.on_reasons or ()),
-        pod_conditions=tuple((condition.type, condition.status) for condition in rule.on_pod_conditions or ()),
+        pod_conditions=tuple(
+            (condition.type, condition.status or "True") for condition in rule.on_pod_conditions or ()
+        ),
         waiting_reasons=frozenset(rule.on_waiting_reasons or ()),
         message=rule.on_message,
     )

@@ -118,9 +118,11 @@ class BatchJobStatus(msgspec.Struct, gc=False, rename="camel"):
 def status_view(status: BatchJobStatus) -> JobStatus:
     """Return the view of a status."""
     message = status.message
+    # The schema's default, for people: nobody has decided on this job yet.
+    unseen = status.observed_generation < 0 and status.phase is Phase.PENDING
     return JobStatus(
         observed_generation=status.observed_generation,
-        phase=status.phase,
+        phase=None if unseen else status.phase,
         reason=intern(status.reason),
         message=message,
         started=time_view(status.start_time),

@@ -5,6 +5,8 @@ from typing import Any, Final
 import msgspec
 
 from podwright.core.job.array.size import MOST_RUNNING_RANGES
+from podwright.core.run.phase import Phase
+from podwright.core.values.duration import format_duration
 from podwright.core.view import ArrayRecord, Attempt, Condition, JobStatus, RetryGroup
 from podwright.kube.codecs.times import format_time
 
@@ -16,7 +18,8 @@ def status_fields(status: JobStatus) -> dict[str, Any]:
     """Return `status` as JSON fields, None for what is unset. Decoding gives the same status, times in milliseconds."""
     return {
         "observedGeneration": status.observed_generation,
-        "phase": status.phase,
+        # What the schema shows of a job that was never decided on; see `status_decoding`.
+        "phase": Phase.PENDING if status.phase is None and status.observed_generation < 0 else status.phase,
         "reason": status.reason or None,
         "message": status.message or None,
         "startTime": _time(status.started),
@@ -42,6 +45,7 @@ def _kept_once_set(status: JobStatus) -> dict[str, Any]:
         "outputs": msgspec.Raw(status.outputs.encode()) if status.outputs else None,
         "artifacts": [{"name": name, "url": url} for name, url in status.artifacts] or None,
         "duplicateOf": status.duplicate_of or None,
+        "duration": _duration(status),
     }
 
 
@@ -117,6 +121,13 @@ def _condition(condition: Condition) -> dict[str, Any]:
         "lastTransitionTime": format_time(condition.since),
         "observedGeneration": condition.observed_generation,
     }
+
+
+def _duration(status: JobStatus) -> str | None:
+    """Return how long a job took, for people: kubectl can't subtract times."""
+    if status.finished is None or status.started is None:
+        return None
+    return format_duration(status.finished - status.started)
 
 
 def _time(seconds: float | None) -> str | None:

@@ -45,12 +45,12 @@ class Subject(Protocol):
 
 
 class Reflected(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One collection that is mirrored into a store. `path` takes a namespace, or "" for all."""
+    """One collection that is mirrored into a store. `path` and `sink` take a namespace, or "" for all."""
 
     plural: str
     path: Callable[[str], str]
     decoder: ObjectDecoder[Any, Any]
-    sink: Sink[Any]
+    sink: Callable[[str], Sink[Any]]
     label_selector: str = ""
 
 
@@ -65,8 +65,8 @@ class Engine(Protocol):
         """Report an object that can't be read."""
         ...
 
-    def listed(self, kind: str, uids: set[str], version: int) -> None:
-        """Report which objects of a kind a full list held, those that can't be read included."""
+    def listed(self, kind: str, uids: set[str], *, namespace: str, version: int) -> None:
+        """Report which objects of a kind, in a namespace or all (""), a full list held, those that can't be read included."""
         ...
 
     def put_off(self, ref: Ref) -> None:

@@ -96,13 +96,13 @@ class DescribedController:
                 plural=about.resource.plural,
                 path=lambda namespace: resource_path(about.resource, namespace=namespace),
                 decoder=about.decoder,
-                sink=_ObjectSink(about.kind, self.store, self._engine),
+                sink=lambda namespace: _ObjectSink(about.kind, self.store, self._engine, namespace),
             ),
             Reflected(
                 plural=f"{about.child_resource.plural} of {about.resource.plural}",
                 path=lambda namespace: resource_path(about.child_resource, namespace=namespace),
                 decoder=about.child_decoder,
-                sink=_ChildSink(self.store),
+                sink=lambda namespace: _ChildSink(self.store, namespace),
                 label_selector=about.child_label,
             ),
         )
@@ -337,7 +337,8 @@ class DescribedController:
 class _ObjectSink:
     """Takes objects. What can't be read is reported."""
 
-    def __init__(self, kind: str, store: ObjectStore[Any, Any], engine: Engine) -> None:
+    def __init__(self, kind: str, store: ObjectStore[Any, Any], engine: Engine, namespace: str) -> None:
+        self._namespace = namespace
         self._kind = kind
         self._store = store
         self._engine = engine
@@ -346,8 +347,12 @@ class _ObjectSink:
         poisoned = [item for item in items if isinstance(item, Undecodable)]
         readable = (item for item in items if not isinstance(item, Undecodable))
         present = {item.uid for item in poisoned}
-        self._store.replace(readable, list_version=list_resource_version, also_present=present)
-        self._engine.listed(self._kind, {item.uid for item in items}, list_resource_version)
+        self._store.replace(
+            readable, list_version=list_resource_version, also_present=present, namespace=self._namespace
+        )
+        self._engine.listed(
+            self._kind, {item.uid for item in items}, namespace=self._namespace, version=list_resource_version
+        )
         for item in poisoned:
             self._engine.report(item)
 
@@ -364,13 +369,16 @@ class _ObjectSink:
 class _ChildSink:
     """Takes children; one that can't be read is as if it had not changed."""
 
-    def __init__(self, store: ObjectStore[Any, Any]) -> None:
+    def __init__(self, store: ObjectStore[Any, Any], namespace: str) -> None:
+        self._namespace = namespace
         self._store = store
 
     def replaced(self, items: Sequence[Any], list_resource_version: int) -> None:
         readable = (item for item in items if not isinstance(item, Undecodable))
         present = {item.uid for item in items if isinstance(item, Undecodable)}
-        self._store.replace_children(readable, list_version=list_resource_version, also_present=present)
+        self._store.replace_children(
+            readable, list_version=list_resource_version, also_present=present, namespace=self._namespace
+        )
 
     def changed(self, item: Any) -> None:
         self._store.put_child(item)

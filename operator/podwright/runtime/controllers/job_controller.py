@@ -84,13 +84,15 @@ class JobController:
                 plural="jobs",
                 path=jobs_path,
                 decoder=JOBS,
-                sink=JobFeed(store=self.store, metrics=self._metrics, engine=self._engine),
+                sink=lambda namespace: JobFeed(
+                    store=self.store, metrics=self._metrics, engine=self._engine, namespace=namespace
+                ),
             ),
             Reflected(
                 plural="pods",
                 path=pods_path,
                 decoder=PODS,
-                sink=PodFeed(store=self.store, metrics=self._metrics),
+                sink=lambda namespace: PodFeed(store=self.store, metrics=self._metrics, namespace=namespace),
                 label_selector=names.LABEL_JOB_UID,
             ),
         )

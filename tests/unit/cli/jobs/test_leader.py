@@ -22,6 +22,8 @@ def lease(number: int, holder: str = "op", renewed: str = "2026-11-18T11:08:20Z"
         ([lease(0)], "op", ""),
         ([lease(0, holder="")], "", "nobody holds the Lease podwright-shard-0"),
         ([lease(0, renewed="2026-11-18T11:00:00Z")], "", "has not renewed it for 8m20s"),
+        ([lease(0, renewed="2026-11-18T11:07:50Z")], "", "has not renewed it for 30s"),  # U23
+        ([lease(0, renewed="2026-11-18T11:08:02Z")], "op", ""),
         ([lease(0, holder="a"), lease(1, holder="b"), {"metadata": {"name": "else"}}], "ab"[shard_of(namespace="n", shards=2)], ""),
     ],
 )  # fmt: skip

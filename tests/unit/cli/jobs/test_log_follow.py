@@ -168,3 +168,21 @@ def test_what_cannot_be_followed_is_not_created(tmp_path: Path) -> None:
         assert answer.returncode == 1
         assert "--follow can only be used with a single job" in answer.stderr
         assert cluster.created == []
+
+
+def test_u17_what_an_image_waits_for_is_told_once_for_each_text(
+    stub: Stub, client: JobClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def waiting(text: str) -> tuple[int, Any]:
+        return 400, {"kind": "Status", "reason": "BadRequest", "message": text, "code": 400}
+
+    backoff, pulling = waiting("waiting to start: ImagePullBackOff"), waiting("waiting to start: ErrImagePull")
+    serve(
+        stub,
+        make_job(phase="Running"),
+        make_pod("p-0", phase="Pending"),
+        p_0=[backoff, pulling, backoff, pulling, (200, [line(1, "one")])],
+    )
+    stub.answers[f"{PODS}/p-0"] = lambda query: (200, make_pod("p-0", phase="Succeeded"))
+    follow_job(client, make_job(phase="Running"), deadline=Deadline(10.0), attempt=0)
+    assert capsys.readouterr().err.count("waiting to start") == 2

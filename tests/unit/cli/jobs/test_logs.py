@@ -85,7 +85,7 @@ def test_the_tasks_of_a_small_array_are_told_apart(stub: Stub, logs: Any) -> Non
     serve(stub, job, a=(make_pod("p-0", index=0), [b"zero\n"]), b=(make_pod("p-1", index=1), [b"one\n"]))
     assert logs().stdout == "[task 0] zero\n[task 1] one\n"
     assert logs("--task", "1").stdout == "one\n"
-    assert "Add --task INDEX" in logs("-f").stderr
+    assert "Add --task INDEX" in logs("-f", "--attempt", "0").stderr
 
 
 def test_a_packed_task_is_cut_out_of_the_newest_pod_that_ran_it(stub: Stub, logs: Any) -> None:
@@ -171,3 +171,51 @@ def test_a_reader_that_goes_away_is_no_error(stub: Stub, tmp_path: Path) -> None
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(timeout=60) != 0
+
+
+def test_u18_a_command_that_is_not_there_is_an_error(stub: Stub, logs: Any) -> None:
+    ended = {"terminated": {"reason": "StartError", "message": 'exec: "nope": executable file not found'}}
+    pod = make_pod("p-0", phase="Failed", containerStatuses=[{"name": "main", "state": ended}])
+    serve(stub, make_job(phase="Failed"), a=(pod, []))
+    answer = logs()
+    assert answer.returncode == 1
+    assert 'did not start (StartError: exec: "nope": executable file not found)' in answer.stderr
+
+
+def test_since_and_timestamps_are_passed_on(stub: Stub, logs: Any) -> None:
+    serve(stub, make_job(phase="Failed"), a=(make_pod("p-0", phase="Failed"), [b"2026-11-21T10:00:01Z hello\n"]))
+    assert logs("--since", "5m", "--timestamps").stdout == "2026-11-21T10:00:01Z hello\n"
+    asked = next(query for path, query in stub.asked if path.endswith("/log"))
+    assert asked == {"container": "main", "sinceSeconds": "300", "timestamps": "true"}
+
+
+def test_an_array_is_followed_with_the_task_before_each_line(stub: Stub, logs: Any) -> None:
+    job = make_job(phase="Succeeded", array={"size": 2})
+    lines: list[bytes | None] = [b"2026-11-21T10:00:01Z hello\n"]
+    pods = {f"t{index}": (make_pod(f"p-{index}", index=index, phase="Succeeded"), lines) for index in (0, 1)}
+    serve(stub, job, **pods)
+    answer = logs("--follow")
+    assert answer.returncode == 0
+    assert sorted(answer.stdout.splitlines()) == ["[task 0] hello", "[task 1] hello"]
+
+
+@pytest.mark.parametrize("follow", [(), ("--follow",)], ids=["", "follow"])
+def test_jobs_are_selected_by_labels(stub: Stub, tmp_path: Path, follow: tuple[str, ...]) -> None:
+    jobs = [make_job(name, phase="Failed", uid=name) for name in ("one", "two")]
+    serve(stub, jobs[0])
+    stub.answers[JOB.rpartition("/")[0]] = lambda query: (200, {"items": jobs, "metadata": {}})
+    for job in jobs:
+        path = f"{JOB.rpartition('/')[0]}/{job['metadata']['name']}"
+        stub.answers[path] = lambda query, job=job: (200, job)  # type: ignore[misc]
+        pod = make_pod(f"p-{job['metadata']['name']}", phase="Failed")
+        stub.answers[f"{PODS}/{pod['metadata']['name']}"] = lambda query, pod=pod: (200, pod)  # type: ignore[misc]
+        stub.answers[f"{PODS}/{pod['metadata']['name']}/log"] = lambda query: (200, [b"2026-11-21T10:00:01Z hello\n"])
+    stub.answers[PODS] = lambda query: (
+        200,
+        {"items": [make_pod(f"p-{query['labelSelector'].rpartition('=')[2]}", phase="Failed")]},
+    )
+    kubeconfig = stub.kubeconfig(tmp_path / "config")
+    answer = run("logs", "-l", "team=x", "--kubeconfig", str(kubeconfig), *follow)
+    assert answer.returncode == 0, answer
+    said = "hello" if follow else "2026-11-21T10:00:01Z hello"
+    assert sorted(answer.stdout.splitlines()) == [f"[one] {said}", f"[two] {said}"]

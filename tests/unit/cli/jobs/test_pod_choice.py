@@ -9,7 +9,7 @@ from podwright.cli.jobs.pod_choice import JobPod, candidates, container_of, unit
 from tests.unit.cli.jobs.objects import make_job, make_pod
 
 PODS = [
-    JobPod.from_object(make_pod(f"{index}-{attempt}", index=index, attempt=attempt))
+    JobPod.from_object(make_pod(f"{index}-{attempt}", index=index, attempt=attempt), make_job())
     for index, attempt in ((1, 0), (0, 0), (0, 2), (0, 1))
 ]
 
@@ -47,7 +47,7 @@ def test_unit_of(array: Any, task: int | None, unit: int | None) -> None:
 
 @pytest.mark.parametrize(("array", "task"), [(None, 1), ({"size": 3}, 3), ({"size": 100, "indexes": "1-2"}, 3)])
 def test_a_task_that_is_not_there(array: Any, task: int) -> None:
-    with pytest.raises(CommandError, match=r"no (task|array)"):
+    with pytest.raises(CommandError, match=r"no task|not an array"):
         unit_of(make_job(**({} if array is None else {"array": array})), task)
 
 
@@ -56,7 +56,25 @@ def test_the_container_is_the_first_unless_named() -> None:
     assert container_of(PODS[0], "sidecar") == "sidecar"
     prepared = make_pod()
     prepared["spec"]["initContainers"] = [{"name": "fetch"}]
-    assert container_of(JobPod.from_object(prepared), "fetch") == "fetch"
-    assert container_of(JobPod.from_object(prepared), "") == "main"
+    assert container_of(JobPod.from_object(prepared, make_job()), "fetch") == "fetch"
+    assert container_of(JobPod.from_object(prepared, make_job()), "") == "main"
     with pytest.raises(CommandError, match="has main, sidecar"):
         container_of(PODS[0], "other")
+
+
+@pytest.mark.parametrize(
+    ("annotation", "template", "chosen"),
+    [
+        pytest.param("", ["main", "helper"], "main", id="B24 the template's first, not the injected one"),
+        pytest.param("helper", ["main", "helper"], "helper", id="B24 as kubectl chooses"),
+        pytest.param("gone", ["main"], "main", id="an annotation that names none"),
+        pytest.param("", [], "proxy", id="no template to look at"),
+    ],
+)
+def test_the_default_container(annotation: str, template: list[str], chosen: str) -> None:
+    pod = make_pod()
+    pod["spec"]["containers"] = [{"name": name} for name in ("proxy", "main", "helper")]
+    if annotation:
+        pod["metadata"]["annotations"] = {"kubectl.kubernetes.io/default-container": annotation}
+    job = make_job(template={"spec": {"containers": [{"name": name} for name in template]}})
+    assert container_of(JobPod.from_object(pod, job), "") == chosen

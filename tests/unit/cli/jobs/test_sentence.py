@@ -20,6 +20,17 @@ PULLING: Any = {
     ]
 }
 CREATING: Any = {"containerStatuses": [{"name": "main", "state": {"waiting": {"reason": "ContainerCreating"}}}]}
+B28: Any = [{"name": "main", "state": {"terminated": {"exitCode": 0}}}, {"name": "proxy", "state": {"running": {}}}]
+MOUNTING: Any = [
+    {"type": "Normal", "reason": "Scheduled", "message": "assigned", "lastTimestamp": "2026-11-21T10:04:30Z"},
+    {
+        "type": "Warning",
+        "reason": "FailedMount",
+        "message": 'MountVolume.SetUp failed: configmap "conf" not found',
+        "lastTimestamp": "2026-11-21T10:04:20Z",
+    },
+    {"type": "Warning", "reason": "FailedScheduling", "message": "0/1", "eventTime": "2026-11-21T10:04:00.000000Z"},
+]
 STARTED: Any = {"startTime": "2026-11-21T10:04:00Z"}
 
 
@@ -65,9 +76,9 @@ def end(**status: Any) -> dict[str, Any]:
             {},
             "report was skipped 30s ago (Duplicate): not run. The job first runs under the same idempotency key.",
         ),
-        (make_job(), {"leader": UNLED}, "No operator has looked at report; it was created 5m ago: no operator leads: nobody holds the Lease."),
-        (make_job(), {"leader": LED}, "The operator op-1 leads but has no news of report yet; it was created 5m ago."),
-        (make_job(), {}, "No operator has looked at report; it was created 5m ago. Whether one runs can't be seen with your rights."),
+        (make_job(), {"leader": UNLED}, "No operator has reconciled report; it was created 5m ago: no operator leads: nobody holds the Lease."),
+        (make_job(), {"leader": LED}, "The operator op-1 leads but has not reconciled report yet; it was created 5m ago."),
+        (make_job(), {}, "No operator has reconciled report; it was created 5m ago. Your rights don't allow to see whether one runs."),
         (make_job(meta={"deletionTimestamp": "2026-11-21T10:04:00Z"}), {}, "report is being deleted; it goes when its pods have ended."),
         (make_job(cancel="Graceful", phase="Stopping"), {"pods": [make_pod("p-0")]}, "report is being cancelled (Graceful) and waits for its pod p-0 to end."),
         (make_job(suspend=True, phase="Suspended"), {}, "report is suspended (spec.suspend is true). Let it go on: podwright resume report"),
@@ -103,6 +114,18 @@ def end(**status: Any) -> dict[str, Any]:
             {"pods": [make_pod("p-3", index=3), make_pod("p-4", index=4, phase="Pending", **PULLING), make_pod("p-5", phase="Failed")]},
             "report runs 2 pods; 3/9 tasks have succeeded, 1 failed (5). 1 of the pods cannot go on, such as p-4 (index 4): "
             "container main cannot start (ImagePullBackOff): no such image.",
+        ),
+        (
+            make_job(phase="Pending"),
+            {"pods": [make_pod("p-0", phase="Pending", node="n-1", **CREATING)], "events": {"p-0": MOUNTING}},
+            'report waits for its pod p-0: FailedMount: MountVolume.SetUp failed: configmap "conf" not found.',
+        ),
+        (
+            make_job(phase="Running", template={"spec": {"containers": [{"name": "main"}]}}),
+            {"pods": [make_pod("p-0", containerStatuses=B28, **STARTED)]},
+            "report has been running for 60s in pod p-0. Its container main ended with exit code 0; proxy still runs. proxy is not in the"
+            " job's template but was added to the pod: have it injected as a native sidecar (an init container with"
+            " restartPolicy: Always), which ends with the job.",
         ),
         (
             make_job(phase="Pending", dependsOn=[{"name": "b"}], status={"reason": "DependencyCycle", "message": "a waits for b waits for a"}),

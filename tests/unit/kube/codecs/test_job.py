@@ -58,7 +58,15 @@ def test_only_what_may_run_keeps_its_template(phase: Phase) -> None:
     assert bool(view.template) is not phase.terminal
 
 
-@pytest.mark.parametrize("status", [None, {}, {"observedGeneration": -1}])
+@pytest.mark.parametrize(
+    "status",
+    [
+        None,
+        {},
+        {"observedGeneration": -1},
+        pytest.param({"observedGeneration": -1, "phase": "Pending", "attemptCount": 0}, id="U12 the schema's default"),
+    ],
+)
 def test_no_status_yet(status: dict[str, Any] | None) -> None:
     assert decode(job_json(status=status)).status == JobStatus()
 
@@ -67,10 +75,10 @@ def test_no_status_yet(status: dict[str, Any] | None) -> None:
     ("changes", "complaint"),
     [
         ({"spec": {"cancel": "Sometimes"}}, "$.spec.cancel"),
-        ({"spec": {"retry": {"initial": "soon"}}}, "'soon' is no duration"),
+        ({"spec": {"retry": {"initial": "soon"}}}, "invalid duration 'soon'"),
         ({"spec": {"retry": {"limit": -1}}}, "$.spec.retry.limit"),
         ({"spec": {"retry": {"factor": 0}}}, "$.spec.retry.factor"),
-        ({"spec": {"timeouts": {"total": "1d"}}}, "'1d' is no duration"),
+        ({"spec": {"timeouts": {"total": "1y"}}}, "invalid duration '1y'"),
         ({"spec": {"ttlSecondsAfterFinished": -1}}, "ttlSecondsAfterFinished"),
         ({"spec": {"priority": "high"}}, "$.spec.priority"),
         ({"status": {"phase": "Dreaming"}}, "$.status.phase"),
@@ -116,12 +124,19 @@ def test_a_rule_that_nobody_could_apply_is_a_problem(rule: dict[str, Any], probl
 @pytest.mark.parametrize(
     ("array", "problem"),
     [
-        ({"size": 4, "indexes": "3-1"}, "spec.array.indexes is no set of indexes: range '3-1' ends before it begins"),
-        ({"size": 4, "successPolicy": {"indexes": "3-1"}}, "spec.array.successPolicy.indexes is no set of indexes"),
+        (
+            {"size": 4, "indexes": "3-1"},
+            "spec.array.indexes is not a set of indexes: range '3-1' ends before it begins",
+        ),
+        ({"size": 4, "successPolicy": {"indexes": "3-1"}}, "spec.array.successPolicy.indexes is not a set of indexes"),
         ({"size": 4, "successPolicy": {"count": 5}}, "spec.array.successPolicy.count is 5, but only 4 tasks can count"),
         ({"size": 4, "indexes": "1-2", "successPolicy": {"count": 3}}, "only 2 tasks can count"),
         ({"size": 4, "successPolicy": {"count": 2, "indexes": "1"}}, "only 1 tasks can count"),
         ({"size": 4, "successPolicy": {"count": 2, "indexes": "1-2"}}, ""),
+        pytest.param({"items": ["a", "a"]}, "", id="U20 an item may come twice"),
+        pytest.param({"items": ["a", "b\0c"]}, "spec.array.items[1] contains a NUL character", id="B29 NUL"),
+        pytest.param({"items": ["a", "b" * 131_052]}, "spec.array.items[1] takes 131052 bytes", id="B29 too long"),
+        pytest.param({"items": ["a", "ä" * 65_525]}, "", id="B29 the longest"),
     ],
 )
 def test_an_array_that_nobody_could_carry_out_is_a_problem(array: dict[str, Any], problem: str) -> None:
@@ -136,3 +151,92 @@ def test_the_work_that_a_job_goes_on_with() -> None:
     assert (view.work_uid, view.tokens_before) == ("first", 4)
     view = decode(job_json(annotations={**marks, "podwright.dev/work-of": "$(HOME)"}))
     assert (view.work_uid, view.tokens_before, view.uid) == ("", 0, "uid-of-job")
+
+
+@pytest.mark.parametrize(
+    ("spec", "policy"),
+    [
+        ({}, RetryPolicy()),
+        ({"max": "5s"}, RetryPolicy(initial=5.0, maximum=5.0)),
+        ({"initial": "7d"}, RetryPolicy(initial=604_800.0, maximum=604_800.0)),
+        ({"initial": "1s"}, RetryPolicy(initial=1.0)),
+        ({"max": "1h"}, RetryPolicy(maximum=3600.0)),
+        ({"initial": "10s", "max": "6m"}, RetryPolicy()),
+    ],
+    ids=["none", "U19 max alone", "initial alone", "a short initial", "a long max", "as by default"],
+)
+def test_u19_one_bound_of_the_delay_moves_the_other(spec: dict[str, Any], policy: RetryPolicy) -> None:
+    assert decode(job_json(spec={"retry": spec})).retry == policy
+
+
+@pytest.mark.parametrize(
+    "text", [[], "2026-02-31T00:00:00Z", "2026-01-01T00:00:00+99:99", "2026-01-01T00:00:00", "soon", 7, {"a": 1}]
+)
+def test_l12_a_senseless_time_is_a_problem_of_the_job(text: Any) -> None:
+    """It can be ended, cancelled and deleted like any other, rather than only reported."""
+    assert decode(job_json(spec={"startAt": text})).problem.startswith("spec.startAt ")
+
+
+def test_a_time_is_read_in_its_zone() -> None:
+    view = decode(job_json(spec={"startAt": "9999-12-31T23:59:59.5-23:59"}))
+    assert view.problem == ""
+    assert view.start_at == 253_402_300_799.5 + 86_340
+
+
+MAIN = {"name": "main", "image": "busybox:1"}
+
+
+@pytest.mark.parametrize(
+    ("pod", "problem"),
+    [
+        pytest.param(
+            {"containers": [{**MAIN, "restartPolicy": "OnFailure"}]},
+            "spec.template.spec.containers[0].restartPolicy is 'OnFailure', but only Never can be used",
+            id="B2 OnFailure",
+        ),
+        pytest.param(
+            {"containers": [{**MAIN, "restartPolicy": "Always"}]},
+            "spec.template.spec.containers[0].restartPolicy is 'Always'",
+            id="B2 Always",
+        ),
+        pytest.param(
+            {"containers": [{**MAIN, "restartPolicy": "Never", "restartPolicyRules": [{"action": "Restart"}]}]},
+            "spec.template.spec.containers[0].restartPolicyRules isn't supported",
+            id="B2 rules",
+        ),
+        pytest.param(
+            {"containers": [MAIN], "initContainers": [{"name": "i", "restartPolicy": "OnFailure"}]},
+            "spec.template.spec.initContainers[0].restartPolicy is 'OnFailure', but only Never and Always can be used",
+            id="B2 init container",
+        ),
+        pytest.param(
+            {"containers": [MAIN], "initContainers": [{"name": "i", "restartPolicy": "Always"}]}, "", id="B2 sidecar"
+        ),
+        pytest.param(
+            {"containers": [{**MAIN, "args": ["a", "b\0"]}]},
+            "spec.template.spec.containers[0].args[1] contains a NUL character",
+            id="B29 NUL in the template",
+        ),
+        pytest.param({"containers": [{**MAIN, "args": ["\\u0000"]}]}, "", id="B29 a backslash is none"),
+    ],
+)
+def test_a_template_that_nobody_could_carry_out_is_a_problem(pod: dict[str, Any], problem: str) -> None:
+    found = decode(job_json(spec={"template": {"spec": pod}})).problem
+    assert problem in found
+    assert bool(found) is bool(problem)
+
+
+@pytest.mark.parametrize("levels", [110, 400])
+def test_l11_a_template_without_end_is_a_problem(levels: int) -> None:
+    affinity: Any = {}
+    for _ in range(levels):
+        affinity = [affinity]
+    job = job_json(spec={"template": {"spec": {"containers": [MAIN], "affinity": {"nodeAffinity": affinity}}}})
+    assert decode(job).problem == "spec.template is nested more than 100 levels deep: no pod needs that"
+
+
+def test_b18_growth_needs_something_to_grow() -> None:
+    failures = {"onOutOfMemory": {"maxMemory": "1Gi"}}
+    template = {"spec": {"containers": [MAIN]}}
+    found = decode(job_json(spec={"failurePolicy": failures, "template": template})).problem
+    assert found.startswith("spec.failurePolicy.onOutOfMemory has nothing to grow")

@@ -24,9 +24,6 @@ def pack_problem(*, spec: dict[str, Any], array: ArraySpec) -> str:
                 f"packed arrays can't pass on the variable {variable.get('name', '')!r:.64} of the first container:"
                 " use only letters, digits and underscores in names, which a shell runs the tasks with"
             )
-    for number, item in enumerate(array.items):
-        if "\0" in item:
-            return f"spec.array.items[{number}] holds a NUL character, which no variable can: remove it"
     size = _largest_pack(array)
     if size > _MOST_ITEM_BYTES:
         return (

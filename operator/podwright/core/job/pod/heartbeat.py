@@ -15,6 +15,7 @@ from podwright.core.job.pod.environment import literal, with_variables
 VOLUME: Final = "podwright"
 DIRECTORY: Final = "/run/podwright"
 FILE: Final = f"{DIRECTORY}/heartbeat"
+_SAFE_TO_EVICT: Final = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
 _MESSAGE: Final = "podwright: no progress for "
 _PROBE_LIMIT: Final = 30  # seconds; a busy container must not be killed because the probe is slow
 
@@ -31,7 +32,7 @@ exit 1
 
 
 def with_heartbeat(spec: dict[str, Any], *, limit: float, packed: bool) -> dict[str, Any]:
-    """Return the first container of a pod's spec the file, its variable and the probe. `limit` in seconds.
+    """Return a pod's spec whose first container has the file, its variable and the probe. `limit` in seconds.
 
     In a pack the message goes to a file beside the heartbeat: the runner writes the termination message, and includes it.
     """
@@ -53,6 +54,12 @@ def with_heartbeat(spec: dict[str, Any], *, limit: float, packed: bool) -> dict[
         "containers": [changed, *others],
         "volumes": [*(spec.get("volumes") or []), {"name": VOLUME, "emptyDir": {}}],
     }
+
+
+def with_eviction(annotations: dict[str, str]) -> dict[str, str]:
+    """Return the pod's annotations with one that lets the cluster autoscaler remove its node despite the volume added above."""
+    own = [name.strip() for name in annotations.get(_SAFE_TO_EVICT, "").split(",")]
+    return {**annotations, _SAFE_TO_EVICT: ",".join(dict.fromkeys(name for name in (*own, VOLUME) if name))}
 
 
 def heartbeat_problem(spec: dict[str, Any]) -> str:

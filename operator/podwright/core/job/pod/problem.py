@@ -1,28 +1,87 @@
-"""What is wrong with a job's pod template given what Podwright is asked to add to it. Asked when a job is decoded, like `problem`."""
+"""What is wrong with a job's pod template that the API server may have accepted. Asked when a job is decoded, like `problem`."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from podwright.core.job.pack.problem import pack_problem
+from podwright.core.job.pod.escalation import escalation_problem
 from podwright.core.job.pod.heartbeat import heartbeat_problem
-from podwright.core.spec import ArraySpec
+from podwright.core.spec import ArraySpec, Escalation
+
+MOST_LEVELS: Final = 100
+"""How deeply a template may be nested; a pod has no more than some twenty levels."""
+
+# What only a template with such a problem has in its JSON; or, of Always, few others.
+_SUSPICIOUS: Final = (b'"restartPolicyRules"', b'"OnFailure"', b'"Always"', b"\\u0000")
+_RESTARTS: Final = {"initContainers": ("Never", "Always"), "containers": ("Never",)}
 
 
-def template_problem(*, template: bytes, array: ArraySpec | None, progress: float | None) -> str:
+def template_problem(
+    *, template: bytes, array: ArraySpec | None, progress: float | None, escalation: Escalation | None = None
+) -> str:
     """Return what is wrong, "" if nothing is. Most jobs ask for nothing, so most templates aren't even read.
 
     Args:
         template: the JSON of `spec.template`.
         array: the view of `spec.array`.
         progress: the seconds of `spec.timeouts.progress`.
+        escalation: the view of `spec.failurePolicy.onOutOfMemory`.
 
     Raises:
         msgspec.DecodeError: the template is not the JSON object that the CRD's schema promises.
     """
-    packs = array is not None and array.pack > 1
-    if not packs and progress is None:
+    packed = array if array is not None and array.pack > 1 else None
+    asked = packed is not None or progress is not None or escalation is not None
+    deep = template.count(b"{") + template.count(b"[") > MOST_LEVELS
+    if not asked and not deep and not any(mark in template for mark in _SUSPICIOUS):
         return ""
-    spec = msgspec.json.decode(template, type=dict[str, Any]).get("spec") or {}
-    problem = pack_problem(spec=spec, array=array) if packs and array is not None else ""
-    return problem or (heartbeat_problem(spec) if progress is not None else "")
+    try:
+        decoded = msgspec.json.decode(template, type=dict[str, Any])
+    except RecursionError:
+        return _too_deep()
+    spec = decoded.get("spec") or {}
+    return (
+        _walk_problem(decoded)
+        or _restart_problem(spec)
+        or (pack_problem(spec=spec, array=packed) if packed is not None else "")
+        or (heartbeat_problem(spec) if progress is not None else "")
+        or (escalation_problem(spec) if escalation is not None else "")
+    )
+
+
+def _restart_problem(spec: dict[str, Any]) -> str:
+    """Return which container would be started again in its pod, where no retry budget and no delivery mode knows of it."""
+    for key, allowed in _RESTARTS.items():
+        for number, container in enumerate(spec.get(key) or ()):
+            where = f"spec.template.spec.{key}[{number}]"
+            if container.get("restartPolicyRules"):
+                return f"{where}.restartPolicyRules isn't supported: Podwright itself retries (see spec.retry)"
+            policy = container.get("restartPolicy")
+            if policy is not None and policy not in allowed:
+                return (
+                    f"{where}.restartPolicy is {policy!r:.64}, but only {' and '.join(allowed)} can be used:"
+                    " Podwright itself retries (see spec.retry)"
+                )
+    return ""
+
+
+def _walk_problem(template: dict[str, Any]) -> str:
+    """Return which text has a character that no program can be handed, or that the template is nested too deeply."""
+    # Without recursion, since a tenant decides on the depth.
+    todo: list[tuple[int, str, Any]] = [(0, "spec.template", template)]
+    while todo:
+        level, path, value = todo.pop()
+        if level > MOST_LEVELS:
+            return _too_deep()
+        if isinstance(value, str) and "\0" in value:
+            return f"{path} contains a NUL character, which no program can be handed: remove it"
+        if isinstance(value, dict):
+            todo.extend((level + 1, f"{path}.{key:.64}", member) for key, member in value.items())
+        elif isinstance(value, list):
+            todo.extend((level + 1, f"{path}[{number}]", member) for number, member in enumerate(value))
+    return ""
+
+
+def _too_deep() -> str:
+    return f"spec.template is nested more than {MOST_LEVELS} levels deep: no pod needs that"

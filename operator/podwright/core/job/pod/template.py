@@ -16,13 +16,13 @@ from podwright.core.constants import names
 from podwright.core.job.pack.command import packed
 from podwright.core.job.pod.attempt_pod import AttemptPod
 from podwright.core.job.pod.environment import contract, with_variables, work_of
-from podwright.core.job.pod.escalation import escalated
-from podwright.core.job.pod.heartbeat import heartbeat_problem, with_heartbeat
+from podwright.core.job.pod.escalation import with_more
+from podwright.core.job.pod.heartbeat import heartbeat_problem, with_eviction, with_heartbeat
 from podwright.core.job.pod.tolerations import tolerating_silence
-from podwright.core.spec import Escalation
 from podwright.core.view import JobView
 
 _CONTAINER_LISTS: Final = ("initContainers", "containers")
+_LONGEST_DEADLINE: Final = 2**31 - 1
 
 
 def build_pod(
@@ -48,7 +48,9 @@ def build_pod(
         msgspec.DecodeError: the template is not the JSON object that the CRD's schema promises.
     """
     template: dict[str, Any] = msgspec.json.decode(job.template, type=dict[str, Any])
-    metadata = template.get("metadata") or {}
+    metadata, spec = template.get("metadata") or {}, template.get("spec") or {}
+    annotations = {**(metadata.get("annotations") or {}), names.ANNOTATION_EPOCH: str(epoch)}
+    watched = job.progress_timeout is not None and not heartbeat_problem(spec)
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -56,11 +58,11 @@ def build_pod(
             "name": name,
             "namespace": job.namespace,
             "labels": {**(metadata.get("labels") or {}), **_labels(job=job, attempt=attempt, shard=shard)},
-            "annotations": {**(metadata.get("annotations") or {}), names.ANNOTATION_EPOCH: str(epoch)},
+            "annotations": with_eviction(annotations) if watched else annotations,
             "finalizers": [names.FINALIZER] if accounting is Accounting.EXACT else [],
             "ownerReferences": [_owner(job)],
         },
-        "spec": _spec(job=job, attempt=attempt, template=template.get("spec") or {}),
+        "spec": _spec(job=job, attempt=attempt, template=spec, watched=watched),
     }
     return msgspec.json.encode(pod)
 
@@ -87,13 +89,15 @@ def _owner(job: JobView) -> dict[str, Any]:
     }
 
 
-def _spec(*, job: JobView, attempt: AttemptPod, template: dict[str, Any]) -> dict[str, Any]:
+def _spec(*, job: JobView, attempt: AttemptPod, template: dict[str, Any], watched: bool) -> dict[str, Any]:
     spec = {**template, "restartPolicy": "Never"}
     # A token in every batch pod is a way into the cluster that few jobs need; who needs it says so.
     spec.setdefault("automountServiceAccountToken", False)
     if job.attempt_timeout is not None:
-        limit = math.ceil(job.attempt_timeout)
-        spec["activeDeadlineSeconds"] = min(limit, spec.get("activeDeadlineSeconds") or limit)
+        spec["activeDeadlineSeconds"] = _deadline(job.attempt_timeout, own=spec.get("activeDeadlineSeconds"))
+    if spec.get("terminationGracePeriodSeconds") == 0:
+        # A pod that is deleted with no grace at all vanishes at once, while its containers may run on: a copy would run beside them.
+        spec["terminationGracePeriodSeconds"] = 1
     if job.worker_timeout is not None:
         spec["tolerations"] = tolerating_silence(spec.get("tolerations") or [], seconds=job.worker_timeout)
     variables = contract(job=job, pod=attempt)
@@ -103,19 +107,17 @@ def _spec(*, job: JobView, attempt: AttemptPod, template: dict[str, Any]) -> dic
     if attempt.nodes_to_avoid:
         spec["affinity"] = avoiding(spec.get("affinity"), attempt.nodes_to_avoid)
     escalation = job.failure_policy.escalation
-    if escalation is not None and attempt.out_of_memory and spec.get("containers"):
-        grown = (_with_more(container, escalation, times=attempt.out_of_memory) for container in spec["containers"])
-        spec["containers"] = list(grown)
-    if spec.get("containers") and job.progress_timeout is not None and not heartbeat_problem(spec):
+    if escalation is not None:
+        spec = with_more(spec, escalation=escalation, times=attempt.out_of_memory)
+    if watched and spec.get("containers") and job.progress_timeout is not None:
         spec = with_heartbeat(spec, limit=job.progress_timeout, packed=bool(attempt.tasks))
     return _with_runner(job=job, attempt=attempt, spec=spec) if attempt.tasks else spec
 
 
-def _with_more(container: dict[str, Any], escalation: Escalation, *, times: int) -> dict[str, Any]:
-    resources = container.get("resources")
-    return (
-        {**container, "resources": escalated(resources, escalation=escalation, times=times)} if resources else container
-    )
+def _deadline(limit: float, *, own: Any) -> int:
+    """Return the pod's `activeDeadlineSeconds`: the shorter of the attempt's limit and the template's own, an int32."""
+    seconds = min(math.ceil(limit), _LONGEST_DEADLINE)
+    return min(seconds, own) if isinstance(own, int) and own > 0 else seconds
 
 
 def _with_contract(container: dict[str, Any], variables: dict[str, str]) -> dict[str, Any]:

@@ -66,7 +66,6 @@ def test_what_cannot_be_packed() -> None:
     assert problem({"command": ["a"], "env": [{"name": "A_1", "value": ""}]}) == ""
     assert problem({"args": ["a"]}).startswith("packed arrays need command in the first container")
     assert "'a.b'" in problem({"command": ["a"], "env": [{"name": "a.b"}]})
-    assert "spec.array.items[1] holds a NUL" in problem({"command": ["a"]}, items=("a", "b\0"))
     long = tuple("ü" * 2000 + str(number) for number in range(1000))
     assert "make spec.array.pack smaller" in problem({"command": ["a"]}, items=long, pack=300)
     assert problem({"command": ["a"]}, items=long, pack=200) == ""

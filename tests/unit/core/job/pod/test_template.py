@@ -8,7 +8,7 @@ import pytest
 from podwright.core.constants.names import pod_name
 from podwright.core.job.pod.attempt_pod import AttemptPod
 from podwright.core.job.pod.template import build_pod
-from podwright.core.spec import ArraySpec
+from podwright.core.spec import ArraySpec, Escalation, FailurePolicy
 from podwright.core.values.index_set import IndexSet
 from podwright.core.view import JobView
 from tests.support.builders import TEMPLATE, make_job
@@ -101,9 +101,19 @@ def test_a_job_that_goes_on_with_former_work_tells_its_key_and_greater_tokens() 
 
 
 @pytest.mark.parametrize(
-    ("timeout", "own", "want"), [(None, None, None), (None, 9, 9), (2.5, None, 3), (30.0, 9, 9), (5.0, 9, 5)]
+    ("timeout", "own", "want"),
+    [
+        (None, None, None),
+        (None, 9, 9),
+        (2.5, None, 3),
+        (30.0, 9, 9),
+        (5.0, 9, 5),
+        pytest.param(5.0, "10", 5, id="D24 a text"),
+        pytest.param(5.0, [1], 5, id="D24 a list"),
+        pytest.param(6e10, None, 2**31 - 1, id="U16 more than an int32"),
+    ],
 )
-def test_the_kubelet_enforces_the_attempts_time_limit(timeout: float | None, own: int | None, want: int | None) -> None:
+def test_the_kubelet_enforces_the_attempts_time_limit(timeout: float | None, own: Any, want: int | None) -> None:
     template: dict[str, Any] = {**TEMPLATE["spec"]}
     if own is not None:
         template["activeDeadlineSeconds"] = own
@@ -201,3 +211,40 @@ def test_progress_is_watched_in_the_first_container() -> None:
     assert (probe["periodSeconds"], probe["failureThreshold"]) == (7, 1)
     assert probe["exec"]["command"][-3:] == ["/run/podwright/heartbeat", "60", "/dev/termination-log"]
     assert "livenessProbe" not in build(make_job())["spec"]["containers"][0]
+
+
+@pytest.mark.parametrize(("own", "want"), [(0, 1), (1, 1), (30, 30)], ids=["B32 zero is sent as one", "one", "more"])
+def test_no_pod_vanishes_while_its_containers_run(own: int, want: int) -> None:
+    spec = {**TEMPLATE["spec"], "terminationGracePeriodSeconds": own}
+    assert build(job_with(spec))["spec"]["terminationGracePeriodSeconds"] == want
+
+
+_EVICTION = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
+
+
+@pytest.mark.parametrize(
+    ("own", "want"),
+    [(None, "podwright"), ("scratch", "scratch,podwright"), ("scratch, podwright", "scratch,podwright")],
+    ids=["B37 none of its own", "B37 beside others", "B37 said already"],
+)
+def test_the_heartbeat_volume_keeps_no_node(own: str | None, want: str) -> None:
+    template = {"metadata": {"annotations": {_EVICTION: own} if own else {}}, "spec": TEMPLATE["spec"]}
+    job = make_job(template=msgspec.json.encode(template), progress_timeout=60.0)
+    assert build(job)["metadata"]["annotations"][_EVICTION] == want
+    unwatched = make_job(template=msgspec.json.encode(template))
+    assert build(unwatched)["metadata"]["annotations"].get(_EVICTION) == own
+
+
+def test_escalation_reaches_the_whole_pod() -> None:
+    """With B11 and B16."""
+    resources = {"limits": {"memory": "64Mi"}}
+    spec = {
+        "resources": resources,
+        "initContainers": [{"name": "init", "resources": resources}],
+        "containers": [{"name": "main", "resources": resources}],
+    }
+    policy = FailurePolicy(escalation=Escalation(factor=2, max_memory="1Gi"))
+    job = make_job(template=msgspec.json.encode({"spec": spec}), failure_policy=policy)
+    built = build(job, out_of_memory=2)["spec"]
+    for holder in (built, built["initContainers"][0], built["containers"][0]):
+        assert holder["resources"] == {"limits": {"memory": "256Mi"}}

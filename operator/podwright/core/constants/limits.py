@@ -1,0 +1,10 @@
+"""Limits of the API that both the schema and the operator must know. `docs/reference/batchjob.md` shows them by field."""
+
+from typing import Final
+
+LONGEST_DEDUP_WINDOW: Final = "30d"
+"""How long an idempotency key may be remembered after the job's end: each costs a Lease in the operator's namespace."""
+MOST_ITEMS: Final = 10_000
+"""Items of an array."""
+MOST_VARIABLE_BYTES: Final = 131_071
+"""Bytes of one variable, `NAME=value`: the kernel takes no longer string (MAX_ARG_STRLEN, which counts a closing NUL)."""
