@@ -34,7 +34,7 @@ def look_at_array(
     now: float,
     dependencies: Dependencies = NO_DEPENDENCIES,
     granted: int | None = None,
-    room: int = 1000,
+    room: int = 1_000_000,
 ) -> Decision:
     """Decide on an array. `dependencies` are the jobs that it depends on, some maybe task by task."""
     if job.array is None:

@@ -25,7 +25,7 @@ def decide(
     epoch: int,
     now: float,
     granted: int | None = None,
-    room: int = 1000,
+    room: int = 1_000_000,
 ) -> Decision:
     """Decide on a job, or on the pods of one that is gone (`job` is None). `epoch` is that of our tenure."""
     if job is None:

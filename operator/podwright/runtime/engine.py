@@ -249,7 +249,7 @@ class Engine:
         self._timers.set(ref, None)
         self._backoff.succeeded(ref)
         self._dispatcher.updates.discard(ref)
-        controller.expectations.drop(ref)
+        controller.expectations.drop(ref, gone=True)
         controller.forget(ref)
 
 

@@ -183,10 +183,13 @@ class ExpectationsOfAll(Generic[E]):
         """Return an object's expectations if it has any."""
         return self._all.get(ref)
 
-    def drop(self, ref: Ref) -> None:
-        """Forget an object's expectations unless an answer about it is still to come."""
+    def drop(self, ref: Ref, *, gone: bool = False) -> None:
+        """Forget an object's expectations unless an answer about it is still to come, or children are let alone for a while.
+
+        `gone` tells that no children are left either.
+        """
         found = self._all.get(ref)
-        if found is not None and not found.outstanding:
+        if found is not None and not found.outstanding and (gone or not found.refused_children):
             del self._all[ref]
 
     def set_back(self, now: float) -> None:

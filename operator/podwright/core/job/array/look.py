@@ -44,7 +44,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     allowed: IndexSet | None = None
     missing: str = ""
     granted: int = 0
-    room: int = 1000
+    room: int = 1_000_000
     intended: frozenset[int] = frozenset()
 
 
