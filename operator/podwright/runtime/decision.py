@@ -1,15 +1,20 @@
-"""One decision about one job: gathers what `core` must know beyond the job and its pods, and asks it.
+"""One decision about one BatchJob: gathers the snapshot that `core` decides on.
 
-Called by the engine at each look, once nothing about the job is in doubt. It writes nothing and waits for nothing; what it
-gathers are the jobs this one depends on, who holds its idempotency key, and the notes about it.
+Called by the engine at each reconcile, once nothing about the job has to be confirmed first. It writes nothing and waits for
+nothing; what it gathers are the jobs this one depends on, who holds its idempotency key, and what is expected of its pods.
 """
 
+import time
+
+import msgspec
+
 from podwright.core.commands import Decision
-from podwright.core.job.decide import decide_job, release_all
-from podwright.core.job.gates.dependency import Dependencies
-from podwright.core.job.gates.gate import before_first_pod
-from podwright.core.view import JobView, KeyClaim, PodView
-from podwright.runtime.array_look import look_at_array, refusal_for
+from podwright.core.job import decide as job_policy
+from podwright.core.job.array.rulings import Rulings
+from podwright.core.job.snapshot import NO_UNITS, Snapshot
+from podwright.core.job.trust import trusted
+from podwright.core.view import JobView, PodView
+from podwright.runtime.array_look import arranged, keep_until, pause_after, refusal_for
 from podwright.runtime.keys import Keys
 from podwright.store.job_expectations import JobExpectations
 from podwright.store.jobs import JobStore
@@ -24,75 +29,52 @@ def decide(
     keys: Keys,
     epoch: int,
     now: float,
-    granted: int | None = None,
-    room: int = 1_000_000,
+    granted: int | None,
+    room: int,
 ) -> Decision:
-    """Decide on a job, or on the pods of one that is gone (`job` is None). `epoch` is that of our tenure."""
+    """Decide on a job, or on the pods of one that is gone (`job` is None). `epoch` is that of our leader term."""
     if job is None:
-        return Decision(commands=release_all(pods))
-    dependencies = store.dependencies(job)
-    claim = keys.claim_of(job, expectations=expectations, store=store, now=now)
-    if job.array is not None:
-        return _decide_array(
-            job,
-            pods=pods,
-            expectations=expectations,
-            dependencies=dependencies,
-            claim=claim,
-            epoch=epoch,
-            now=now,
-            granted=granted,
-            room=room,
-        )
-    return decide_job(
-        job=job,
-        pods=pods,
-        refusal=refusal_for(expectations.refusal, granted=granted, now=now),
-        now=now,
-        keep_until=expectations.creation_until,
-        dependencies=dependencies,
-        claim=claim,
-        own_intent=expectations.own_intent(epoch),
-    )
+        return Decision(commands=job_policy.release_all(pods))
+    first = store.job(job.work_uid) if job.work_uid else None
+    job = trusted(job, first=first, system_namespace=keys.namespace)
+    if job.array is not None and now < expectations.reconcile_after:
+        return Decision(requeue_at=expectations.reconcile_after)
+    before = time.thread_time()
+    snapshot = _snapshot(job, pods=pods, expectations=expectations, store=store, keys=keys, epoch=epoch, now=now)
+    refusal = refusal_for(snapshot.refusal, granted=granted, now=now)
+    snapshot = msgspec.structs.replace(snapshot, refusal=refusal, granted=granted or 0, room=room)
+    decision = job_policy.decide(snapshot)
+    expectations.reconcile_after = now + pause_after(time.thread_time() - before)
+    return decision
 
 
-def _decide_array(
+def _snapshot(
     job: JobView,
     *,
     pods: tuple[PodView, ...],
     expectations: JobExpectations,
-    dependencies: Dependencies,
-    claim: KeyClaim | None,
+    store: JobStore,
+    keys: Keys,
     epoch: int,
     now: float,
-    granted: int | None,
-    room: int,
-) -> Decision:
-    if expectations.creating:
-        return look_at_array(
-            job=job,
-            pods=pods,
-            expectations=expectations,
-            epoch=epoch,
-            now=now,
-            dependencies=dependencies,
-            granted=granted,
-            room=room,
-        )
-    held, recheck_at = before_first_pod(
-        job=job, pods=pods, dependencies=dependencies, claim=claim, now=now, keep_until=expectations.creation_until
-    )
-    if held is not None:
-        return held
-    decision = look_at_array(
+) -> Snapshot:
+    if job.array is None:
+        units, intended = NO_UNITS, frozenset({0} if expectations.own_intent(epoch) else ())
+    else:
+        units, intended = arranged(job, expectations), expectations.intents.own(epoch)
+        expectations.rulings = expectations.rulings or Rulings()
+    return Snapshot(
         job=job,
         pods=pods,
-        expectations=expectations,
-        epoch=epoch,
         now=now,
-        dependencies=dependencies,
-        granted=granted,
-        room=room,
+        dependencies=store.dependencies(job),
+        claim=keys.claim_of(job, expectations=expectations, store=store, now=now),
+        units=units,
+        creating=frozenset(expectations.units_in_creation),
+        changing=frozenset(expectations.changing),
+        refusal=expectations.refusal,
+        keep_until=keep_until(job, expectations),
+        recorded_at=expectations.written_at,
+        intended=intended,
+        memory=expectations.rulings,
     )
-    times = [time for time in (decision.requeue_at, recheck_at) if time is not None]
-    return Decision(commands=decision.commands, requeue_at=min(times, default=None))

@@ -15,6 +15,7 @@ from podwright.core.commands import (
     Confirm,
     CreateChild,
     Delete,
+    PatchChild,
     Release,
     ReportProblem,
     WriteStatus,
@@ -110,7 +111,7 @@ class Dispatcher:
         elif isinstance(command, WriteStatus) and command.deferrable and self._puts_off(of):
             self.updates.add(of, now=time.monotonic())
         elif is_child_change(command) and now < expectations.refused_until(command.name):
-            self._timers.set_earlier(of, expectations.refused_until(command.name))
+            self._timers.bring_forward(of, expectations.refused_until(command.name))
         elif isinstance(command, CreateChild) and subject is not None and not _confirmed(subject, expectations, tenure):
             expectations.confirm_self = True
             self._mark(of)
@@ -194,7 +195,7 @@ class Dispatcher:
 
 def is_child_change(command: Command) -> bool:
     """Return whether a command changes a child that exists."""
-    return isinstance(command, Delete | Release) and command.target != command.of
+    return isinstance(command, Delete | PatchChild | Release) and command.target != command.of
 
 
 def _confirmed(subject: Subject, expectations: Expectations, tenure: Tenure) -> bool:

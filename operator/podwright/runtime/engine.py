@@ -164,7 +164,7 @@ class Engine:
         if when <= self._clock():
             self.mark(ref)
         else:
-            self._timers.set_earlier(ref, when)
+            self._timers.bring_forward(ref, when)
             self._wake.set()
 
     def _failed(self, ref: Ref, error: Exception) -> None:
@@ -243,7 +243,7 @@ class Engine:
             return
         next_at = self._quota.next_at(ref, namespace=namespace)
         if next_at is not None and next_at > now:
-            self._timers.set_earlier(ref, next_at)
+            self._timers.bring_forward(ref, next_at)
 
     def _forget(self, ref: Ref, controller: Controller) -> None:
         self._timers.set(ref, None)

@@ -11,7 +11,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from podwright.core.commands import Command, CreateChild, Delete, Release
+from podwright.core.commands import Command, CreateChild, Delete, PatchChild, Release
 from podwright.core.values.ref import Ref
 
 REQUEST_LIFE: Final = 75.0
@@ -92,7 +92,7 @@ class Expectations(msgspec.Struct, kw_only=True):
                 former = self.children.get(command.name)
                 until = 0.0 if former is None else former.until
                 self.children[command.name] = ExpectedChild(state=ChildState.SENT, spec=command.spec, until=until)
-            case Delete() | Release() if command.target != command.of:
+            case Delete() | Release() | PatchChild() if command.target != command.of:
                 self.changing.add(command.name)
             case _:
                 self.exclusive += 1
@@ -105,7 +105,7 @@ class Expectations(msgspec.Struct, kw_only=True):
                 child = self.children.pop(command.name, None)
                 if child is not None and child.until:
                     self.children[command.name] = msgspec.structs.replace(child, state=ChildState.ABSENT)
-            case Delete() | Release() if command.target != command.of:
+            case Delete() | Release() | PatchChild() if command.target != command.of:
                 self.changing.discard(command.name)
             case _:
                 self.exclusive -= 1

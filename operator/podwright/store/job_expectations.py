@@ -2,6 +2,7 @@
 
 import msgspec
 
+from podwright.core.job.array.rulings import Rulings
 from podwright.core.job.array.units import Units
 from podwright.core.view import Refusal
 from podwright.store.expectations import ChildState, Expectations
@@ -20,7 +21,9 @@ class JobExpectations(Expectations, kw_only=True):
         reconcile_after: an array is not reconciled again before (Unix seconds).
         intents: of an array, what it meant to start and has not asked for.
         units: of an array, its record as it was last arranged.
+        rulings: what was found out about its ended and waiting pods.
         intent_epoch: the epoch in which this process last asked to record an intent (`core.job.at_most_once`).
+        repair_after: by uid, pods that lack labels of ours, and when they may be patched again (Unix seconds).
         pod_asked: whether that intent's pod was asked for, and no answer tells that it was not created.
     """
 
@@ -32,8 +35,10 @@ class JobExpectations(Expectations, kw_only=True):
     reconcile_after: float = 0.0
     intents: Intents = msgspec.field(default_factory=Intents)
     units: Units | None = None
+    rulings: Rulings | None = None
     intent_epoch: int = -1
     pod_asked: bool = False
+    repair_after: dict[str, float] = msgspec.field(default_factory=dict)
 
     @property
     def units_in_creation(self) -> list[int]:
@@ -53,6 +58,7 @@ class JobExpectations(Expectations, kw_only=True):
         """Forget, or bring near, what was recorded by a clock that has been set back to `now`, so that nobody waits for it."""
         super().set_back(now)
         self.reconcile_after = 0.0
+        self.repair_after.clear()
         self.written_at = min(self.written_at, now)
         if self.refusal is not None and self.refusal.at > now:
             self.refusal = msgspec.structs.replace(self.refusal, at=now)

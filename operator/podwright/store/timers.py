@@ -26,7 +26,7 @@ class Timers(Generic[K]):
             self._heap = [(due, next(self._order), key) for key, due in self._due.items()]
             heapq.heapify(self._heap)
 
-    def set_earlier(self, key: K, when: float) -> None:
+    def bring_forward(self, key: K, when: float) -> None:
         """Set the key's time unless an earlier one is set."""
         if when < self._due.get(key, float("inf")):
             self.set(key, when)

@@ -1,6 +1,6 @@
 """BatchJobs: what the engine needs to reconcile them. Decisions are `core`'s, reads `job_reads`', snapshots `runtime.decision`'s."""
 
-import time
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -15,6 +15,7 @@ from podwright.core.commands import (
     CreateChild,
     Decision,
     Delete,
+    PatchChild,
     Release,
     WriteStatus,
 )
@@ -23,6 +24,8 @@ from podwright.core.constants.names import pod_name
 from podwright.core.job.at_most_once import recorded_intent
 from podwright.core.job.basis import still_creates
 from podwright.core.job.recorded import end_is_recorded
+from podwright.core.job.repair import PAUSE as REPAIR_PAUSE
+from podwright.core.job.repair import repaired
 from podwright.core.job.status import with_problem
 from podwright.core.job.write import write_status
 from podwright.core.run.phase import IllegalTransitionError
@@ -31,7 +34,7 @@ from podwright.core.view import JobView, PodView, Refusal, RefusalKind
 from podwright.kube.codecs.page import JOBS, PODS, decode_metadata, decode_pod
 from podwright.kube.codecs.requests import ApiRequest, jobs_path, pods_path
 from podwright.kube.errors import StatusError
-from podwright.runtime.array_look import LONGEST_PAUSE, PAUSE, note_intents
+from podwright.runtime.array_look import note_intents
 from podwright.runtime.controllers.controller import Engine, Reflected
 from podwright.runtime.controllers.job_reads import JobReads
 from podwright.runtime.decision import decide
@@ -46,6 +49,8 @@ from podwright.runtime.writer import Send
 from podwright.store.expectations import Expectations, ExpectationsOfAll
 from podwright.store.job_expectations import JobExpectations
 from podwright.store.jobs import JobStore
+
+_log = logging.getLogger(__name__)
 
 
 class JobController:
@@ -161,7 +166,6 @@ class JobController:
         pods = self.store.pods(ref.uid)
         if job is not None and expectations.refused_children:
             pods = tuple(pod for pod in pods if not self._is_put_off(job, pod, expectations=expectations, now=now))
-        began = time.thread_time()
         decision = decide(
             job=job,
             pods=pods,
@@ -173,13 +177,30 @@ class JobController:
             granted=granted,
             room=room,
         )
-        if job is not None and job.array is not None and now >= expectations.reconcile_after:
-            expectations.reconcile_after = now + min(LONGEST_PAUSE, PAUSE * (time.thread_time() - began))
+        if job is not None and not job.deleting:
+            decision = self._with_repairs(job, decision, expectations=expectations, now=now)
         if expectations.refused_children:
             again = min(until for _, until in expectations.refused_children.values())
             requeue_at = again if decision.requeue_at is None else min(again, decision.requeue_at)
             decision = msgspec.structs.replace(decision, requeue_at=max(now, requeue_at))
         return decision
+
+    def _with_repairs(self, job: JobView, decision: Decision, *, expectations: JobExpectations, now: float) -> Decision:
+        """Put marks back on pods of the job that lost them, and see in a while whether they have them now."""
+        pods = self.store.lacking(job.uid)
+        if not pods:
+            return decision
+        repairs: list[Command] = []
+        for pod in pods:
+            if pod.name in expectations.changing or now < expectations.repair_after.get(pod.uid, 0.0):
+                continue
+            if pod.uid not in expectations.repair_after:
+                _log.warning("pod %s/%s lost %s: putting it back", pod.namespace, pod.name, ", ".join(pod.lacks))
+            expectations.repair_after[pod.uid] = now + REPAIR_PAUSE
+            repairs.append(repaired(pod, job=job))
+        again = now + REPAIR_PAUSE
+        requeue_at = again if decision.requeue_at is None else min(again, decision.requeue_at)
+        return Decision(commands=(*decision.commands, *repairs), requeue_at=requeue_at)
 
     @staticmethod
     def _is_put_off(job: JobView, pod: PodView, *, expectations: JobExpectations, now: float) -> bool:
@@ -253,8 +274,9 @@ class JobController:
                 self._status_written(command, body=body)
             case Delete() if command.target == command.of:
                 self.store.remove_job(command.of.uid)
-            case Delete():
-                # The whole pod: whether a pod that is being deleted had a node decides whether it may still run.
+            case Delete() | PatchChild():
+                # The whole pod: whether a pod that is being deleted had a node decides whether it may still run, and one whose
+                # labels are taken off again is seen in no other way.
                 pod = decode_pod(body)
                 if pod is None:
                     expectations.confirm_children.add(command.name)
