@@ -99,6 +99,15 @@ def job(
     return {"template": {"spec": pod_spec}, **spec}
 
 
+def two(main: str, other: str, *, name: str, **spec: Any) -> dict[str, Any]:
+    """Describe a job of two containers."""
+    containers = [
+        {"name": each, "image": "busybox:1", "command": ["sh", "-c", script]}
+        for each, script in (("main", main), (name, other))
+    ]
+    return job("", pod={"containers": containers}, **spec)
+
+
 def rules(*found: Mapping[str, Any]) -> dict[str, Any]:
     return {"rules": list(found)}
 
@@ -167,6 +176,43 @@ JOBS: dict[str, dict[str, Any]] = {
     "stuck": job(
         "touch $PODWRIGHT_HEARTBEAT_FILE; sleep 600 & wait", timeouts={"progress": "2s"}, retry=ONCE
     ),
+    "stuck-politely": job(
+        'trap "exit 0" TERM; touch $PODWRIGHT_HEARTBEAT_FILE; while :; do sleep 1; done', timeouts={"progress": "2s"}, retry=ONCE
+    ),
+    "blames-main": two(
+        'sleep 2; echo "bad input in row 7" > /dev/termination-log; exit 42',
+        'sleep 6; echo "peer gone" > /dev/termination-log; exit 1',
+        name="aux",
+        retry=ONCE,
+    ),
+    "proxy-hides-nothing": two(
+        "sleep 1; exit 1",
+        "sleep 3; exit 143",
+        name="proxy",
+        retry=ONCE,
+        failurePolicy=rules({"action": "Ignore", "onExitCodes": {"containerName": "proxy", "values": [137, 143]}}),
+    ),
+    "proxy-is-ignored": two(
+        "exit 0",
+        "sleep 2; exit 143",
+        name="proxy",
+        failurePolicy=rules({"action": "Ignore", "onExitCodes": {"containerName": "proxy", "values": [137, 143]}}),
+    ),
+    "sidecar-crashes": job(
+        "sleep 30",
+        pod={"initContainers": [
+            {"name": "shipper", "image": "busybox:1", "restartPolicy": "Always", "command": ["sh", "-c", "sleep 1; exit 1"]}
+        ]},
+        retry=ONCE,
+        failurePolicy=rules({"action": "Retry", "onWaitingReasons": ["CrashLoopBackOff"]}),
+    ),
+    "long-log": job(
+        'for i in $(seq 40); do echo "frame $i of the trace, with enough words to fill sixty bytes"; done; '
+        'echo "FATAL disk is read-only"; exit 1',
+        container={"terminationMessagePolicy": "FallbackToLogsOnError"},
+        retry=ONCE,
+    ),
+    "wrong-command": job("", container={"command": ["no-such-command"]}, retry=ONCE),
     "never-starts": job("", pod={"nodeSelector": {"no": "such-node"}}, timeouts={"start": "2s"}, retry=ONCE),
     "asks-for-time": job(
         f"""{FIRST} || exit 0; echo '{{"retryAfter": 1}}' > /dev/termination-log; exit 1""",
@@ -258,6 +304,31 @@ def test_what_a_failure_says_of_itself_is_in_its_record(node: Node) -> None:
     assert node.over("three")["attempts"][0]["message"].strip() == "no such row"
 
 
+def test_b8_the_container_that_failed_first_is_blamed(node: Node) -> None:
+    assert node.outcome("blames-main") == ("Failed", "Error", [("Failed", "Error", 42)])
+    assert node.status("blames-main")["attempts"][0]["message"] == "bad input in row 7"
+
+
+def test_b9_ignoring_a_proxy_hides_no_failure_of_the_work(node: Node) -> None:
+    assert node.outcome("proxy-hides-nothing")[:2] == ("Failed", "Error")
+    assert node.outcome("proxy-is-ignored")[:2] == ("Succeeded", "FailureIgnored")
+
+
+def test_b20_a_sidecar_that_crashes_ends_no_work(node: Node) -> None:
+    assert node.outcome("sidecar-crashes")[:2] == ("Succeeded", "Completed")
+
+
+def test_b6_the_end_of_a_long_log_is_kept(node: Node) -> None:
+    message = node.over("long-log")["attempts"][0]["message"]
+    assert message.startswith("… frame "), message
+    assert message.endswith("\nFATAL disk is read-only"), message
+
+
+def test_u18_a_wrong_command_is_said(node: Node) -> None:
+    assert node.outcome("wrong-command")[:2] == ("Failed", "StartError")
+    assert "executable file not found" in node.status("wrong-command")["attempts"][0]["message"]
+
+
 def test_a_free_retry_is_charged_to_nobody(node: Node) -> None:
     status = node.over("free")
     assert (status["attemptCount"], status.get("failedCount", 0)) == (2, 0)
@@ -284,8 +355,9 @@ def test_pods_that_cannot_start_say_why(node: Node, name: str, reasons: set[str]
     assert words in node.status(name)["attempts"][0]["message"]
 
 
-def test_lack_of_progress_is_told_from_other_ends(node: Node) -> None:
-    phase, reason, attempts = node.outcome("stuck")
+@pytest.mark.parametrize("name", ["stuck", pytest.param("stuck-politely", id="B1 exit 0 on SIGTERM")])
+def test_lack_of_progress_is_told_from_other_ends(node: Node, name: str) -> None:
+    phase, reason, attempts = node.outcome(name)
     assert (phase, reason, attempts[0][:2]) == ("Failed", "ProgressTimeout", ("Failed", "ProgressTimeout"))
 
 

@@ -16,15 +16,42 @@ from podwright.core.values.duration import parse_duration
 
 OUTPUTS_LIMIT: Final = 4096
 """Most bytes of the outputs as JSON."""
+MESSAGE_BYTES: Final = 4096
+"""As long as the kubelet lets a termination message be."""
 ARTIFACTS_LIMIT: Final = 32
 _DEPTH_LIMIT: Final = 16
 _LONGEST_DELAY: Final = 24 * 3600
 _NAME_LIMIT: Final = 63
 _URL_LIMIT: Final = 1024
+# Where results are kept. A link of any other scheme (javascript:, file:, data:) is nothing that a reader should be able to click on.
+SCHEMES: Final = (
+    *(
+        "http",
+        "https",
+        "s3",
+        "s3a",
+        "gs",
+        "az",
+        "abfs",
+        "abfss",
+        "wasb",
+        "wasbs",
+        "adl",
+        "hdfs",
+        "webhdfs",
+        "oci",
+        "oss",
+        "cos",
+    ),
+    *("ftp", "ftps", "sftp", "minio", "b2", "swift", "dbfs", "mlflow", "docker", "ipfs", "dvc"),
+)
 # Scheme, user and password, host, path; query and fragment are left away: they are where signed URLs carry the signature.
 _URL: Final = re2.compile(
-    r"\A([A-Za-z][A-Za-z0-9+.-]{0,30}://)(?:[^/?#\s]*@)?([^/?#@\s]*)([^?#\s\x00-\x20\x7f]*)(?:[?#]\S*)?\z"
+    rf"\A((?i:{'|'.join(SCHEMES)})://)(?:[^/?#\s]*@)?([^/?#@\s]*)([^?#\s\x00-\x20\x7f]*)(?:[?#]\S*)?\z"
 )
+_PARTS: Final = ("retryAfter", "outputs", "artifacts")
+_LEAST_INTEGER: Final = -(2**63)  # what the API server keeps exactly
+_GREATEST_INTEGER: Final = 2**63 - 1
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -44,18 +71,31 @@ class _UnusableError(ValueError):
 
 
 def read_report(message: str) -> Report:
-    """Read a termination message. One that is no JSON object is just a message."""
-    if not message.lstrip().startswith("{"):
+    """Read a termination message. One that is no JSON object is just a message, unless it was surely meant to be one."""
+    text = message.lstrip("\ufeff \t\r\n")
+    if not text.startswith("{"):
         return NO_REPORT
     try:
-        told: dict[str, Any] = msgspec.json.decode(message, type=dict[str, Any])
-    except (ValueError, RecursionError):
-        return NO_REPORT
+        told: dict[str, Any] = msgspec.json.decode(text, type=dict[str, Any])
+    except RecursionError:
+        return _unreadable(text, "it is nested too deeply")
+    except (ValueError, UnicodeError) as error:  # a lone surrogate has no encoding
+        return _unreadable(text, f"it is no valid JSON: {error}")
     ignored: list[str] = []
     delay = _part(told, "retryAfter", _delay, ignored)
     outputs = _part(told, "outputs", _outputs, ignored)
     artifacts = _part(told, "artifacts", _artifacts, ignored)
     return Report(delay=delay, outputs=outputs or "", artifacts=artifacts or (), ignored=tuple(ignored))
+
+
+def _unreadable(text: str, why: str) -> Report:
+    meant = any(f'"{part}"' in text for part in _PARTS)
+    hint = (
+        f"; the kubelet keeps {MESSAGE_BYTES} bytes of it"
+        if len(text.encode(errors="replace")) >= MESSAGE_BYTES - 4
+        else ""
+    )
+    return Report(ignored=(f"the termination message was ignored as a report: {why}{hint}",)) if meant else NO_REPORT
 
 
 def _part(told: dict[str, Any], name: str, read: Any, ignored: list[str]) -> Any:
@@ -103,10 +143,14 @@ def _shown(value: Any, *, depth: int) -> Any:
     if isinstance(value, dict):
         # A null would unset the field in the patch that writes the status.
         return {
-            redacted(key): REPLACEMENT if names_secret(key) else _shown(item, depth=depth + 1)
+            redacted(key): REPLACEMENT
+            if names_secret(key, of_text=isinstance(item, str))
+            else _shown(item, depth=depth + 1)
             for key, item in value.items()
             if item is not None
         }
+    if isinstance(value, int) and not _LEAST_INTEGER <= value <= _GREATEST_INTEGER:
+        raise _UnusableError("it holds an integer beyond 64 bits, which no API server keeps: write it as a string")
     return value
 
 
@@ -127,5 +171,15 @@ def _each_artifact(value: dict[str, Any]) -> Iterator[tuple[str, str]]:
         seen.add(name)
         match = _URL.search(url) if isinstance(url, str) and len(url) <= _URL_LIMIT else None
         if match is None:
-            raise _UnusableError(f"{name!r} must be a URL of at most {_URL_LIMIT} characters, such as s3://bucket/key")
-        yield name, redacted("".join(match.groups()))
+            raise _UnusableError(_url_help(name))
+        shown = redacted("".join(match.groups()))
+        if len(shown) > _URL_LIMIT:  # what takes the place of a secret may be longer
+            raise _UnusableError(_url_help(name))
+        yield name, shown
+
+
+def _url_help(name: str) -> str:
+    return (
+        f"{name!r} must be a URL of at most {_URL_LIMIT} characters, such as s3://bucket/key, with one of the schemes"
+        f" {', '.join(SCHEMES)}"
+    )

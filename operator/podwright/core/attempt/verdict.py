@@ -4,19 +4,24 @@ Used for a job's only task and for each task of an array. What follows for the j
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
 from podwright.core.attempt.budget import budget_of, lost_with_node
 from podwright.core.attempt.ending import Ending, verdict
-from podwright.core.attempt.failure_policy import Evidence, evidence_of_end, evidence_of_wait, rule_on
+from podwright.core.attempt.excerpt import MESSAGE_LIMIT, tail
+from podwright.core.attempt.failure_policy import Evidence, Ruling, evidence_of_end, evidence_of_wait, rule_on
+from podwright.core.attempt.message_pattern import matched_line
+from podwright.core.attempt.redaction import redacted
 from podwright.core.attempt.report import NO_REPORT, Report, read_report
 from podwright.core.attempt.retry import Counts
 from podwright.core.run.stop import Stop
 from podwright.core.spec import FailureAction
 from podwright.core.view import Attempt, Budget, JobView, Outcome, PodView
 
-_FAILURES = frozenset({Outcome.FAILED, Outcome.LOST})
+_LINE_LIMIT: Final = 256
+_FAILURES: Final = frozenset({Outcome.FAILED, Outcome.LOST})
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -104,8 +109,11 @@ def _ruled(
     ruling = rule_on(rules=job.failure_policy.rules, evidence=evidence)
     free = ruling.action in (FailureAction.RETRY_FREE, FailureAction.IGNORE)
     budget = None if free else budget_of(reason=attempt.reason, pod=pod, policy=job.retry)
+    attempt = msgspec.structs.replace(
+        attempt, budget=budget, message=_with_match(attempt.message, job, ruling, evidence)
+    )
     return Verdict(
-        attempt=msgspec.structs.replace(attempt, budget=budget),
+        attempt=attempt,
         action=ruling.action,
         rule=ruling.rule,
         delay=report.delay,
@@ -113,3 +121,14 @@ def _ruled(
         lost_node=lost_node,
         report=report,
     )
+
+
+def _with_match(message: str, job: JobView, ruling: Ruling, evidence: Evidence) -> str:
+    """Return the message with the line that `onMessage` matched, should that not be in the part that is kept."""
+    pattern = "" if ruling.rule is None else job.failure_policy.rules[ruling.rule].message
+    if not pattern:
+        return message
+    line = redacted(matched_line(pattern=pattern, text=evidence.message)).strip()[:_LINE_LIMIT]
+    if not line or line in message:
+        return message
+    return f"{line}\n{tail(message, limit=MESSAGE_LIMIT - len(line) - 1)}"

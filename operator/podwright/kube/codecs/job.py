@@ -10,8 +10,10 @@ from typing import Any, Final
 import msgspec
 
 from podwright.core.attempt.failure_policy import rules_problem
+from podwright.core.constants.limits import MOST_DEDUP_SECONDS
 from podwright.core.constants.names import GITOPS_MARKS, ORIGINS
 from podwright.core.job.pod.problem import template_problem
+from podwright.core.job.size import size_problem
 from podwright.core.job.work import tokens_before, work_uid
 from podwright.core.spec import CancelMode, DeliveryMode
 from podwright.core.values.duration import parse_duration
@@ -99,6 +101,13 @@ def job_view(job: BatchJob) -> JobView:
     progress = spec.seconds(timeouts.progress)
     problem = problem or no_time
     if not over and not problem:
+        problem = size_problem(
+            template=len(bytes(wanted.template)),
+            items=array.items if array is not None else (),
+            annotations=metadata.annotations,
+            labels=metadata.labels,
+        )
+    if not over and not problem:
         problem = template_problem(
             template=bytes(wanted.template), array=array, progress=progress, escalation=failures.escalation
         )
@@ -135,7 +144,7 @@ def job_view(job: BatchJob) -> JobView:
         origin_uid=_origin(metadata),
         work_uid=work_uid(metadata.annotations),
         tokens_before=tokens_before(metadata.annotations),
-        dedup_window=parse_duration(wanted.dedup_window),
+        dedup_window=min(parse_duration(wanted.dedup_window), MOST_DEDUP_SECONDS),
         start_at=start_at,
         dependencies=tuple([spec.dependency(entry) for entry in wanted.depends_on or ()]),
         problem=problem or ("" if over else rules_problem(failures.rules)),

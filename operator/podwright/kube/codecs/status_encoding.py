@@ -7,7 +7,7 @@ import msgspec
 from podwright.core.job.array.size import MOST_RUNNING_RANGES
 from podwright.core.run.phase import Phase
 from podwright.core.values.duration import format_duration
-from podwright.core.view import ArrayRecord, Attempt, Condition, JobStatus, RetryGroup
+from podwright.core.view import ArrayRecord, Attempt, Condition, JobStatus, RetryGroup, StopRecord
 from podwright.kube.codecs.times import format_time
 
 MESSAGE_LIMIT: Final = 1024
@@ -25,6 +25,7 @@ def status_fields(status: JobStatus) -> dict[str, Any]:
         "startTime": _time(status.started),
         "finishTime": _time(status.finished),
         "nextAttemptTime": _time(status.next_attempt),
+        "stop": None if status.stop is None else _stop(status.stop),
         "attemptCount": status.attempt_count,
         "failedCount": status.failed_count,
         "progress": status.progress or None,
@@ -70,7 +71,16 @@ def _array(record: ArrayRecord) -> dict[str, Any]:
             for one in record.node_failures
         ]
         or None,
+        "ending": [
+            _without_nulls({"indexes": str(one.indexes), "reason": one.reason, "message": one.message or None})
+            for one in record.ending
+        ]
+        or None,
     }
+
+
+def _stop(stop: StopRecord) -> dict[str, Any]:
+    return _without_nulls({"reason": stop.reason, "message": stop.message or None, "time": _time(stop.time)})
 
 
 def _retries(group: RetryGroup) -> dict[str, Any]:
@@ -99,7 +109,7 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "number": attempt.number,
         "podName": attempt.pod_name,
         "podUID": attempt.pod_uid or None,
-        "node": attempt.node or None,
+        "node": None if _is_stand_in(attempt) else attempt.node or None,
         "startTime": _time(attempt.started),
         "endTime": _time(attempt.ended),
         "outcome": attempt.outcome,
@@ -110,6 +120,11 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "message": attempt.message[:MESSAGE_LIMIT] or None,
     }
     return _without_nulls(fields)
+
+
+def _is_stand_in(attempt: Attempt) -> bool:
+    """Return whether the node is made up: of a pod that nobody has seen it is only known that it may have had one."""
+    return attempt.node == "unknown" and attempt.started is None and attempt.exit_code is None
 
 
 def _condition(condition: Condition) -> dict[str, Any]:

@@ -17,7 +17,20 @@ def read(**told: Any) -> Report:
 
 @pytest.mark.parametrize(
     "message",
-    ["", "done", "[1]", "{", '{"a":', '"{}"', "null", "{}", '{"retryAfter": null}', "{" * 4000, '{"a":' * 800],
+    [
+        "",
+        "done",
+        "[1]",
+        "{",
+        '{"a":',
+        '"{}"',
+        "null",
+        "{}",
+        '{"retryAfter": null}',
+        "{" * 4000,
+        '{"a":' * 800,
+        '{"level": "info"',
+    ],
 )
 def test_what_is_no_report(message: str) -> None:
     assert read_report(message) == NO_REPORT
@@ -76,7 +89,8 @@ def test_unusable_outputs_are_ignored_and_told(value: Any, told: str) -> None:
         ("s3://bucket/key", "s3://bucket/key"),
         ("https://me:secret@host:8443/a/b?X-Amz-Signature=x#part", "https://host:8443/a/b"),
         ("https://host?token=x", "https://host"),
-        ("file:///data/x", "file:///data/x"),
+        ("S3://bucket/key", "S3://bucket/key"),
+        ("abfss://c@a.dfs.example/x", "abfss://a.dfs.example/x"),
         ("gs://b/a@b", "gs://b/a@b"),
         ("https://a@b@host/x", "https://host/x"),
     ],
@@ -92,7 +106,11 @@ def test_artifacts(url: str, want: str) -> None:
         "s3://x",
         {"a": 1},
         {"a": "no url"},
-        {"a": "javascript:alert(1)"},
+        pytest.param({"a": "javascript:alert(1)"}, id="L10 script"),
+        pytest.param({"a": "javascript://x/%0aalert(1)"}, id="L10 script as a URL"),
+        pytest.param({"a": "file:///etc/passwd"}, id="L10 file"),
+        pytest.param({"a": "data://text/html,x"}, id="L10 data"),
+        pytest.param({"a": "https://x/token=a/" + "token=a/" * 126}, id="D11 redaction makes it too long"),
         {"a": "https://x/ y"},
         {"a": "https://x/" + "y" * 1024},
         {"": "s3://b/k"},
@@ -107,6 +125,29 @@ def test_unusable_artifacts_are_ignored_and_told(artifacts: Any) -> None:
     assert len(report.ignored) == 1
 
 
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        pytest.param('{"outputs": {"a": 1e999}}', "Number out of range", id="K7 a number beyond all bounds"),
+        pytest.param('{"outputs": {"a": "\\ud800"}}', "no valid JSON", id="K7 half a surrogate pair"),
+        pytest.param('{"outputs": ' + '{"a":' * 1900 + "1" + "}" * 1901, "nested too deeply", id="K7 1,900 levels"),
+        pytest.param(
+            ('{"outputs": {"a": "' + "x" * 5000)[:4096], "the kubelet keeps 4096 bytes", id="K7 cut by the kubelet"
+        ),
+        pytest.param('{"outputs": {"a": 9223372036854775808}}', "beyond 64 bits", id="K7 an integer beyond 64 bits"),
+        pytest.param('{"outputs": {"a": -9223372036854775809}}', "beyond 64 bits", id="K7 a negative one"),
+    ],
+)
+def test_outputs_never_vanish_without_a_word(message: str, told: str) -> None:
+    report = read_report(message)
+    assert report.outputs == ""
+    assert told in report.ignored[0]
+
+
+def test_k7_a_byte_order_mark_is_no_part_of_a_report() -> None:
+    assert read_report('\ufeff{"outputs": {"a": 9223372036854775807}}').outputs == '{"a":9223372036854775807}'
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
@@ -119,3 +160,21 @@ def test_no_report_breaks_anything(told: dict[str, Any]) -> None:
     assert report.delay is None or 0 <= report.delay <= 86_400
     assert len(report.outputs.encode()) <= OUTPUTS_LIMIT
     assert not report.outputs or isinstance(json.loads(report.outputs), dict)
+    assert all(1 <= len(name) <= 63 and 1 <= len(url) <= 1024 for name, url in report.artifacts), "D11"
+    assert not set(report.outputs) & {"\u200b", "\u202e"}
+
+
+URLS = st.builds(
+    lambda scheme, path: f"{scheme}://{path}",
+    st.sampled_from(["s3", "https"]),
+    st.lists(st.sampled_from(["token=a", "password=b", "/", "x" * 200, "k", "\u200b", "@", "sk-" + "a" * 30])).map(
+        "".join
+    ),
+)
+
+
+@given(st.dictionaries(st.sampled_from(["a", "token=x", "n" * 60, "password=" + "x" * 50]), URLS, min_size=1))
+def test_d11_what_redaction_makes_longer_still_fits_the_schema(artifacts: dict[str, str]) -> None:
+    report = read(artifacts=artifacts)
+    assert bool(report.artifacts) is not bool(report.ignored)
+    assert all(1 <= len(name) <= 63 and 1 <= len(url) <= 1024 for name, url in report.artifacts)
