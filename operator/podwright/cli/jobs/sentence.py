@@ -26,7 +26,7 @@ _NAMED_SETS: Final = 60
 _LATE: Final = 15.0
 """Seconds beyond its grace period after which a pod that is being deleted is said to hang."""
 _GATES: Final = ("", "Delayed", "DependencyWaiting", "DependencyMissing")
-"""Reasons of waiting that are told better from the spec than by the status; others (a circle, a key) only the status tells."""
+"""Reasons of waiting that the spec explains better than the status; others (a cycle, a key) only the status explains."""
 
 
 @dataclass(frozen=True, kw_only=True)
