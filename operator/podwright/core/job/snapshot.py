@@ -35,6 +35,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         granted: how many pods may be asked for although one was refused for the time.
         room: how many creations the operator takes now.
         intended: under AtMostOnce, units that this process recorded as started and surely has not asked for.
+        granted: how many pods may be asked for although one was refused for the time.
+        room: how many creations the operator takes now.
         memory: what was found out about an array's pods at former decisions.
     """
 
@@ -51,9 +53,9 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     recorded_at: float = 0.0
     allowed: IndexSet | None = None
     missing: str = ""
+    intended: frozenset[int] = frozenset()
     granted: int = 0
     room: int = 1_000_000
-    intended: frozenset[int] = frozenset()
     memory: Rulings | None = None
 
     @property
