@@ -10,6 +10,7 @@ from podwright.cli.jobs.state import array_of, finished, name_of, phase_of, reco
 from podwright.cli.printable import one_line
 from podwright.cli.times import local, seconds_of, span
 from podwright.core.constants import names
+from podwright.core.constants.reasons import Reason
 from podwright.core.run.phase import Phase
 from podwright.core.values.index_set import IndexSet
 
@@ -88,6 +89,9 @@ def _why_ended(facts: Facts, name: str) -> str:
 
 def _because(status: Mapping[str, Any]) -> str:
     reason, message = one_line(status.get("reason") or ""), one_line(status.get("message") or "")
+    known = Reason.known(reason)
+    if known is not None and not message:
+        message = one_line(known.meaning)
     if not reason and not message:
         return "."
     return f" ({reason}): {_stopped(message)}" if message and reason else f": {_stopped(message or reason)}"

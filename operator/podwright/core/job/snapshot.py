@@ -32,7 +32,11 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         recorded_at: when its status was last written, as far as is known.
         allowed: tasks that other jobs permit to run; None for all.
         missing: a job that doesn't exist (any more) although tasks wait for its tasks; "" if there is none.
+        granted: how many pods may be asked for although one was refused for the time.
+        room: how many creations the operator takes now.
         intended: under AtMostOnce, units that this process recorded as started and surely has not asked for.
+        granted: how many pods may be asked for although one was refused for the time.
+        room: how many creations the operator takes now.
         memory: what was found out about an array's pods at former decisions.
     """
 
@@ -49,7 +53,11 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     recorded_at: float = 0.0
     allowed: IndexSet | None = None
     missing: str = ""
+    granted: int = 0
+    room: int = 1_000_000
     intended: frozenset[int] = frozenset()
+    granted: int = 0
+    room: int = 1_000_000
     memory: Rulings | None = None
 
     @property
