@@ -38,6 +38,7 @@ from podwright.runtime.array_look import note_intents
 from podwright.runtime.controllers.controller import Engine, Reflected
 from podwright.runtime.controllers.job_reads import JobReads
 from podwright.runtime.decision import decide
+from podwright.runtime.events import EventRecorder
 from podwright.runtime.feeds import JobFeed, PodFeed
 from podwright.runtime.keys import Keys
 from podwright.runtime.lanes import Result
@@ -66,6 +67,7 @@ class JobController:
         clock: Callable[[], float],
         metrics: Metrics,
         accounting: Accounting = Accounting.EXACT,
+        events: EventRecorder | None = None,
     ) -> None:
         self._engine = engine
         self._places = reads
@@ -73,6 +75,7 @@ class JobController:
         self._clock = clock
         self._metrics = metrics
         self._accounting = accounting
+        self._events = events
         self.expectations: ExpectationsOfAll[Any] = ExpectationsOfAll(JobExpectations)
         self.store = JobStore(on_change=self._mark, on_pod_end=engine.child_ended)
         self._reads = JobReads(send=send, store=self.store, clock=clock)
@@ -388,6 +391,8 @@ class JobController:
         job = self.store.job(command.of.uid)
         if job is None or job.resource_version != command.resource_version:
             return  # the watch was faster
+        if self._events is not None:
+            self._events.status_written(job=job, after=command.status)
         self.store.put_job(
             msgspec.structs.replace(
                 job,
