@@ -35,8 +35,6 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         granted: how many pods may be asked for although one was refused for the time.
         room: how many creations the operator takes now.
         intended: under AtMostOnce, units that this process recorded as started and surely has not asked for.
-        granted: how many pods may be asked for although one was refused for the time.
-        room: how many creations the operator takes now.
         memory: what was found out about an array's pods at former decisions.
     """
 
