@@ -72,6 +72,7 @@ class Answers:
                 self._created(command, body=body, now=now)
             case WriteStatus():
                 notes.deferred_since = None
+                notes.status_refused = False
                 notes.written_at = now
                 self._status_written(command, body=body)
             case Delete() if command.target == command.of:
@@ -158,6 +159,8 @@ class Answers:
                 notes.key_doubtful = error.code == 409
                 if notes.key_doubtful:
                     return  # somebody has it: no failure, but to be read at once
+        if isinstance(command, WriteStatus) and error.code == 422 and error.genuine:
+            notes.status_refused = True
         if error.code not in (404, 409):
             if not isinstance(command, CreateChild):
                 _log.error("%s refused: %s", type(command).__name__, error)

@@ -8,6 +8,8 @@ import functools
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from podwright.core.accounting import Accounting
 from podwright.core.commands import (
     ClaimKey,
@@ -21,6 +23,7 @@ from podwright.core.commands import (
 )
 from podwright.core.constants.names import pod_name
 from podwright.core.job.at_most_once import recorded_intent
+from podwright.core.job.status import without_results
 from podwright.core.view import JobView
 from podwright.runtime.answers import Answers
 from podwright.runtime.array_look import note_intents
@@ -111,6 +114,8 @@ class Issuer:
         Raises:
             Exception: it cannot be put into a request; a template may hold what nobody foresaw.
         """
+        if isinstance(command, WriteStatus) and notes.status_refused:
+            command = msgspec.structs.replace(command, status=without_results(command.status))
         # First of all, since what is noted as under way must get an answer.
         request = request_for(
             command, job=job, tenure=tenure, lease_namespace=self._keys.namespace, accounting=self._accounting

@@ -27,6 +27,7 @@ class Notes(msgspec.Struct, kw_only=True):
         creating: of an array, names of pods whose creation is under way, and their units.
         changing: of an array, names of pods of which another write is under way.
         doubtful: the job itself must be read from the API server before the next decision.
+        status_refused: the API server found the last status invalid; the next one leaves out what programs wrote.
         doubtful_pods: names of pods that must be read first.
         pods_unlisted: all pods of the job must be listed first.
         unanswered: by name, pods whose only creation got no answer, and until when it may take effect (Unix seconds).
@@ -51,6 +52,7 @@ class Notes(msgspec.Struct, kw_only=True):
     creating: dict[str, int] = msgspec.field(default_factory=dict)
     changing: set[str] = msgspec.field(default_factory=set)
     doubtful: bool = False
+    status_refused: bool = False
     doubtful_pods: set[str] = msgspec.field(default_factory=set)
     pods_unlisted: bool = False
     unanswered: dict[str, float] = msgspec.field(default_factory=dict)
