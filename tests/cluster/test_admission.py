@@ -210,3 +210,43 @@ class TestManagedFields:
     def test_those_of_others_keep_theirs(self, api: Api, namespace: str) -> None:
         created = api.create(make_pod(namespace=namespace)).expect()
         assert created["metadata"]["managedFields"]
+
+
+class TestJobs:
+    def test_l15_jobs_in_the_operators_namespace_are_refused(self, api: Api) -> None:
+        answer = api.create(make_job(namespace=SYSTEM))
+        assert "podwright: jobs can't run in the operator's own namespace" in answer.message
+
+    @pytest.mark.parametrize(
+        "spec",
+        [
+            pytest.param({"array": {"items": [f"{n:0148}" for n in range(9900)]}}, id="K4 items"),
+            pytest.param(
+                {
+                    "template": {
+                        "spec": {"containers": [{"name": "main", "image": "busybox:1", "args": ["x" * 100_000] * 10}]}
+                    }
+                },
+                id="L4 template",
+            ),
+        ],
+    )
+    def test_a_job_that_leaves_no_room_for_its_status_is_refused(
+        self, api: Api, shared_namespace: str, spec: dict[str, Any]
+    ) -> None:
+        answer = api.create(make_job(namespace=shared_namespace, name="large", **spec))
+        assert "podwright: the job is too large" in answer.message
+
+    def test_l4_a_job_cannot_grow_too_large_later(self, api: Api, namespace: str) -> None:
+        arguments = ["x" * 85_000] * 10
+        template = {"spec": {"containers": [{"name": "main", "image": "busybox:1", "args": arguments}]}}
+        api.create(make_job(namespace=namespace, template=template)).expect()
+        grown = api.patch("BatchJob", namespace, "job", {"metadata": {"annotations": {"a": "x" * 100_000}}})
+        assert "podwright: the job is too large" in grown.message
+        api.patch(
+            "BatchJob", namespace, "job", {"metadata": {"annotations": {"a": "x"}}, "spec": {"cancel": "Graceful"}}
+        ).expect()
+
+    def test_k4_ten_thousand_items_of_eighty_letters_are_accepted(self, api: Api, shared_namespace: str) -> None:
+        items = [f"{n:080}" for n in range(10_000)]
+        api.create(make_job(namespace=shared_namespace, name="items", array={"items": items})).expect()

@@ -67,7 +67,7 @@ def test_all_labels_that_the_operator_trusts_are_guarded(kustomized: Objects) ->
 def test_policies_deny_and_fail_closed(kustomized: Objects) -> None:
     policies = [found["spec"] for (kind, _), found in kustomized.items() if kind == "ValidatingAdmissionPolicy"]
     bindings = [found["spec"] for (kind, _), found in kustomized.items() if kind == "ValidatingAdmissionPolicyBinding"]
-    assert len(policies) == 5
+    assert len(policies) == 6
     assert {found["policyName"] for found in bindings} == {
         name for kind, name in kustomized if kind == "ValidatingAdmissionPolicy"
     }

@@ -74,7 +74,7 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise CommandError(
-            f"{question} There is no terminal to ask on.", remedy="Say --yes, or look first with --dry-run."
+            f"{question} There is no terminal to ask on.", remedy="Add --yes, or look first with --dry-run."
         )
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:

@@ -29,7 +29,8 @@ class Shell(enum.StrEnum):
 def completion(shell: Annotated[Shell, typer.Argument(show_default=False)]) -> None:
     """Print a script that completes commands, options, job names, phases and namespaces in a shell.
 
-    Examples:
+    For example:
+
       bash: source <(podwright completion bash)
 
       zsh: source <(podwright completion zsh)

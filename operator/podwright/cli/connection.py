@@ -210,8 +210,8 @@ class Connection:
             found = None
         if not isinstance(found, dict):
             raise CommandError(
-                f"{self.server} answered with something else than JSON to {path}.",
-                remedy="Is that an API server of Kubernetes? `kubectl cluster-info` tells.",
+                f"{self.server} answered {path} with something other than JSON.",
+                remedy="Is that a Kubernetes API server? Check with `kubectl cluster-info`.",
             )
         return found
 

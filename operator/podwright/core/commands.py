@@ -74,6 +74,21 @@ class Release(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     name: str
 
 
+class PatchChild(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Put marks back that a child lost: labels, and with `owner` the reference to it.
+
+    `resource_version`, if given, must still be the child's: somebody who took a mark off on purpose meanwhile is not overruled.
+    """
+
+    of: Ref
+    target: Ref
+    namespace: str
+    name: str
+    labels: tuple[tuple[str, str], ...]
+    owner: str = ""
+    resource_version: int | None = None
+
+
 class Confirm(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Ask the API server itself for a child that status knows and the cache does not: an absence in a cache proves nothing."""
 
@@ -110,7 +125,7 @@ class ClaimKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     replaced_version: str = ""
 
 
-Command = CreateChild | WriteStatus | Delete | Release | Confirm | ReportProblem | ClaimKey
+Command = CreateChild | WriteStatus | Delete | Release | PatchChild | Confirm | ReportProblem | ClaimKey
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -166,6 +181,7 @@ RULES: Final[Mapping[type[Command], Rule]] = MappingProxyType(
         WriteStatus: Rule(Rank.VERDICT, Precondition.VERSION, Unknown.SELF, overtaken=True),
         Delete: Rule(Rank.VERDICT, Precondition.UID, Unknown.CHILD),  # of the object itself: Unknown.SELF
         Release: Rule(Rank.RELEASE, Precondition.UID, Unknown.CHILD),
+        PatchChild: Rule(Rank.RELEASE, Precondition.UID, Unknown.CHILD),
         Confirm: Rule(Rank.VERDICT, Precondition.NONE, Unknown.NOTHING),
         ReportProblem: Rule(Rank.NEWS, Precondition.VERSION, Unknown.NOTHING),
         ClaimKey: Rule(Rank.CREATE, Precondition.NAME, Unknown.KEY, overtaken=True),

@@ -19,12 +19,17 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from podwright.kube.client import ApiClient, ApiUnreachable, Pool
 from podwright.kube.codecs.page import EventType, ObjectDecoder, Undecodable, WatchEvent
 from podwright.kube.errors import DecodeError, StatusError, parse_status
+from podwright.kube.poison import Result, Steps
 
 View = TypeVar("View")
 View_contra = TypeVar("View_contra", contravariant=True)
 
 PAGE_SIZE: Final = 500
-_LINES_PER_TURN: Final = 200  # then the loop's other tasks get their turn
+FIRST_PAGE: Final = 50
+"""Objects on the first page ever, of which nobody knows yet how large they are."""
+PAGE_BYTES: Final = 1 << 20
+"""About how large a page may be: what is decoded at once holds the loop, and memory."""
+_TURN_SECONDS: Final = 0.01  # then the loop's other tasks get their turn
 _LIST_DEADLINE: Final = 60.0
 _WATCH_SECONDS: Final = (290, 590)
 _FIRST_DELAY: Final = 0.25
@@ -45,6 +50,11 @@ class Cause(enum.Enum):
     ENDED = "WatchEnded"
     WENT_BACK = "WentBack"  # it shows an older state than was seen
     UNREADABLE = "Unreadable"  # an answer that makes no sense
+
+
+def next_limit(limit: int, *, received: int, most: int) -> int:
+    """Return how many objects to ask for after a page of `limit` that had so many bytes, so that pages are about equally large."""
+    return max(1, min(most, limit * PAGE_BYTES // max(received, 1)))
 
 
 class Sink(Protocol[View_contra]):
@@ -101,6 +111,8 @@ class Reflector(Generic[View]):
         self._sink = sink
         self._selection = {"labelSelector": label_selector} if label_selector else {}
         self._page_size = page_size
+        self._limit = min(page_size, FIRST_PAGE)
+        self._turn_began = time.monotonic()
         self._silence = silence
         self._clock = clock
         self._failures = 0
@@ -150,7 +162,7 @@ class Reflector(Generic[View]):
         items: list[View | Undecodable] = []
         token = ""
         while True:
-            query = {"limit": str(self._page_size), **self._selection}
+            query = {"limit": str(self._limit), **self._selection}
             if token:
                 query["continue"] = token
             answer = await self._client.request("GET", self._path, query=query, deadline=_LIST_DEADLINE, pool=Pool.READ)
@@ -158,7 +170,9 @@ class Reflector(Generic[View]):
                 # 410 here says that the list took too long for its snapshot; it starts over.
                 raise parse_status(answer.status, answer.body, retry_after=answer.retry_after)
             self.last_contact = self._clock()
-            page = self._decoder.page(answer.body)
+            self._turn_began = time.monotonic()
+            page = await self._in_turns(self._decoder.page_in_steps(answer.body))
+            self._limit = next_limit(self._limit, received=len(answer.body), most=self._page_size)
             items += page.items
             token = page.continue_token
             if not token:
@@ -185,6 +199,7 @@ class Reflector(Generic[View]):
             **self._selection,
         }
         handled = 0
+        self._turn_began = time.monotonic()
         async with self._client.open_stream(self._path, query, silence=self._silence) as stream:
             # Being let in is no news yet: that something comes through, only a line proves.
             self._watching_since, self._silent = self._clock(), True
@@ -192,11 +207,14 @@ class Reflector(Generic[View]):
             self.problem, self.cause = "", Cause.NONE
             async for lines in stream:
                 self.last_contact, self._silent = self._clock(), False
+                self._turn_began = time.monotonic()
                 for line in lines:
-                    self._take(self._decoder.event(line))
+                    event = self._decoder.usual_event(line)
+                    if event is None:
+                        event = await self._in_turns(self._decoder.unusual_event_in_steps(line))
+                    self._take(event)
                     handled += 1
-                    if handled % _LINES_PER_TURN == 0:
-                        await asyncio.sleep(0)
+                    await self._end_long_turn()
         if not handled and not self._was_sound():
             problem = f"{self._path}: the watch ended at once"
             if self._failures + 1 >= _FRUITLESS:
@@ -205,6 +223,21 @@ class Reflector(Generic[View]):
                 raise _ListAgain(problem)
             # Some proxies end streams at once; without a pause this would be a hot loop.
             await self._back_off(problem, Cause.ENDED)
+
+    async def _in_turns(self, steps: Steps[Result]) -> Result:
+        """Do all steps, and let the loop's other tasks have their turn between."""
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+            await self._end_long_turn()
+
+    async def _end_long_turn(self) -> None:
+        if time.monotonic() - self._turn_began >= _TURN_SECONDS:
+            await asyncio.sleep(0)
+            self._turn_began = time.monotonic()
 
     def _take(self, event: WatchEvent[View]) -> None:
         item = event.item

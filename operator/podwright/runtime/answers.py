@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from podwright.core.attempt.refusal import refused, surely_not_created
-from podwright.core.commands import ClaimKey, Command, CreateChild, Delete, Release, WriteStatus
+from podwright.core.commands import ClaimKey, Command, CreateChild, Delete, PatchChild, Release, WriteStatus
 from podwright.core.job.at_most_once import recorded_intent
 from podwright.core.view import JobView, PodView, RefusalKind
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
@@ -77,8 +77,9 @@ class Answers:
                 self._status_written(command, body=body)
             case Delete() if command.target == command.of:
                 self._store.remove_job(command.of.uid)
-            case Delete():
-                # The whole pod: whether a pod that is being deleted had a node decides whether it may still run.
+            case Delete() | PatchChild():
+                # The whole pod: whether a pod that is being deleted had a node decides whether it may still run, and one whose
+                # labels are taken off again is seen in no other way.
                 pod = decode_pod(body)
                 if pod is None:
                     notes.doubtful_pods.add(command.name)
@@ -139,7 +140,7 @@ class Answers:
                 notes.doubtful_pods.add(command.name)
             case ClaimKey():
                 notes.key_doubtful = True
-            case Delete() | Release() if command.target != command.of:
+            case Delete() | Release() | PatchChild() if command.target != command.of:
                 notes.doubtful_pods.add(command.name)
             case WriteStatus() | Delete():
                 notes.doubtful = True
@@ -148,6 +149,10 @@ class Answers:
         match command:
             case CreateChild():
                 self._not_created(command, error=error, notes=notes, now=now)
+            case PatchChild():
+                notes.doubtful_pods.add(command.name)
+                _log.warning("cannot put the labels of pod %s/%s back: %s", command.namespace, command.name, error)
+                return  # tried again in a while; the job goes on meanwhile
             case Delete() | Release() if command.target != command.of:
                 notes.doubtful_pods.add(command.name)
             case WriteStatus() | Delete():

@@ -8,6 +8,7 @@ from podwright.core.commands import Decision
 from podwright.core.job.decide import decide_job, release_all
 from podwright.core.job.gates.dependency import Dependencies
 from podwright.core.job.gates.gate import before_first_pod
+from podwright.core.job.trust import trusted
 from podwright.core.view import JobView, KeyClaim, PodView
 from podwright.runtime.array_look import look_at_array
 from podwright.runtime.keys import Keys
@@ -28,6 +29,8 @@ def decide(
     """Decide on a job, or on the pods of one that is gone (`job` is None). `epoch` is that of our tenure."""
     if job is None:
         return Decision(commands=release_all(pods))
+    first = store.job(job.work_uid) if job.work_uid else None
+    job = trusted(job, first=first, system_namespace=keys.namespace)
     dependencies = store.dependencies(job)
     claim = keys.claim_of(job, notes=notes, store=store, now=now)
     if job.array is not None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from podwright.core.accounting import Accounting
+from podwright.core.job.repair import PAUSE, repaired
 from podwright.core.shard import shard_of
 from podwright.core.view import JobView, PodView
 from podwright.kube.codecs.page import Undecodable
@@ -28,7 +29,7 @@ from podwright.runtime.tenure import Tenure, Tenures
 from podwright.runtime.writer import Writer
 from podwright.store.dirty import DirtySet
 from podwright.store.jobs import JobStore
-from podwright.store.notes import Notebook
+from podwright.store.notes import Notebook, Notes
 from podwright.store.timers import Timers
 
 _LOOKS_PER_TURN: Final = 100  # then other tasks of the loop (lease renewal, watches) get their turn
@@ -183,9 +184,25 @@ class Engine:
         self._timers.set(uid, decision.requeue_at)
         for command in decision.commands:
             self._issuer.issue(command, job=job, notes=notes, tenure=tenure, now=now)
+        if job is not None and not job.deleting:
+            self._repair(job, notes=notes, tenure=tenure, now=now)
         self._metrics.decided(len(decision.commands))
         if not decision.commands and job is not None and job.status.is_over:
             self._notebook.drop(uid)
+
+    def _repair(self, job: JobView, *, notes: Notes, tenure: Tenure, now: float) -> None:
+        """Put marks back on pods of the job that lost them, and look again in a while whether they have them now."""
+        pods = self.store.lacking(job.uid)
+        for pod in pods:
+            if pod.name in notes.changing or now < notes.repair_after.get(pod.uid, 0.0):
+                continue
+            if pod.uid not in notes.repair_after:
+                lost = ", ".join(pod.lacks)
+                _log.warning("pod %s/%s lost %s: putting it back", pod.namespace, pod.name, lost)
+            notes.repair_after[pod.uid] = now + PAUSE
+            self._issuer.issue(repaired(pod, job=job), job=job, notes=notes, tenure=tenure, now=now)
+        if pods:
+            self._timers.bring_forward(job.uid, now + PAUSE)
 
     def _tenure_of(self, job: JobView | None, pods: tuple[PodView, ...]) -> Tenure | None:
         namespace = job.namespace if job is not None else pods[0].namespace

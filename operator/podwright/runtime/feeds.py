@@ -76,7 +76,10 @@ class PodFeed:
 
     def deleted(self, item: PodView | Undecodable) -> None:
         """Record that a pod is gone."""
-        if isinstance(item, PodView):
+        if isinstance(item, PodView) and item.held and item.deletion_requested is None:
+            # What a finalizer holds can't be gone before its deletion is on record: it lost the label that the watch selects.
+            self._store.lose_sight(item)
+        elif isinstance(item, PodView):
             self._store.remove_pod(item)
         else:
             self._store.remove_pod_by_uid(item.uid)

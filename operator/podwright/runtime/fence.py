@@ -7,7 +7,6 @@ runs, which store nothing: a pod of the former epoch must be refused, one of our
 
 import asyncio
 import enum
-import logging
 from typing import Any, Final
 
 import msgspec
@@ -22,8 +21,6 @@ _PATIENCE: Final = 15.0  # seconds; the API server's watch of the Lease normally
 _LONGEST_DOUBT: Final = 60.0  # seconds without a conclusive answer, after which another operator may try its luck
 _PAUSE: Final = 0.1
 _DOUBT_PAUSE: Final = 1.0
-
-_log = logging.getLogger(__name__)
 
 
 class FenceMissingError(RuntimeError):
@@ -115,7 +112,6 @@ async def _dry_run(*, send: Send, namespace: str, shard: int, epoch: int) -> tup
         raise _Inconclusive(str(error))
     if error.proves_fence:
         return _Verdict.FENCED, error.message
-    _log.warning("the fence's dry run was refused for another reason: %s", error)
     return _Verdict.REFUSED, error.message
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
-from podwright.core.commands import Command, CreateChild, Delete, Release, WriteStatus
+from podwright.core.commands import Command, CreateChild, Delete, PatchChild, Release, WriteStatus
 from podwright.core.view import ArrayRecord, JobView
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.runtime.writer import Refused, Result
@@ -186,6 +186,8 @@ def _name(command: Command) -> str:
             return f"Delete{command.target.kind}"
         case Release():
             return f"Release{command.target.kind}"
+        case PatchChild():
+            return f"Patch{command.target.kind}"
         case _:
             return type(command).__name__
 

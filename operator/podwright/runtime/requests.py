@@ -7,6 +7,7 @@ from podwright.core.commands import (
     Confirm,
     CreateChild,
     Delete,
+    PatchChild,
     Release,
     ReportProblem,
     WriteStatus,
@@ -46,6 +47,8 @@ def request_for(
             return encode.delete_pod(command)
         case Release():
             return encode.release_pod(command)
+        case PatchChild():
+            return encode.patch_pod(command)
         case ReportProblem():
             return encode.report_problem(command)
         case ClaimKey():

@@ -12,9 +12,11 @@ from typing import Final
 
 import msgspec
 
+from podwright.core.constants.names import LABEL_JOB_UID
 from podwright.core.job.gates.dependency import Dependencies
 from podwright.core.job.identity import belongs
 from podwright.core.job.recorded import end_is_recorded
+from podwright.core.job.repair import is_unwatched
 from podwright.core.view import JobView, PodView
 from podwright.store.dead_letters import DeadLetters
 from podwright.store.dependents import Dependents
@@ -41,6 +43,7 @@ class JobStore:
         self._dependents = Dependents(jobs=self._jobs, pods=self._pods, on_change=on_change)
         self._settled = Tombstones(capacity=_SETTLED_KNOWN)
         self._incomplete: set[str] = set()
+        self._incomplete_marks: set[str] = set()  # jobs some of whose pods may lack marks of ours
 
     # What decisions read.
 
@@ -52,6 +55,15 @@ class JobStore:
         """Return all pods that the job controls, vanished ones whose end is unrecorded included."""
         pods = self._pods.get(job_uid)
         return tuple(pods.values()) if pods else ()
+
+    def lacking(self, job_uid: str) -> tuple[PodView, ...]:
+        """Return the pods of the job that lack marks of ours and are still there."""
+        if job_uid not in self._incomplete_marks:
+            return ()
+        lacking = tuple(pod for pod in self.pods(job_uid) if pod.lacks and not pod.gone)
+        if not lacking:
+            self._incomplete_marks.discard(job_uid)
+        return lacking
 
     def job_was_deleted(self, uid: str) -> bool:
         """Return whether the job is known to be deleted, rather than just not known."""
@@ -155,6 +167,13 @@ class JobStore:
             self._drop(pod)
         self._on_change(pod.job_uid)
 
+    def lose_sight(self, pod: PodView) -> None:
+        """Record that the watch reports a pod no more although it must still be there: somebody took its label off."""
+        pod = self._identified(pod)
+        if pod.uid in self._job_of_pod:
+            self._put(msgspec.structs.replace(pod, lacks=(LABEL_JOB_UID,)))
+            self._on_change(pod.job_uid)
+
     def remove_pod(self, pod: PodView) -> None:
         """Record that a pod is gone. If its end is not on record yet, keep it as gone until it is."""
         pod = self._identified(pod)
@@ -217,6 +236,7 @@ class JobStore:
             and not pod.gone
             and pod.resource_version <= list_version
             and namespace in ("", pod.namespace)
+            and not is_unwatched(pod)
         ]
         for pod in vanished:
             self.remove_pod(pod)
@@ -224,6 +244,8 @@ class JobStore:
     def _put(self, pod: PodView) -> None:
         self._pods.setdefault(pod.job_uid, {})[pod.uid] = pod
         self._job_of_pod[pod.uid] = pod.job_uid
+        if pod.lacks:
+            self._incomplete_marks.add(pod.job_uid)
 
     def _drop(self, pod: PodView) -> None:
         del self._job_of_pod[pod.uid]

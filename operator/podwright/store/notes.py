@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from podwright.core.commands import Command, CreateChild, Delete, Release
+from podwright.core.commands import Command, CreateChild, Delete, PatchChild, Release
 from podwright.core.job.array.units import Units
 from podwright.core.view import Refusal
 from podwright.store.intents import Intents
@@ -44,6 +44,7 @@ class Notes(msgspec.Struct, kw_only=True):
         intents: of an array, what it meant to start and has not asked for.
         units: of an array, its record as it was last arranged.
         intent_epoch: the epoch in which this process last asked to record an intent (`core.job.at_most_once`).
+        repair_after: by uid, pods that lack labels of ours, and when they may be patched again (Unix seconds).
         pod_asked: whether that intent's pod was asked for, and no answer tells that it was not created.
     """
 
@@ -70,6 +71,7 @@ class Notes(msgspec.Struct, kw_only=True):
     units: Units | None = None
     intent_epoch: int = -1
     pod_asked: bool = False
+    repair_after: dict[str, float] = msgspec.field(default_factory=dict)
 
     @property
     def in_doubt(self) -> bool:
@@ -97,6 +99,7 @@ class Notes(msgspec.Struct, kw_only=True):
     def set_back(self, now: float) -> None:
         """Forget, or bring near, what was noted by a clock that has been set back to `now`, so that nobody waits for it."""
         self.look_after = 0.0
+        self.repair_after.clear()
         self.written_at = min(self.written_at, now)
         self.deferred_since = None
         # What is under way can take effect for as long from now as it could from when it was sent, at most.
@@ -114,7 +117,7 @@ class Notes(msgspec.Struct, kw_only=True):
             case CreateChild():
                 self.creating[command.name] = command.spec.task_index
                 self.intents.asked(command.spec.task_index)
-            case Delete() | Release() if command.target != command.of:
+            case Delete() | Release() | PatchChild() if command.target != command.of:
                 self.changing.add(command.name)
             case _:
                 self.exclusive += 1
@@ -125,7 +128,7 @@ class Notes(msgspec.Struct, kw_only=True):
         match command:
             case CreateChild():
                 self.creating.pop(command.name, None)
-            case Delete() | Release() if command.target != command.of:
+            case Delete() | Release() | PatchChild() if command.target != command.of:
                 self.changing.discard(command.name)
             case _:
                 self.exclusive -= 1

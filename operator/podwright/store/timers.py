@@ -21,6 +21,10 @@ class Timers:
             self._heap = [(due, key) for key, due in self._due.items()]
             heapq.heapify(self._heap)
 
+    def bring_forward(self, key: str, when: float) -> None:
+        """Set the key's time unless an earlier one is set."""
+        self.set(key, min(when, self._due.get(key, when)))
+
     def pop_due(self, now: float) -> list[str]:
         """Take all keys whose time has come."""
         due: list[str] = []

@@ -119,7 +119,7 @@ def test_the_loop_guard(podwright: Shell, letters: Any) -> None:
     letters("other", redrives=4)
     answer = podwright("dlq", "redrive", "--all")
     assert answer.returncode == 1
-    assert "was redriven 5 times" in answer.stderr
+    assert "has been redriven 5 times" in answer.stderr
     assert names(podwright) == ["dead", "other-r5"]
     podwright.out("dlq", "redrive", "dead", "--force")
     assert names(podwright) == ["dead-r6", "other-r5"]

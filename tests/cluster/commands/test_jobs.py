@@ -231,14 +231,14 @@ def test_cancel_suspend_resume(podwright: Shell, jobs: Jobs, records: Records, j
     records.write("over", "Succeeded")
     assert podwright.out("suspend", "a") == "batchjob.podwright.dev/a suspended\n"
     assert job_of("a")["spec"]["suspend"] is True
-    assert "is suspended already" in podwright("suspend", "a").stderr
+    assert "is already suspended" in podwright("suspend", "a").stderr
     assert "(dry run)" in podwright.out("resume", "a", "--dry-run")
     podwright.out("resume", "a")
     assert job_of("a")["spec"]["suspend"] is False
     assert podwright("suspend", "over").returncode == 1
     finished = podwright("cancel", "over")
     assert finished.returncode == 0
-    assert "has finished already (Succeeded)" in finished.stderr
+    assert "has already finished (Succeeded)" in finished.stderr
     podwright.out("cancel", "a", "--dry-run=server")
     assert "cancel" not in job_of("a")["spec"]
     podwright.out("cancel", "a")
@@ -343,3 +343,91 @@ def test_without_the_kind_it_says_that_podwright_is_missing(podwright: Shell, mo
     monkeypatch.setattr("podwright.cli.job_client._ROOT", "/apis/podwright.dev/v0")
     with pytest.raises(CommandError, match="Podwright is not installed"):
         client.find("x")
+
+
+@pytest.fixture
+def typo(namespace: str) -> str:
+    job = make_job(namespace=namespace, name="typo")
+    container = job["spec"]["template"]["spec"]["containers"][0]
+    container["comand"] = ["echo"]
+    return yaml.safe_dump(job)
+
+
+def test_u9_a_typo_in_the_template_is_named_before_the_job_exists(podwright: Shell, typo: str) -> None:
+    for command in (("submit", "-f", "-"), ("submit", "-f", "-", "--dry-run=server"), ("lint", "-", "--server")):
+        answer = podwright(*command, stdin=typo)
+        assert answer.returncode == 1
+        assert "spec.template.spec.containers[0].comand: unknown field; did you mean command?" in (
+            answer.stdout + answer.stderr
+        )
+    assert podwright.out("list", "-o", "name") == ""
+
+
+def test_u9_what_only_the_server_knows_of_a_pod_is_named(podwright: Shell) -> None:
+    answer = podwright("submit", "x", "--image", "busybox:1", "--cpu", "2", "--limit", "cpu=1")
+    assert answer.returncode == 1
+    assert "spec.template.spec.containers[0].resources.requests" in answer.stderr
+    assert "less than or equal to cpu limit" in answer.stderr
+
+
+def test_submit_makes_volumes_limits_and_the_rest(podwright: Shell, job_of: Any) -> None:
+    podwright.out(
+        *(
+            "submit",
+            "full",
+            "--image",
+            "busybox:1",
+            "--limit",
+            "memory=1Gi",
+            "--env-from",
+            "configmap/c",
+            "--ttl",
+            "1d",
+        ),
+        *("--volume", "pvc/d:/data:ro", "--node-selector", "a=b", "--annotation", "note=x", "--array", "9"),
+        *("--max-failed-tasks", "5%", "--service-account", "default"),
+    )
+    spec = job_of("full")["spec"]
+    assert spec["ttlSecondsAfterFinished"] == 86_400
+    assert spec["array"]["maxFailedTasks"] == "5%"
+    assert spec["template"]["spec"]["volumes"][0]["persistentVolumeClaim"] == {"claimName": "d"}
+
+
+def test_several_phases_newest_first_and_templates(podwright: Shell, jobs: Jobs, records: Records) -> None:
+    for name, phase in (("a", "Failed"), ("b", "Running"), ("c", "Succeeded"), ("d", "")):
+        jobs.submit(name)
+        if phase:
+            records.write(name, phase)
+    names = "jsonpath={.items[*].metadata.name}"
+    assert podwright.out("list", "--phase", "Failed,Running", "--sort-by", "name", "-o", names) == "a b\n"
+    assert podwright.out("list", "--phase", "Pending", "-o", names) == "d\n"
+    assert podwright.out("list", "--phase", "running", "-o", names) == "b\n"
+    rows = podwright.out("list", "--no-headers", "--sort-by", "phase").splitlines()
+    assert [row.split()[0] for row in rows] == ["a", "b", "c", "d"]
+    assert podwright.out("get", "a", "-o", "jsonpath={.status.phase}") == "Failed\n"
+    assert podwright("list", "-l", "no=thing").stderr.endswith(" match.\n")
+
+
+def test_u24_who_may_not_list_everywhere_is_told_what_would_help(
+    podwright: Shell, cluster: Any, namespace: str, tmp_path: Any
+) -> None:
+    kubeconfig = cluster.create_user_kubeconfig(service_account="default", namespace=namespace, path=tmp_path / "user")
+    everywhere = podwright("list", "-A", "--kubeconfig", str(kubeconfig))
+    assert "ClusterRoleBinding" in everywhere.stderr
+    for verb in ("cancel", "delete"):
+        assert "Ask for the role" in podwright(verb, "x", "--kubeconfig", str(kubeconfig), "-n", namespace).stderr
+
+
+def test_l11_a_deeply_nested_job_ends_no_command(podwright: Shell, api: Api, jobs: Jobs, namespace: str) -> None:
+    jobs.submit("other")
+    job = make_job(namespace=namespace, name="deep")
+    job["spec"]["template"]["spec"]["deep"] = {}
+    text = json.dumps(job).replace('"deep": {}', '"deep": ' + '{"a":' * 3_000 + "1" + "}" * 3_000)
+    path = f"/apis/podwright.dev/v1alpha1/namespaces/{namespace}/batchjobs"
+    code, answer = api.connection.exchange("POST", path, text, {"Content-Type": "application/json"})
+    assert code == 201, answer[:500]
+    assert "cut off: nested too deeply" in podwright.out("list", "-o", "json")
+    assert "other" in podwright.out("list", "-o", "yaml")
+    assert podwright.out("cancel", "deep") == "batchjob.podwright.dev/deep cancelled\n"
+    assert "nested too deeply to be copied" in podwright("restart", "deep", "--force").stderr
+    assert podwright.out("delete", "deep") == "batchjob.podwright.dev/deep deleted\n"

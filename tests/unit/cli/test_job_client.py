@@ -63,5 +63,5 @@ def test_what_is_no_namespace(cluster: SimulatedCluster, namespace: str) -> None
 
 
 def test_to_wait_for_none_is_an_error(cluster: SimulatedCluster) -> None:
-    with pytest.raises(CommandError, match="No jobs found in namespace default"):
+    with pytest.raises(CommandError, match="No jobs in namespace default match"):
         wait(selection=Selection(selector="team=typo", kubeconfig=str(cluster.kubeconfig)))

@@ -13,8 +13,8 @@ from podwright.kube import reflector as module
 from podwright.kube.client import ApiClient
 from podwright.kube.codecs.page import JOBS, Undecodable
 from podwright.kube.codecs.requests import jobs_path
-from podwright.kube.reflector import Reflector
-from tests.unit.kube.objects import bookmark_json, dumps, event_json, job_json, list_json, status_json
+from podwright.kube.reflector import Reflector, next_limit
+from tests.unit.kube.objects import bookmark_json, dumps, event_json, job_json, list_json, nested, status_json
 from tests.unit.kube.server import client_of
 
 POISON = {"phase": "Dreaming"}
@@ -153,7 +153,7 @@ async def test_lists_and_watches() -> None:
         assert now.reflector.synced.is_set()
         assert now.reflector.problem == ""
         listing, watching = now.script.queries
-    assert listing == {"limit": "500", "labelSelector": "x in (y,z)"}
+    assert listing == {"limit": "50", "labelSelector": "x in (y,z)"}
     assert 290 <= int(watching.pop("timeoutSeconds")) <= 590
     assert watching == {
         "watch": "1",
@@ -359,3 +359,65 @@ async def test_retry_after_is_honoured(place: str, refused: str) -> None:
         with contextlib.suppress(asyncio.CancelledError):
             await task
     assert times[1] - times[0] >= 1.0
+
+
+@pytest.mark.parametrize(
+    ("limit", "received", "expected"),
+    [
+        pytest.param(50, 100_000, 500, id="S22 small objects: the largest page"),
+        pytest.param(50, 50 << 20, 1, id="S22 objects of a megabyte come one by one"),
+        pytest.param(1, 1 << 21, 1, id="S22 never less than one"),
+        pytest.param(1, 1 << 16, 16, id="S22 it grows again"),
+        pytest.param(500, 1 << 20, 500, id="S22 as large as it should be"),
+        pytest.param(2, 0, 500, id="S22 an empty answer"),
+    ],
+)
+def test_pages_are_about_equally_large(limit: int, received: int, expected: int) -> None:
+    assert next_limit(limit, received=received, most=500) == expected
+
+
+async def test_s22_hostile_objects_hold_the_loop_for_moments_only() -> None:
+    """A page and an event of megabytes, deeply nested, while a timer measures how late the loop is."""
+    job = dumps(job_json())
+    filling = nested(2_000) + b',"wide":[' + b"[]," * 300_000 + b"0]"
+    hostile = job.replace(b'"containers"', b'"deep":' + filling + b',"containers"', 1)
+    body = dumps(list_json([])).replace(b"[]", b"[" + b",".join([hostile] * 2) + b"]")
+    line = b'{"type":"MODIFIED","object":' + hostile + b"}"
+    assert len(body) > 1_500_000
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if request.query.get("watch") != "1":
+            return web.Response(body=body)
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(line + b"\n")
+        await asyncio.sleep(60)
+        return response
+
+    lags: list[float] = []
+
+    async def measure() -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + 0.005
+            await asyncio.sleep(0.005)
+            lags.append(loop.time() - due)
+
+    async with client_of(handler) as client:
+        seen = asyncio.Event()
+
+        class Watching(Mirror):
+            def undecodable(self, item: Undecodable) -> None:
+                super().undecodable(item)
+                seen.set()
+
+        mirror = Watching()
+        parts = [asyncio.create_task(make(client, mirror).run()), asyncio.create_task(measure())]
+        async with asyncio.timeout(100):
+            await seen.wait()
+        assert mirror.lists == [100]
+        for part in parts:
+            part.cancel()
+        await asyncio.gather(*parts, return_exceptions=True)
+    # In one piece it takes seconds. What is left is one object's way through the decoder, and what else the machine does.
+    assert sorted(lags)[-3] < 0.25

@@ -18,12 +18,12 @@ _MESSAGE_LENGTH = 80
 def list_(
     *,
     output: Annotated[
-        options.ListFormat, typer.Option("--output", "-o", help="In which form; wide shows whole messages.")
+        options.ListFormat, typer.Option("--output", "-o", help="Output format; wide shows whole messages.")
     ] = options.ListFormat.TABLE,
-    no_headers: Annotated[bool, typer.Option("--no-headers", help="Leave out the headings.")] = False,
+    no_headers: Annotated[bool, typer.Option("--no-headers", help="Don't print column headings.")] = False,
     labels: options.Labels,
 ) -> None:
-    """List dead letters, with how often each was redriven before. -o wide shows whole messages."""
+    """List dead letters, and how often each has been redriven."""
     import time
 
     from podwright.cli.dead_letters.selection import FIELDS
@@ -36,7 +36,7 @@ def list_(
         print_objects(found, output, as_list=True)
         return
     if not found:
-        remark(f"No dead letters found in {client.where}.")
+        remark(client.none_found(filtered=bool(labels.selector), what="dead letter"))
         return
     headings = ("NAMESPACE", *_COLUMNS) if labels.everywhere else _COLUMNS
     whole = output is options.ListFormat.WIDE

@@ -14,14 +14,14 @@ def purge(
     names: options.Names = None,
     every: Annotated[bool, typer.Option("--all", help="All dead letters.")] = False,
     older_than: Annotated[
-        str, typer.Option(metavar="DURATION", help="Only those that ended longer ago than this, such as 7d.")
+        str, typer.Option(metavar="DURATION", help="Only dead letters that finished longer ago than this, such as 7d.")
     ] = "",
     yes: options.YesOption = False,
     rate: options.RateOption = "50/s",
     dry_run: options.DryRunOption = options.DryRun.NONE,
     labels: options.Labels,
 ) -> None:
-    """Delete dead letters for good. Asks first on a terminal; elsewhere --yes must be said."""
+    """Delete dead letters permanently. Asks for confirmation; without a terminal, --yes is required."""
     from podwright.cli.arguments import seconds_option
     from podwright.cli.dead_letters.selection import dead_letters
     from podwright.cli.jobs.deletion import delete_jobs, finished_before

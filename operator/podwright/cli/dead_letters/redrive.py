@@ -15,19 +15,21 @@ def redrive(
     every: Annotated[bool, typer.Option("--all", help="All dead letters.")] = False,
     rate: options.RateOption = "10/s",
     patch: Annotated[
-        str, typer.Option(metavar="JSON|@FILE", help="Change the spec of the new jobs by this merge patch.")
+        str, typer.Option(metavar="JSON|@FILE", help="Merge patch to apply to the spec of the new jobs.")
     ] = "",
     all_tasks: Annotated[
-        bool, typer.Option("--all-tasks", help="Of an array run all tasks again, not only those that did not succeed.")
+        bool, typer.Option("--all-tasks", help="Run all tasks of an array again, not only those that did not succeed.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Also what was redriven 5 times already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Redrive even what has been redriven 5 times.")] = False,
     again: options.AgainOption = False,
     manner: options.Manner,
     labels: options.Labels,
 ) -> None:
-    """Run dead letters again: each becomes a new job, NAME-r1 and so on, and is deleted once that exists.
+    """Run dead letters again. A new job, NAME-r1 and so on, takes the place of each.
 
-    If it is interrupted, run it again: nothing is created twice.
+    It goes on with the work under the same idempotency keys. Safe to repeat if interrupted: nothing is created twice.
+
+    Example: podwright dlq redrive -l team=finance --patch '{"retry": {"limit": 5}}'
     """
     from podwright.cli.bulk import parse_rate
     from podwright.cli.dead_letters.redriving import Redrive, read_patch, redrive_all

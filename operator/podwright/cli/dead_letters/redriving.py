@@ -70,7 +70,7 @@ def read_patch(text: str) -> Mapping[str, Any] | None:
     if not isinstance(found, dict):
         raise CommandError("--patch must be a JSON object.", remedy="""Example: --patch '{"retry": {"limit": 5}}'""")
     if found.keys() == {"spec"}:
-        raise CommandError("--patch is applied to the spec: leave the outer `spec` away.")
+        raise CommandError("--patch is applied to the spec: leave out the outer `spec`.")
     return found
 
 
@@ -94,7 +94,7 @@ def redrive_all(client: JobClient, jobs: Sequence[Object], plan: Redrive, *, man
         CommandError: some could not be redriven, or the patch does not fit one of them; in that case nothing is done.
     """
     if not jobs:
-        remark(f"No dead letters found in {client.where}.")
+        remark(client.none_found(filtered=False, what="dead letter"))
         return
     held = [problem for job in jobs if (problem := loop_guard(job, force=plan.force))]
     allowed = [job for job in jobs if not loop_guard(job, force=plan.force)]
@@ -114,7 +114,7 @@ def loop_guard(job: Object, *, force: bool) -> str:
     count = redrive_count(job)
     if force or count < MOST_REDRIVES:
         return ""
-    return f"{full_name(job)} was redriven {count} times and always came back. Find out why, or say --force."
+    return f"{full_name(job)} has been redriven {count} times and always came back. Find out why, or add --force."
 
 
 def _try_patch(client: JobClient, jobs: Sequence[Object], plan: Redrive) -> None:
@@ -126,7 +126,7 @@ def _try_patch(client: JobClient, jobs: Sequence[Object], plan: Redrive) -> None
         except CommandError as error:
             problems.append(error.problem)
     if problems:
-        raise CommandError("\n".join(["Nothing was redriven, since --patch does not fit:", *problems]))
+        raise CommandError("\n".join(["Nothing was redriven, because --patch does not fit:", *problems]))
 
 
 def _redrive(client: JobClient, job: Object, plan: Redrive, *, dry_run: DryRun) -> Object:

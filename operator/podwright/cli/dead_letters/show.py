@@ -15,7 +15,7 @@ def show(
     output: options.OutputOption = None,
     place: options.Place,
 ) -> None:
-    """Show a dead letter: its attempts with reasons, nodes and last words, and its spec."""
+    """Show a dead letter: its attempts with reasons, nodes and messages, and its spec."""
     import time
 
     import yaml

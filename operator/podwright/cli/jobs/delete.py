@@ -28,7 +28,8 @@ def delete(
 
     Asks for confirmation unless jobs are named.
 
-    Examples:
+    For example:
+
       podwright delete report
 
       podwright delete --phase Succeeded,Failed --older-than 7d --yes

@@ -147,7 +147,8 @@ def _attempts(job: Mapping[str, Any], *, now: float) -> list[str]:
     if not attempts:
         return []
     unit = "task" if pack_of(job) == 1 else "pack"
-    rows = [_attempt(each, unit=unit, now=now) for each in attempts]
+    waiting = phase_of(job) in ("", "Pending") and array_of(job) is None
+    rows = [_attempt(each, unit=unit, waiting=waiting, now=now) for each in attempts]
     lines = layout(_ATTEMPT_HEADINGS, rows)
     shown = [lines[0]]
     for each, line in zip(attempts, lines[1:], strict=True):
@@ -157,17 +158,19 @@ def _attempts(job: Mapping[str, Any], *, now: float) -> list[str]:
     return shown
 
 
-def _attempt(attempt: Mapping[str, Any], *, unit: str, now: float) -> tuple[str, ...]:
+def _attempt(attempt: Mapping[str, Any], *, unit: str, waiting: bool, now: float) -> tuple[str, ...]:
+    # While a job is Pending no container of its pod runs yet, so nothing has taken any time.
     began, ended = seconds_of(attempt.get("startTime")), seconds_of(attempt.get("endTime"))
     index = attempt.get("index")
     number = one_line(attempt.get("number", ""))
     code = attempt.get("exitCode")
+    pending = waiting and not attempt.get("outcome")
     return (
         number if index is None else f"{number} of {unit} {one_line(index)}",
-        one_line(attempt.get("outcome") or "running"),
+        one_line(attempt.get("outcome") or ("pending" if pending else "running")),
         NOTHING if code is None else one_line(code),
         one_line(attempt.get("reason") or NOTHING),
-        NOTHING if began is None else span((now if ended is None else ended) - began),
+        NOTHING if began is None or pending else span((now if ended is None else ended) - began),
         one_line(attempt.get("node") or NOTHING),
         one_line(attempt.get("podName") or NOTHING),
     )

@@ -31,12 +31,12 @@ class Edit:
 def nothing_to_do(job: Mapping[str, Any], edit: Edit) -> str:
     """Say why a job needs no change; empty if it does. Pure."""
     if finished(job):
-        return f"has finished already ({phase_of(job)})"
+        return f"has already finished ({phase_of(job)})"
     spec = spec_of(job)
     if all((spec.get(key) or False) == (value or False) for key, value in edit.spec.items()):
-        return f"is {edit.done} already"
+        return f"is already {edit.done}"
     if edit.spec.get("cancel") == "Graceful" and spec.get("cancel") == "Immediate":
-        return "is cancelled already, immediately"
+        return "is already cancelled, immediately"
     return ""
 
 

@@ -28,7 +28,8 @@ def get(
 ) -> None:
     """Show jobs: phase, reason, tasks, attempts, outputs. Without a name, list them.
 
-    Examples:
+    For example:
+
       podwright get report
 
       podwright get report -o jsonpath='{.status.phase}'

@@ -66,7 +66,8 @@ def list_(
 ) -> None:
     r"""List jobs, newest first.
 
-    Examples:
+    For example:
+
       podwright list --phase Running,Pending
 
       podwright list -A --sort-by finished -l team=finance

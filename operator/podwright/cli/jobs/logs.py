@@ -47,7 +47,8 @@ def logs(
 
     When the pod is gone, the message that the attempt left in the job's status is printed instead.
 
-    Examples:
+    For example:
+
       podwright logs report --follow
 
       podwright logs numbers --task 7 --since 1h --timestamps

@@ -94,7 +94,8 @@ def submit(
     Before a job is created, the API server is asked whether it would accept the job's pod; mistakes in the pod template
     are reported with their field.
 
-    Examples:
+    For example:
+
       podwright submit hello --image busybox:1 -- echo hello
 
       podwright submit train --image trainer:2 --limit nvidia.com/gpu=1 --volume pvc/data:/data --follow

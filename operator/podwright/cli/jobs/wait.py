@@ -13,13 +13,17 @@ from podwright.cli.errors import CommandError
 def wait(
     *,
     names: options.Names = None,
-    timeout: Annotated[str, typer.Option(metavar="DURATION", help="Longest wait, such as 10m. Default: none.")] = "",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing of jobs that end.")] = False,
+    timeout: Annotated[
+        str, typer.Option(metavar="DURATION", help="Maximum time to wait, such as 10m. Default: no limit.")
+    ] = "",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Don't print jobs as they finish.")] = False,
     selection: options.Selection,
 ) -> None:
-    """Wait until jobs have ended, however that is.
+    """Wait until jobs have finished, whatever the outcome.
 
-    Exits with 0 if all succeeded, with 1 if one did not or there is none, and with 124 if that took longer than --timeout.
+    Exits with 0 if all succeeded, with 1 if any did not or none was found, and with 124 if --timeout was over first.
+
+    Example: podwright wait report --timeout 1h
     """
     from podwright.cli.arguments import seconds_option
     from podwright.cli.bulk import chosen
@@ -31,6 +35,8 @@ def wait(
     client = selection.client()
     jobs = chosen(client, names or (), selector=selection.selector, fields=selection.fields, every=selection.everywhere)
     if not jobs:
-        raise CommandError(f"No jobs found in {client.where}, so there is nothing to wait for.")
+        raise CommandError(
+            f"{client.none_found(filtered=bool(selection.selector or selection.fields))} There is nothing to wait for."
+        )
     tell = (lambda line: None) if quiet else print_line
     raise typer.Exit(wait_for(client, jobs, deadline=Deadline(seconds), tell=tell))

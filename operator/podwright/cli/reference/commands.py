@@ -60,9 +60,8 @@ def _help(text: str) -> Iterator[str]:
     """Return the paragraphs; examples become code."""
     paragraphs = [" ".join(each.split()) for each in text.split("\n\n") if each.strip()]
     for number, paragraph in enumerate(paragraphs):
-        if paragraph.startswith("Examples:"):
-            lines = [paragraph.removeprefix("Examples:").strip(), *paragraphs[number + 1 :]]
-            yield "\n".join(["```text", *filter(None, lines), "```"])
+        if paragraph == "For example:":
+            yield "\n".join(["```text", *paragraphs[number + 1 :], "```"])
             return
         if paragraph.startswith("Example: "):
             yield f"```text\n{paragraph.removeprefix('Example: ')}\n```"

@@ -9,7 +9,7 @@ reference never makes a pod another job's; it identifies a pod only where a muta
 (docs/adr/0019-pod-identity.md).
 """
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -59,6 +59,11 @@ def lacking(marks: PodMarks) -> tuple[str, ...]:
         return ()
     owner = () if marks.owner_uid else (OWNER_REFERENCE,)
     return _labels_lacking(marks, parts) + owner
+
+
+def controller_reference(*, name: str, uid: str) -> dict[str, Any]:
+    """Return the reference by which a job controls its pods."""
+    return {"apiVersion": names.API_VERSION, "kind": names.JOB_KIND, "name": name, "uid": uid, "controller": True}
 
 
 def _labels_lacking(marks: PodMarks, parts: names.PodName) -> tuple[str, ...]:

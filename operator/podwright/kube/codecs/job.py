@@ -12,6 +12,7 @@ import msgspec
 from podwright.core.attempt.failure_policy import rules_problem
 from podwright.core.constants.names import GITOPS_MARKS, ORIGINS
 from podwright.core.job.pod.problem import template_problem
+from podwright.core.job.size import size_problem
 from podwright.core.job.work import tokens_before, work_uid
 from podwright.core.spec import CancelMode, DeliveryMode
 from podwright.core.values.duration import parse_duration
@@ -98,6 +99,13 @@ def job_view(job: BatchJob) -> JobView:
     start_at, no_time = spec.moment(wanted.start_at)
     progress = spec.seconds(timeouts.progress)
     problem = problem or no_time
+    if not over and not problem:
+        problem = size_problem(
+            template=len(bytes(wanted.template)),
+            items=array.items if array is not None else (),
+            annotations=metadata.annotations,
+            labels=metadata.labels,
+        )
     if not over and not problem:
         problem = template_problem(
             template=bytes(wanted.template), array=array, progress=progress, escalation=failures.escalation

@@ -6,6 +6,7 @@ structs; what it refuses is taken apart slowly, so that a poisonous object comes
 
 import datetime
 import enum
+import re
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
@@ -26,6 +27,10 @@ View = TypeVar("View")
 
 # RecursionError: nesting beyond what the decoder follows, which the API server accepts in free-form fields.
 _FAILURES: Final = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
+
+
+_EVENT: Final = re.compile(rb'\{"type":"([A-Z]+)","object":')
+_ITEMS_PER_STEP: Final = 50
 
 
 class Undecodable(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -138,10 +143,7 @@ class ObjectDecoder(Generic[Wire, View]):
         Raises:
             DecodeError: the text is not even a whole JSON object.
         """
-        try:
-            return self._view(self._one.decode(data))
-        except _FAILURES as error:
-            return self._undecodable(data, error)
+        return poison.whole(self._item(data))
 
     def page(self, body: bytes) -> Page[View]:
         """Decode one page of a list.
@@ -149,16 +151,7 @@ class ObjectDecoder(Generic[Wire, View]):
         Raises:
             DecodeError: the answer is no list, or was cut off.
         """
-        try:
-            listed = self._page.decode(body)
-            view = self._view
-            return Page(
-                items=[view(item) for item in listed.items or ()],
-                resource_version=int(listed.metadata.resource_version),
-                continue_token=listed.metadata.continue_token,
-            )
-        except _FAILURES:
-            return self._poisoned_page(body)
+        return poison.whole(self.page_in_steps(body))
 
     def event(self, line: bytes) -> WatchEvent[View]:
         """Decode one line of a watch.
@@ -166,6 +159,28 @@ class ObjectDecoder(Generic[Wire, View]):
         Raises:
             DecodeError: the line is not a whole event, so the stream is broken.
         """
+        return self.usual_event(line) or poison.whole(self.unusual_event_in_steps(line))
+
+    def page_in_steps(self, body: bytes) -> poison.Steps[Page[View]]:
+        """Decode one page of a list, with pauses. Raises what `page` does."""
+        try:
+            listed = self._page.decode(body)
+            items: list[View | Undecodable] = []
+            for number, item in enumerate(listed.items or (), 1):
+                items.append(self._view(item))
+                if number % _ITEMS_PER_STEP == 0:
+                    yield
+            return Page(
+                items=items,
+                resource_version=int(listed.metadata.resource_version),
+                continue_token=listed.metadata.continue_token,
+            )
+        except _FAILURES:
+            pass
+        return (yield from self._poisoned_page(body))
+
+    def usual_event(self, line: bytes) -> WatchEvent[View] | None:
+        """Decode a line of a watch that tells of an object which we understand; None for any other."""
         try:
             event = self._event.decode(line)
             if event.type in {"ADDED", "MODIFIED"}:
@@ -176,23 +191,17 @@ class ObjectDecoder(Generic[Wire, View]):
                 return WatchEvent(EventType.DELETED, self._resource_version(item), item)
         except _FAILURES:
             pass
-        return self._unusual_event(line)
+        return None
 
-    def _poisoned_page(self, body: bytes) -> Page[View]:
-        parts = poison.members(body, ("metadata", "items"))
-        if "metadata" not in parts:
-            raise DecodeError(f"a list of {self.kind} objects has no metadata")
-        metadata = poison.members(parts["metadata"], ("resourceVersion", "continue"))
-        items = parts.get("items", b"null")
-        return Page(
-            items=[] if items == b"null" else [self.item(element) for element in poison.elements(items)],
-            resource_version=_number(metadata.get("resourceVersion")),
-            continue_token=poison.text_of(metadata.get("continue")),
-        )
-
-    def _unusual_event(self, line: bytes) -> WatchEvent[View]:
-        parts = poison.members(line, ("type", "object"))
-        kind, content = poison.text_of(parts.get("type")), parts.get("object", b"{}")
+    def unusual_event_in_steps(self, line: bytes) -> poison.Steps[WatchEvent[View]]:
+        """Decode any other line of a watch, with pauses. Raises what `event` does."""
+        match = _EVENT.match(line)
+        if match is not None and line.endswith(b"}}"):
+            # The object is all the rest, however deep it is.
+            kind, content = match[1].decode(), line[match.end() : -1]
+        else:
+            parts = yield from poison.members_in_steps(line, ("type", "object"))
+            kind, content = poison.text_of(parts.get("type")), parts.get("object", b"{}")
         if kind == "ERROR":
             return WatchEvent(EventType.ERROR, 0, error=parse_status(0, content))
         if kind == "BOOKMARK":
@@ -201,15 +210,40 @@ class ObjectDecoder(Generic[Wire, View]):
             return WatchEvent(EventType.BOOKMARK, version)
         if kind not in {"ADDED", "MODIFIED", "DELETED"}:
             raise DecodeError(f"a watch sent an event of the unknown type {kind!r}")
-        item = self.item(content)
+        item = yield from self._item(content)
         version = item.resource_version if isinstance(item, Undecodable) else self._resource_version(item)
         return WatchEvent(EventType.DELETED if kind == "DELETED" else EventType.CHANGED, version, item)
 
-    def _undecodable(self, data: bytes, error: Exception) -> Undecodable:
-        metadata = poison.members(data, ("metadata",)).get("metadata", b"{}")
+    def _item(self, data: bytes) -> poison.Steps[View | Undecodable]:
+        try:
+            return self._view(self._one.decode(data))
+        except _FAILURES as error:
+            problem = str(error)
+        return (yield from self._undecodable(data, problem))
+
+    def _poisoned_page(self, body: bytes) -> poison.Steps[Page[View]]:
+        parts = yield from poison.members_in_steps(body, ("metadata", "items"))
+        if "metadata" not in parts:
+            raise DecodeError(f"a list of {self.kind} objects has no metadata")
+        metadata = poison.members(parts["metadata"], ("resourceVersion", "continue"))
+        raw = parts.get("items", b"null")
+        elements = [] if raw == b"null" else (yield from poison.elements_in_steps(raw))
+        items: list[View | Undecodable] = []
+        for number, element in enumerate(elements, 1):
+            items.append((yield from self._item(element)))
+            if number % _ITEMS_PER_STEP == 0:
+                yield
+        return Page(
+            items=items,
+            resource_version=_number(metadata.get("resourceVersion")),
+            continue_token=poison.text_of(metadata.get("continue")),
+        )
+
+    def _undecodable(self, data: bytes, problem: str) -> poison.Steps[Undecodable]:
+        metadata = (yield from poison.members_in_steps(data, ("metadata",))).get("metadata", b"{}")
         if not metadata.startswith(b"{"):
             metadata = b"{}"
-        identity = poison.members(metadata, ("namespace", "name", "uid", "resourceVersion"))
+        identity = yield from poison.members_in_steps(metadata, ("namespace", "name", "uid", "resourceVersion"))
         version = poison.text_of(identity.get("resourceVersion"))
         return Undecodable(
             kind=self.kind,
@@ -217,7 +251,7 @@ class ObjectDecoder(Generic[Wire, View]):
             name=poison.text_of(identity.get("name")),
             uid=poison.text_of(identity.get("uid")),
             resource_version=int(version) if version.isascii() and version.isdigit() else 0,
-            error=str(error),
+            error=problem,
         )
 
 

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import msgspec
 
-from podwright.core.commands import CreateChild, Delete, Release, ReportProblem, WriteStatus
+from podwright.core.commands import CreateChild, Delete, PatchChild, Release, ReportProblem, WriteStatus
 from podwright.core.constants.names import FINALIZER, LABEL_JOB_UID
+from podwright.core.job.identity import controller_reference
 from podwright.kube.codecs.status_encoding import MESSAGE_LIMIT, status_fields
 from podwright.kube.paths import JOBS, PODS, resource_path
 
@@ -129,6 +130,21 @@ def release_pod(command: Release) -> ApiRequest:
         body=msgspec.json.encode({"metadata": metadata}),
         content_type=STRATEGIC_MERGE_PATCH,
         accept=METADATA_ONLY,
+    )
+
+
+def patch_pod(command: PatchChild) -> ApiRequest:
+    """Put labels, and maybe the owner reference, back on exactly this pod. The answer is the whole pod."""
+    metadata: dict[str, Any] = {"uid": command.target.uid, "labels": dict(command.labels)}
+    if command.owner:
+        metadata["ownerReferences"] = [controller_reference(name=command.owner, uid=command.of.uid)]
+    if command.resource_version is not None:
+        metadata["resourceVersion"] = str(command.resource_version)
+    return ApiRequest(
+        method="PATCH",
+        path=pods_path(command.namespace, command.name),
+        body=msgspec.json.encode({"metadata": metadata}),
+        content_type=STRATEGIC_MERGE_PATCH,
     )
 
 

@@ -71,3 +71,14 @@ def test_skipped_tasks_do_not_wait() -> None:
         lines = describe(make_job(array=array, status={"array": done}), now=NOW)
         assert "  skipped     3        3-5" in lines
         assert lines[-1] == left
+
+
+def test_u27_an_attempt_that_has_not_started_took_no_time() -> None:
+    attempt = {"number": 0, "podName": "p", "startTime": "2026-11-21T10:00:00Z"}
+    lines = describe(make_job(phase="Pending", status={"attempts": [attempt]}), now=NOW)
+    assert lines[-1].split() == ["0", "pending", "-", "-", "-", "-", "p"]
+
+
+def test_u26_messages_have_no_empty_last_line() -> None:
+    attempt = {"number": 0, "outcome": "Failed", "message": "out of ink\n\n"}
+    assert describe(make_job(phase="Failed", status={"attempts": [attempt]}), now=NOW)[-1].strip() == "out of ink"

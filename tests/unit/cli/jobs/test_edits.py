@@ -17,14 +17,14 @@ RESUME = Edit(verb="resume", spec={"suspend": False}, done="resumed")
     ("job", "edit", "said"),
     [
         (make_job(), CANCEL, ""),
-        (make_job(phase="Failed"), CANCEL, "has finished already (Failed)"),
-        (make_job(cancel="Graceful"), CANCEL, "is cancelled already"),
+        (make_job(phase="Failed"), CANCEL, "has already finished (Failed)"),
+        (make_job(cancel="Graceful"), CANCEL, "is already cancelled"),
         (make_job(cancel="Graceful"), AT_ONCE, ""),
-        (make_job(cancel="Immediate"), CANCEL, "is cancelled already, immediately"),
+        (make_job(cancel="Immediate"), CANCEL, "is already cancelled, immediately"),
         (make_job(), SUSPEND, ""),
-        (make_job(suspend=True), SUSPEND, "is suspended already"),
+        (make_job(suspend=True), SUSPEND, "is already suspended"),
         (make_job(suspend=True), RESUME, ""),
-        (make_job(), RESUME, "is resumed already"),
+        (make_job(), RESUME, "is already resumed"),
     ],
 )
 def test_nothing_to_do(job: dict[str, Any], edit: Edit, said: str) -> None:

@@ -78,7 +78,7 @@ def test_an_edit_whose_answer_is_lost_ends_the_verb_and_leaves_what_was_done_tol
             rate="60000/s",
             manner=Manner(output=Format.JSON),
         )
-    assert "over has finished already" in error.value.problem
+    assert "over has already finished" in error.value.problem
     assert "The line is dead" in error.value.problem
     assert json.loads(capsys.readouterr().out)["metadata"]["name"] == "a"
 
@@ -112,7 +112,7 @@ def test_a_job_that_finished_since_it_was_read_is_not_said_to_be_suspended(
     old = cluster.finished_job("a", "Succeeded")
     client = cluster.client()
     monkeypatch.setattr(client, "read", lambda name: {**old, "status": {}})
-    with pytest.raises(CommandError, match=r"has finished already \(Succeeded\)"):
+    with pytest.raises(CommandError, match=r"has already finished \(Succeeded\)"):
         apply_to(client, ["a"], SUSPEND, Selection(), **AT_ONCE)  # type: ignore[arg-type]
     assert capsys.readouterr().out == ""
 

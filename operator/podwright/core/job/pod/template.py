@@ -13,6 +13,7 @@ import msgspec
 from podwright.core.accounting import Accounting
 from podwright.core.attempt.avoidance import avoiding
 from podwright.core.constants import names
+from podwright.core.job.identity import controller_reference
 from podwright.core.job.pack.command import packed
 from podwright.core.job.pod.attempt_pod import AttemptPod
 from podwright.core.job.pod.environment import contract, with_variables, work_of
@@ -60,7 +61,7 @@ def build_pod(
             "labels": {**(metadata.get("labels") or {}), **_labels(job=job, attempt=attempt, shard=shard)},
             "annotations": with_eviction(annotations) if watched else annotations,
             "finalizers": [names.FINALIZER] if accounting is Accounting.EXACT else [],
-            "ownerReferences": [_owner(job)],
+            "ownerReferences": [controller_reference(name=job.name, uid=job.uid)],
         },
         "spec": _spec(job=job, attempt=attempt, template=spec, watched=watched),
     }
@@ -76,16 +77,6 @@ def _labels(*, job: JobView, attempt: AttemptPod, shard: int) -> dict[str, str]:
         **task,
         names.LABEL_ATTEMPT: str(attempt.attempt),
         names.LABEL_SHARD: str(shard),
-    }
-
-
-def _owner(job: JobView) -> dict[str, Any]:
-    return {
-        "apiVersion": names.API_VERSION,
-        "kind": names.JOB_KIND,
-        "name": job.name,
-        "uid": job.uid,
-        "controller": True,
     }
 
 
