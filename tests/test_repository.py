@@ -92,7 +92,9 @@ def test_u1_every_example_uses_an_image_that_the_demo_has() -> None:
     jobs = [example for example in examples if "\nkind: BatchJob\n" in example]
     assert len(jobs) > 20
     for job in jobs:
-        assert set(re.findall(r"^ +(?:- )?image: (\S+)$", job, re.M)) <= {"busybox:1"}, job
+        images = set(re.findall(r"^ +(?:- )?image: (\S+)$", job, re.M))
+        # The only other one may be the reader's own, of a host that nobody has (RFC 2606).
+        assert all(image == "busybox:1" or image.startswith("registry.example.com/") for image in images), job
 
 
 def test_core_imports_only_the_standard_library_and_msgspec() -> None:

@@ -53,9 +53,9 @@ def main() -> None:
 
     import podwright.adapters.entry
     import podwright.adapters.service  # noqa: F401
-    from podwright.core.job.array import closing, telling
+    from podwright.core.job.array import status_updates, termination
 
-    for module in (closing, telling):
+    for module in (termination, status_updates):
         vars(module)["RECORD_EVERY"] = _RECORD_EVERY
     selector = selectors.DefaultSelector()
     wake, woken = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from podwright.core.constants.names import pod_name
-from podwright.core.job.decide import decide_job
+from podwright.core.job import decide as job_policy
+from podwright.core.job.snapshot import Snapshot
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.runtime.tenure import Tenure
@@ -381,12 +382,14 @@ async def test_a_pod_that_is_torn_away_counts_as_lost(world: World) -> None:
 async def test_a_job_that_breaks_our_code_stops_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """F25."""
 
-    def broken(**arguments: Any) -> Any:
-        if arguments["job"].name == "poison":
-            raise ZeroDivisionError("boom")
-        return decide_job(**arguments)
+    decide = job_policy.decide
 
-    monkeypatch.setattr("podwright.runtime.decision.decide_job", broken)
+    def broken(snapshot: Snapshot) -> Any:
+        if snapshot.job.name == "poison":
+            raise ZeroDivisionError("boom")
+        return decide(snapshot)
+
+    monkeypatch.setattr("podwright.core.job.decide.decide", broken)
     world.submit("poison")
     world.submit("healthy")
     await until(lambda: world.is_over("healthy"))

@@ -4,7 +4,10 @@ from typing import Any
 
 import msgspec
 
+from podwright.core.commands import Decision
 from podwright.core.constants.names import pod_name
+from podwright.core.job.decide import decide
+from podwright.core.job.snapshot import Snapshot
 from podwright.core.spec import Retention
 from podwright.core.view import Attempt, JobStatus, JobView, Outcome, PodPhase, PodView
 from podwright.kube.key_lease import KeyLease
@@ -96,3 +99,8 @@ def past_key_lease(name: str) -> KeyLease:
         claimed=0.0,
         ended=1.0,
     )
+
+
+def decide_on(*, own_intent: bool = False, **snapshot: Any) -> Decision:
+    """Decide on the snapshot of a job of one task. `own_intent` says that an intent on record is the caller's own."""
+    return decide(Snapshot(intended=frozenset({0}) if own_intent else frozenset(), **snapshot))

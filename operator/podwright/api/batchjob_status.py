@@ -97,6 +97,24 @@ class FailureOnNode(ApiModel):
     exit_code: Int32 | None = Field(None, description="Their exit code.")
 
 
+class EndingStatus(ApiModel):
+    """Tasks whose attempt is being ended."""
+
+    indexes: _Set = Field(description="Their indexes; of packs, the packs' own.")
+    reason: Reason = Field(description="Why. Example: StartTimeout.")
+    message: Message | None = Field(None, description="Why, for people.")
+
+
+class StopStatus(ApiModel):
+    """Why a job is being stopped, or was."""
+
+    reason: Reason = Field(
+        description="Cancelled, Suspended, TotalTimeout, or the reason of the end that an array has come to."
+    )
+    message: Message | None = Field(None, description="The same for people.")
+    time: datetime = Field(description="When that was recorded.")
+
+
 class ArrayStatus(ApiModel):
     """The tasks of an array, as index sets such as 0-3,7."""
 
@@ -129,6 +147,9 @@ class ArrayStatus(ApiModel):
     )
     node_failures: Annotated[list[FailureOnNode], Field(max_length=20), ATOMIC] | None = Field(
         None, description="Failures on different nodes, until then; see sameFailureNodes."
+    )
+    ending: Annotated[list[EndingStatus], Field(max_length=10), ATOMIC] | None = Field(
+        None, description="Attempts that are being ended, by reason; recorded before their pods are deleted."
     )
 
 
@@ -191,6 +212,9 @@ class BatchJobStatus(ApiModel):
         None, description="How long a finished job took, from startTime to finishTime. Example: 5m30s."
     )
     next_attempt_time: datetime | None = Field(None, description="When the next attempt is due, while Retrying.")
+    stop: StopStatus | None = Field(
+        None, description="Why the job is being stopped, or was; recorded before any pod is deleted for it."
+    )
     attempt_count: Count | None = Field(None, description="Attempts so far.")
     failed_count: Count | None = Field(None, description="Failures charged to spec.retry.limit.")
     platform_failed_count: Count | None = Field(None, description="Those charged to spec.retry.platformLimit.")

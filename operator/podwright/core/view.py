@@ -167,6 +167,14 @@ class RetryGroup(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     due: float | None = None
 
 
+class EndingGroup(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """`status.array.ending[]`: units whose current attempt we end, and go on with the job; on record before any pod is deleted for it."""
+
+    indexes: IndexSet
+    reason: str
+    message: str = ""
+
+
 class FailureOnNode(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`status.array.nodeFailures[]`: attempts failed so on this node."""
 
@@ -194,6 +202,7 @@ class ArrayRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     not_retried: int = 0
     lost_nodes: tuple[str, ...] = ()
     node_failures: tuple[FailureOnNode, ...] = ()
+    ending: tuple[EndingGroup, ...] = ()
 
     @property
     def tried(self) -> IndexSet:
@@ -212,6 +221,17 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     observed_generation: int
 
 
+class StopRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """`status.stop`: why the run is being stopped, or was; on record before any pod is deleted for it. `time` is when it was written.
+
+    `reason` is that of `core.run.stop.Stop`, or the reason of the end that an array has come to.
+    """
+
+    reason: str
+    message: str
+    time: float
+
+
 class JobStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`status` of a BatchJob. `attempts` holds the last few; the counts are of all that ended.
 
@@ -225,6 +245,7 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     started: float | None = None
     finished: float | None = None
     next_attempt: float | None = None
+    stop: StopRecord | None = None
     attempt_count: int = 0
     failed_count: int = 0
     platform_failed_count: int = 0

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from podwright.core.commands import ClaimKey
+from podwright.core.constants.limits import MOST_DEDUP_SECONDS
 from podwright.core.constants.names import (
     ANNOTATION_JOB,
     ANNOTATION_JOB_NAMESPACE,
@@ -115,7 +116,8 @@ def _window(text: str) -> float:
     seconds = float(text)
     if not 0.0 <= seconds <= _LONGEST_WINDOW:  # which not a number isn't either
         raise ValueError(f"a window of {text} seconds")
-    return seconds
+    # Versions before the limit wrote windows of up to 45 years.
+    return min(seconds, MOST_DEDUP_SECONDS)
 
 
 def decode_key_leases(body: bytes) -> KeyLeases:

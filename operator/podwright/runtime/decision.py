@@ -1,16 +1,18 @@
-"""One decision about one job: gathers what `core` must know beyond the job and its pods, and asks it.
+"""One decision about one BatchJob: gathers the snapshot that `core` decides on.
 
-Called by the engine at each look, once nothing about the job is in doubt. It writes nothing and waits for nothing; what it
-gathers are the jobs this one depends on, who holds its idempotency key, and the notes about it.
+Called by the engine at each reconcile, once nothing about the job has to be confirmed first. It writes nothing and waits for
+nothing; what it gathers are the jobs this one depends on, who holds its idempotency key, and what is expected of its pods.
 """
 
+import time
+
 from podwright.core.commands import Decision
-from podwright.core.job.decide import decide_job, release_all
-from podwright.core.job.gates.dependency import Dependencies
-from podwright.core.job.gates.gate import before_first_pod
+from podwright.core.job import decide as job_policy
+from podwright.core.job.array.rulings import Rulings
+from podwright.core.job.snapshot import NO_UNITS, Snapshot
 from podwright.core.job.trust import trusted
-from podwright.core.view import JobView, KeyClaim, PodView
-from podwright.runtime.array_look import look_at_array
+from podwright.core.view import JobView, PodView
+from podwright.runtime.array_look import arranged, keep_until, pause_after
 from podwright.runtime.keys import Keys
 from podwright.store.jobs import JobStore
 from podwright.store.notes import Notes
@@ -26,44 +28,40 @@ def decide(
     epoch: int,
     now: float,
 ) -> Decision:
-    """Decide on a job, or on the pods of one that is gone (`job` is None). `epoch` is that of our tenure."""
+    """Decide on a job, or on the pods of one that is gone (`job` is None). `epoch` is that of our leader term."""
     if job is None:
-        return Decision(commands=release_all(pods))
+        return Decision(commands=job_policy.release_all(pods))
     first = store.job(job.work_uid) if job.work_uid else None
     job = trusted(job, first=first, system_namespace=keys.namespace)
-    dependencies = store.dependencies(job)
-    claim = keys.claim_of(job, notes=notes, store=store, now=now)
-    if job.array is not None:
-        return _decide_array(job, pods=pods, notes=notes, dependencies=dependencies, claim=claim, epoch=epoch, now=now)
-    return decide_job(
+    if job.array is not None and now < notes.look_after:
+        return Decision(requeue_at=notes.look_after)
+    before = time.thread_time()
+    snapshot = _snapshot(job, pods=pods, notes=notes, store=store, keys=keys, epoch=epoch, now=now)
+    decision = job_policy.decide(snapshot)
+    notes.look_after = now + pause_after(time.thread_time() - before)
+    return decision
+
+
+def _snapshot(
+    job: JobView, *, pods: tuple[PodView, ...], notes: Notes, store: JobStore, keys: Keys, epoch: int, now: float
+) -> Snapshot:
+    if job.array is None:
+        units, intended = NO_UNITS, frozenset({0} if notes.own_intent(epoch) else ())
+    else:
+        units, intended = arranged(job, notes), notes.intents.own(epoch)
+        notes.rulings = notes.rulings or Rulings()
+    return Snapshot(
         job=job,
         pods=pods,
-        refusal=notes.refusal,
         now=now,
-        keep_until=notes.creation_until,
-        dependencies=dependencies,
-        claim=claim,
-        own_intent=notes.own_intent(epoch),
+        dependencies=store.dependencies(job),
+        claim=keys.claim_of(job, notes=notes, store=store, now=now),
+        units=units,
+        creating=frozenset(notes.creating.values()),
+        changing=frozenset(notes.changing),
+        refusal=notes.refusal,
+        keep_until=keep_until(job, notes),
+        recorded_at=notes.written_at,
+        intended=intended,
+        memory=notes.rulings,
     )
-
-
-def _decide_array(
-    job: JobView,
-    *,
-    pods: tuple[PodView, ...],
-    notes: Notes,
-    dependencies: Dependencies,
-    claim: KeyClaim | None,
-    epoch: int,
-    now: float,
-) -> Decision:
-    if notes.creating:
-        return look_at_array(job=job, pods=pods, notes=notes, epoch=epoch, now=now, dependencies=dependencies)
-    held, recheck_at = before_first_pod(
-        job=job, pods=pods, dependencies=dependencies, claim=claim, now=now, keep_until=notes.creation_until
-    )
-    if held is not None:
-        return held
-    decision = look_at_array(job=job, pods=pods, notes=notes, epoch=epoch, now=now, dependencies=dependencies)
-    times = [time for time in (decision.requeue_at, recheck_at) if time is not None]
-    return Decision(commands=decision.commands, requeue_at=min(times, default=None))

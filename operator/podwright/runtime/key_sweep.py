@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from podwright.core.constants.names import key_lease_name
-from podwright.core.job.gates.idempotency import remembered_until
+from podwright.core.job.gates.idempotency import never_began, remembered_until
 from podwright.core.shard import shard_of
 from podwright.core.view import JobView
 from podwright.kube import key_lease
@@ -148,7 +148,8 @@ class KeySweep:
             return
         until = await self._keys.end_of_holder(lease, now=self._clock())
         if until is not None:
-            await self._record_end(lease, ended=job.status.finished or until - lease.window)
+            ended = job.status.finished or until - lease.window
+            await self._record_end(lease, ended=ended - lease.window if never_began(job) else ended)
         elif delay < _REST:
             self._again(job, delay=max(1.0, 2.0 * delay))
 

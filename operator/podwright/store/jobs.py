@@ -104,7 +104,9 @@ class JobStore:
             self._keep(job.uid, {pod.uid: pod for pod in self.pods(job.uid) if belongs(pod, job)})
         if known is not None and lacks_pods(known, now=job):
             self._incomplete.add(job.uid)
-        self._jobs[job.uid] = keepsake(job) if is_closed(job) else job
+        # Until status says that an edit was seen, all of it is needed for the write that says so.
+        seen = job.deleting or not 0 < job.status.observed_generation < job.generation
+        self._jobs[job.uid] = keepsake(job) if is_closed(job) and seen else job
         self.dead_letters.replace(known, job)
         self._drop_needless(job)
         self._on_change(job.uid)

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from podwright.core.commands import Command, CreateChild, Delete, PatchChild, Release
+from podwright.core.job.array.rulings import Rulings
 from podwright.core.job.array.units import Units
 from podwright.core.view import Refusal
 from podwright.store.intents import Intents
@@ -43,6 +44,7 @@ class Notes(msgspec.Struct, kw_only=True):
         look_after: an array is not looked at again before (Unix seconds).
         intents: of an array, what it meant to start and has not asked for.
         units: of an array, its record as it was last arranged.
+        rulings: what was found out about its ended and waiting pods.
         intent_epoch: the epoch in which this process last asked to record an intent (`core.job.at_most_once`).
         repair_after: by uid, pods that lack labels of ours, and when they may be patched again (Unix seconds).
         pod_asked: whether that intent's pod was asked for, and no answer tells that it was not created.
@@ -69,6 +71,7 @@ class Notes(msgspec.Struct, kw_only=True):
     look_after: float = 0.0
     intents: Intents = msgspec.field(default_factory=Intents)
     units: Units | None = None
+    rulings: Rulings | None = None
     intent_epoch: int = -1
     pod_asked: bool = False
     repair_after: dict[str, float] = msgspec.field(default_factory=dict)

@@ -105,7 +105,7 @@ def test_submitting_twice_tells_of_the_first(podwright: Shell, jobs: Jobs) -> No
     jobs.submit("report")
     answer = podwright("submit", "report", "--image", "busybox:1")
     assert answer.returncode == 1
-    assert "There is a job report" in answer.stderr
+    assert "There is already a job report" in answer.stderr
 
 
 def test_list_shows_what_people_look_for(podwright: Shell, jobs: Jobs, records: Records, namespace: str) -> None:
@@ -338,9 +338,10 @@ def test_without_the_kind_it_says_that_podwright_is_missing(podwright: Shell, mo
     from podwright.cli.connection import Connection
     from podwright.cli.errors import CommandError
     from podwright.cli.job_client import JobClient
+    from podwright.kube.paths import Resource
 
     client = JobClient(Connection.open(kubeconfig=str(podwright.kubeconfig), context=None), namespace="default")
-    monkeypatch.setattr("podwright.cli.job_client._ROOT", "/apis/podwright.dev/v0")
+    monkeypatch.setattr("podwright.cli.job_client.JOBS", Resource("/apis/podwright.dev/v0", "batchjobs"))
     with pytest.raises(CommandError, match="Podwright is not installed"):
         client.find("x")
 

@@ -105,3 +105,9 @@ def test_small_answers() -> None:
     assert continue_token_in(b"gone") == ""
     query = any_running_pod_of(namespace="team", job_uid="uid").query or {}
     assert query["labelSelector"] == "podwright.dev/job-uid=uid"
+
+
+def test_l16_a_window_of_decades_that_an_earlier_version_wrote_counts_as_the_longest() -> None:
+    document = stored(claim_key(COMMAND, namespace="system").body)
+    document["metadata"]["annotations"]["podwright.dev/dedup-window-seconds"] = "1439985600.000"
+    assert decode_key_lease(msgspec.json.encode(document)).window == 30 * 86_400.0

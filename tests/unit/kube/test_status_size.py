@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from podwright.core.commands import WriteStatus
-from podwright.core.job.array.decide import decide_array
+from podwright.core.job import decide as job_policy
 from podwright.core.job.array.size import STATUS_LIMIT
 from podwright.core.run.phase import Phase
 from podwright.core.spec import ArraySpec, DeliveryMode
@@ -15,7 +15,7 @@ from podwright.core.values.index_set import IndexSet
 from podwright.core.view import ArrayRecord, Attempt, FailureOnNode, JobStatus, JobView, Outcome, PodView, RetryGroup
 from podwright.kube.codecs.status_encoding import status_fields
 from tests.support.builders import CREATED, finished, running, with_status
-from tests.unit.core.job.array.builders import array_job, look_at, make_array, unit_pod
+from tests.unit.core.job.array.builders import array_job, make_array, snapshot_of, unit_pod
 
 SIZE = 1_000_000
 NOW = CREATED + 100
@@ -54,7 +54,7 @@ def job_of(array: ArraySpec, record: ArrayRecord, **changes: Any) -> JobView:
 
 def written(job: JobView, pods: Iterable[PodView], **look: Any) -> JobStatus:
     """Return the status that is written after a look at the job and its pods."""
-    decision = decide_array(look_at(job, *pods, now=NOW, **look))
+    decision = job_policy.decide(snapshot_of(job, *pods, now=NOW, **look))
     status: JobStatus = next(command.status for command in decision.commands if isinstance(command, WriteStatus))
     attempts = tuple(
         msgspec.structs.replace(FAILED, index=one.index, number=one.number, pod_name=one.pod_name)
@@ -150,7 +150,7 @@ def test_packs_whose_tasks_end_in_all_ways(live: bool) -> None:
     again = msgspec.structs.replace(job, status=status)
     left = [pod for pod in pods if not (status.array and pod.task_index in status.array.tried)]
     assert len(left) < len(pods)
-    decision = decide_array(look_at(again, *left, now=NOW + 10))
+    decision = job_policy.decide(snapshot_of(again, *left, now=NOW + 10))
     phases = {command.status.phase for command in decision.commands if isinstance(command, WriteStatus)}
     assert phases == (set() if live else {Phase.DEAD_LETTERED})
 

@@ -258,3 +258,18 @@ def test_s17_whose_a_known_pod_is_takes_no_search(store: JobStore) -> None:
     store.put_pod(pod_at(9, job_uid=""))
     assert store.counts() == (0, 0)
     assert not store._job_of_pod
+
+
+def test_d8_a_finished_job_is_kept_whole_until_its_edit_was_seen(store: JobStore) -> None:
+    """The write that says so must say all the rest again."""
+    ended = with_status(job_at(1), phase=Phase.SUCCEEDED, finished=9.0, message="m", observed_generation=1)
+    store.put_job(ended)
+    store.put_job(msgspec.structs.replace(ended, generation=2, resource_version=2))
+    kept = store.job(JOB.uid)
+    assert kept is not None
+    assert kept.status.message == "m"
+    seen = with_status(msgspec.structs.replace(kept, resource_version=3), observed_generation=2)
+    store.put_job(seen)
+    kept = store.job(JOB.uid)
+    assert kept is not None
+    assert kept.status.message == ""

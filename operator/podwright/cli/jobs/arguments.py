@@ -131,7 +131,7 @@ def items(text: str) -> list[str]:
     r"""Read `--items a,b`. A comma that belongs to an item is written `\,`.
 
     Raises:
-        CommandError: there is none, an empty one or one twice.
+        CommandError: there is none, or an empty one.
     """
     found: list[str] = []
     current = ""
@@ -152,9 +152,6 @@ def items(text: str) -> list[str]:
         raise CommandError(
             f"--items {text!r} has an empty item.", remedy="Write them with commas between: --items a,b,c"
         )
-    twice = sorted({item for item in found if found.count(item) > 1})
-    if twice:
-        raise CommandError(f"--items has {', '.join(twice)} more than once; each item is one task.")
     return found
 
 

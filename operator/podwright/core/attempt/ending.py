@@ -12,13 +12,11 @@ from podwright.core.attempt.redaction import redacted
 from podwright.core.constants.reasons import Reason
 from podwright.core.job.pack.report import is_report
 from podwright.core.job.pod.heartbeat import ended_for_lack_of_progress
-from podwright.core.run.deadline import failed_to_start, ran_out_of_time
-from podwright.core.run.phase import Phase
 from podwright.core.run.stop import Stop
 from podwright.core.view import Attempt, JobStatus, JobView, Outcome, PodPhase, PodView
 
 MESSAGE_LIMIT: Final = excerpt.MESSAGE_LIMIT
-_START_TIMEOUT: Final = "StartTimeout"
+_DEADLINE: Final = "DeadlineExceeded"  # of `activeDeadlineSeconds`
 # What a container that is told to go is said to have ended with. Another reason, such as OOMKilled, tells more than this.
 _ENDS_OF_DELETED: Final = frozenset({"", "Error", "ContainerStatusUnknown"})
 _ENDS_ON_SIGNAL: Final = frozenset({None, 0, 130, 137, 143})
@@ -42,6 +40,10 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 def recorded_ending(*, status: JobStatus, pod: PodView) -> Ending | None:
     """Return why this very pod is being ended, if that is on record: the record of an attempt that goes on has no reason else."""
+    if status.array is not None:
+        for group in status.array.ending:
+            if pod.task_index in group.indexes:
+                return Ending(reason=group.reason, message=group.message)
     own = (attempt for attempt in reversed(status.attempts) if attempt.pod_uid == pod.uid)
     last = next(own, None)
     if last is None or last.outcome is not None or not last.reason:
@@ -54,8 +56,6 @@ def verdict(*, job: JobView, pod: PodView, stop: Stop | None, now: float, ending
     outcome, reason = _judge(job=job, pod=pod, stop=stop, ending=ending)
     ended_by_us = ending is not None and outcome is Outcome.FAILED and reason == ending.reason
     message = ending.message if ending is not None and ended_by_us else pod.message
-    if reason == _START_TIMEOUT:
-        message = _why_it_waited(job=job, pod=pod) or message
     return Attempt(
         number=pod.attempt,
         pod_name=pod.name,
@@ -98,12 +98,6 @@ def recorded_end(*, status: JobStatus, pod: PodView) -> bool:
     return any(a.number == pod.attempt and a.pod_uid == pod.uid and a.outcome is not None for a in status.attempts)
 
 
-def _why_it_waited(*, job: JobView, pod: PodView) -> str:
-    """Return what status says of a pod that waits, if it does: a pod that was deleted for waiting no longer tells."""
-    waited = job.array is None and job.status.phase is Phase.PENDING and bool(job.status.attempts)
-    return job.status.message if waited and job.status.attempts[-1].pod_uid == pod.uid else ""
-
-
 def _judge(*, job: JobView, pod: PodView, stop: Stop | None, ending: Ending | None) -> tuple[Outcome, str]:
     if pod.phase is PodPhase.SUCCEEDED:
         # An application that exits 0 on SIGTERM has not done its work.
@@ -119,21 +113,18 @@ def _judge(*, job: JobView, pod: PodView, stop: Stop | None, ending: Ending | No
         return _ended_by_us(stop=stop, ending=ending)
     if pod.gone and pod.node:
         return Outcome.LOST, "PodLost"
-    return Outcome.FAILED, _START_TIMEOUT if failed_to_start(job=job, pod=pod) else "DeletedBeforeStart"
+    return Outcome.FAILED, "DeletedBeforeStart"
 
 
 def _judge_failed(*, job: JobView, pod: PodView, stop: Stop | None, ending: Ending | None) -> tuple[Outcome, str]:
     deleted = pod.deletion_requested is not None
     if work_is_done(job=job, pod=pod):
         return Outcome.SUCCEEDED, Reason.COMPLETED
-    if pod.reason == "DeadlineExceeded" and not deleted:  # also of the template's own activeDeadlineSeconds
+    # The kubelet's own word for it, also of the template's own activeDeadlineSeconds. What we end for a limit says so in the record.
+    if pod.reason == _DEADLINE and (ending is None or not deleted):
         return Outcome.FAILED, Reason.ATTEMPT_TIMEOUT
-    if ran_out_of_time(job=job, pod=pod) and (ending is None or not deleted):
-        return Outcome.FAILED, "AttemptTimeout"
     if deleted and (stop is not None or ending is not None):
         return _ended_by_us(stop=stop, ending=ending)
-    if failed_to_start(job=job, pod=pod):
-        return Outcome.FAILED, _START_TIMEOUT
     if _was_idle(job=job, pod=pod):
         return Outcome.FAILED, "ProgressTimeout"
     if _ended_after_deletion(pod) and not pod.disruption and pod.reason in _ENDS_OF_DELETED:

@@ -11,7 +11,7 @@ from podwright.core.run.conditions import run_conditions
 from podwright.core.run.phase import Phase, require_transition
 from podwright.core.spec import ArraySpec
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import ArrayRecord, Attempt, JobStatus, JobView
+from podwright.core.view import ArrayRecord, Attempt, JobStatus, JobView, StopRecord
 
 ATTEMPTS_KEPT: Final = 10
 _MESSAGE_LIMIT: Final = 1024
@@ -29,6 +29,7 @@ def next_status(
     report: Report | None = None,
     started: float | None = None,
     next_attempt: float | None = None,
+    stop_reason: str = "",
 ) -> JobStatus:
     """Return the status that follows the job's present one.
 
@@ -43,6 +44,7 @@ def next_status(
         report: what the task that succeeded told; None keeps what is there.
         started: when the total clock starts; None keeps the present start, or the job's creation at first.
         next_attempt: the earliest time of the next attempt.
+        stop_reason: of a job that is being stopped, why, if `reason` is not all there is to it.
 
     Raises:
         IllegalTransitionError: the phase table forbids the step.
@@ -60,6 +62,7 @@ def next_status(
         started=_start(job=job, phase=phase, started=started),
         finished=now if phase.terminal else None,
         next_attempt=next_attempt,
+        stop=_stop(before, phase=phase, reason=stop_reason or reason, message=message, now=now),
         attempt_count=_count(attempts),
         failed_count=counts.failed,
         platform_failed_count=counts.platform,
@@ -108,6 +111,18 @@ def without_results(status: JobStatus) -> JobStatus:
     return msgspec.structs.replace(status, message=message, outputs="", artifacts=(), attempts=attempts)
 
 
+def observing(job: JobView) -> JobStatus:
+    """Return the present status, said of the present generation of the job: an edit that changes nothing else was seen."""
+    return msgspec.structs.replace(
+        job.status,
+        observed_generation=job.generation,
+        conditions=tuple(
+            msgspec.structs.replace(condition, observed_generation=job.generation)
+            for condition in job.status.conditions
+        ),
+    )
+
+
 def with_problem(*, job: JobView, message: str) -> JobStatus:
     """Return the present status with an internal error noted on it; nothing that decisions are made on is changed."""
     # While a job is stopping, its reason is the recorded intent.
@@ -121,6 +136,16 @@ def _start(*, job: JobView, phase: Phase, started: float | None) -> float | None
     if started is not None:
         return started
     return job.created if job.status.started is None else job.status.started
+
+
+def _stop(before: JobStatus, *, phase: Phase, reason: str, message: str, now: float) -> StopRecord | None:
+    """Return what the next status says of a stop: it stays on record until its job is resumed."""
+    known = before.stop if before.phase is Phase.STOPPING else None
+    if phase is not Phase.STOPPING:
+        return known if phase.terminal or phase is Phase.SUSPENDED else None
+    if known is not None and known.reason == reason:
+        return known
+    return StopRecord(reason=reason, message=message, time=now)
 
 
 def _count(attempts: tuple[Attempt, ...]) -> int:

@@ -1,6 +1,6 @@
 """The clocks of a job: for the start of each pod, for each attempt, and for all of it.
 
-Both are computed from times in the objects (never from a timer's own memory), so they survive a restart.
+They are computed from times in the objects (never from a timer's own memory), so they survive a restart.
 """
 
 from typing import Final
@@ -10,11 +10,6 @@ from podwright.core.view import JobView, PodPhase, PodView
 KUBELET_SLACK: Final = 3.0
 """Seconds that the kubelet has to enforce `activeDeadlineSeconds`, beyond the pod's own grace period, before the operator
 deletes the pod itself. A pod that its kubelet ended keeps its logs; a deleted one does not.
-"""
-
-CLOCK_SLACK: Final = 2.0
-"""Seconds by which the operator's clock may be ahead of the API server's before a pod that it deletes for not having started
-would seem, by the API server's times, to have been deleted too early for that.
 """
 
 
@@ -36,29 +31,8 @@ def attempt_deadline(*, job: JobView, pod: PodView) -> float | None:
     return pod.started + job.attempt_timeout + pod.termination_grace + KUBELET_SLACK
 
 
-def ran_out_of_time(*, job: JobView, pod: PodView) -> bool:
-    """Return whether a failed pod was ended for its attempt's time limit, by the kubelet or by us."""
-    if job.attempt_timeout is None:
-        return False
-    if pod.reason == "DeadlineExceeded":
-        return True
-    if pod.deletion_requested is None or pod.started is None:
-        return False
-    return pod.deletion_requested >= pod.started + job.attempt_timeout
-
-
 def start_deadline(*, job: JobView, pod: PodView) -> float | None:
     """Return the time at which the operator deletes this pod, should its containers not all run by then."""
     if job.start_timeout is None or pod.phase is not PodPhase.PENDING:
         return None
-    return pod.created + job.start_timeout + CLOCK_SLACK
-
-
-def failed_to_start(*, job: JobView, pod: PodView) -> bool:
-    """Return whether a pod that has ended was deleted because its containers did not run in time.
-
-    It is told from the pod alone, so a crash between the deletion and the verdict loses nothing.
-    """
-    if job.start_timeout is None or pod.deletion_requested is None or pod.containers_started is not None:
-        return False
-    return pod.deletion_requested >= pod.created + job.start_timeout
+    return pod.created + job.start_timeout

@@ -22,6 +22,14 @@ def pods_expire_at(job: JobView) -> float | None:
     return job.status.finished + job.retention.pods
 
 
+def pods_go_early(job: JobView) -> bool:
+    """Return whether pods are deleted as soon as their ends are on record, while the job goes on: `retention.podSeconds: 0`.
+
+    They are deleted at the job's end anyway, so that costs nothing, and they hold no quota and no volume until then.
+    """
+    return job.retention.pods == 0
+
+
 def _kept(job: JobView) -> float | None:
     retention = job.retention
     match job.status.phase:

@@ -1,6 +1,7 @@
 """Whether a job must not run (any longer), and why. Cancelling beats running out of time beats suspending."""
 
 import enum
+from typing import Final
 
 from podwright.core.run.deadline import total_deadline
 from podwright.core.run.phase import Phase
@@ -29,11 +30,39 @@ class Stop(enum.StrEnum):
         return self in (Stop.OUTCOME_DECIDED, Stop.QUARANTINED, Stop.SAME_FAILURE)
 
 
+_BY_REASON: Final = {str(stop): stop for stop in Stop}
+
+
 def recorded_stop(job: JobView) -> Stop | None:
     """Return the stop that was written to status before any pod was deleted for it: the intent that survives a crash."""
-    if job.status.phase is not Phase.STOPPING:
+    status = job.status
+    if status.phase is not Phase.STOPPING:
         return None
-    return next((stop for stop in Stop if stop == job.status.reason), None)
+    if status.stop is None:  # written by a version that kept it in the reason alone
+        return _BY_REASON.get(status.reason)
+    # A reason of its own is that of the end which an array has come to.
+    return _BY_REASON.get(status.stop.reason, Stop.OUTCOME_DECIDED)
+
+
+def phase_after(stop: Stop) -> Phase:
+    """Return the phase that a run enters once a stop has taken effect."""
+    return {Stop.CANCELLED: Phase.CANCELLED, Stop.SUSPENDED: Phase.SUSPENDED}.get(stop, Phase.FAILED)
+
+
+def explain(*, job: JobView, stop: Stop) -> str:
+    """Return in one sentence why the run is stopped: as it is on record, whatever has become of the spec since."""
+    if recorded_stop(job) is stop:
+        message = job.status.message if job.status.stop is None else job.status.stop.message
+        if message:
+            return message
+    if stop is Stop.CANCELLED:
+        return f"the job was cancelled (spec.cancel: {job.cancel})"
+    if stop is Stop.SUSPENDED:
+        return "the job is suspended (spec.suspend: true)"
+    if stop.decided:
+        return job.status.message
+    limit = "" if job.total_timeout is None else f" ({job.total_timeout:g} s)"
+    return f"the job did not finish within spec.timeouts.total{limit}"
 
 
 def wanted_stop(*, job: JobView, now: float) -> Stop | None:

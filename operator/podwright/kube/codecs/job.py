@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from podwright.core.attempt.failure_policy import rules_problem
+from podwright.core.constants.limits import MOST_DEDUP_SECONDS
 from podwright.core.constants.names import GITOPS_MARKS, ORIGINS
 from podwright.core.job.pod.problem import template_problem
 from podwright.core.job.size import size_problem
@@ -143,7 +144,7 @@ def job_view(job: BatchJob) -> JobView:
         origin_uid=_origin(metadata),
         work_uid=work_uid(metadata.annotations),
         tokens_before=tokens_before(metadata.annotations),
-        dedup_window=parse_duration(wanted.dedup_window),
+        dedup_window=min(parse_duration(wanted.dedup_window), MOST_DEDUP_SECONDS),
         start_at=start_at,
         dependencies=tuple([spec.dependency(entry) for entry in wanted.depends_on or ()]),
         problem=problem or ("" if over else rules_problem(failures.rules)),

@@ -11,7 +11,18 @@ import msgspec
 
 from podwright.core.run.phase import Phase
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import ArrayRecord, Attempt, Budget, Condition, FailureOnNode, JobStatus, Outcome, RetryGroup
+from podwright.core.view import (
+    ArrayRecord,
+    Attempt,
+    Budget,
+    Condition,
+    EndingGroup,
+    FailureOnNode,
+    JobStatus,
+    Outcome,
+    RetryGroup,
+    StopRecord,
+)
 from podwright.kube.codecs.times import unix_seconds
 
 Time = datetime.datetime
@@ -59,6 +70,22 @@ class TaskRetries(msgspec.Struct, gc=False, rename="camel"):
     next_time: Time | None = None
 
 
+class EndingStatus(msgspec.Struct, gc=False, rename="camel"):
+    """`status.array.ending[]`."""
+
+    indexes: str
+    reason: str
+    message: str = ""
+
+
+class StopStatus(msgspec.Struct, gc=False, rename="camel"):
+    """`status.stop`."""
+
+    reason: str
+    time: Time
+    message: str = ""
+
+
 class FailureOnNodeStatus(msgspec.Struct, gc=False, rename="camel"):
     """`status.array.nodeFailures[]`."""
 
@@ -81,6 +108,7 @@ class ArrayStatus(msgspec.Struct, gc=False, rename="camel"):
     not_retried: Count = 0
     lost_nodes: list[str] | None = None
     node_failures: list[FailureOnNodeStatus] | None = None
+    ending: list[EndingStatus] | None = None
 
 
 class Artifact(msgspec.Struct, gc=False):
@@ -100,6 +128,7 @@ class BatchJobStatus(msgspec.Struct, gc=False, rename="camel"):
     start_time: Time | None = None
     finish_time: Time | None = None
     next_attempt_time: Time | None = None
+    stop: StopStatus | None = None
     attempt_count: Count = 0
     failed_count: Count = 0
     platform_failed_count: Count = 0
@@ -128,6 +157,7 @@ def status_view(status: BatchJobStatus) -> JobStatus:
         started=time_view(status.start_time),
         finished=time_view(status.finish_time),
         next_attempt=time_view(status.next_attempt_time),
+        stop=None if status.stop is None else _stop(status.stop),
         attempt_count=status.attempt_count,
         failed_count=status.failed_count,
         platform_failed_count=status.platform_failed_count,
@@ -162,7 +192,17 @@ def _array(array: ArrayStatus) -> ArrayRecord:
                 for one in array.node_failures or ()
             ]
         ),
+        ending=tuple(
+            [
+                EndingGroup(indexes=IndexSet.parse(one.indexes), reason=intern(one.reason), message=one.message)
+                for one in array.ending or ()
+            ]
+        ),
     )
+
+
+def _stop(stop: StopStatus) -> StopRecord:
+    return StopRecord(reason=intern(stop.reason), message=stop.message, time=unix_seconds(stop.time))
 
 
 def _retries(group: TaskRetries) -> RetryGroup:

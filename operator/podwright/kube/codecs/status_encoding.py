@@ -7,7 +7,7 @@ import msgspec
 from podwright.core.job.array.size import MOST_RUNNING_RANGES
 from podwright.core.run.phase import Phase
 from podwright.core.values.duration import format_duration
-from podwright.core.view import ArrayRecord, Attempt, Condition, JobStatus, RetryGroup
+from podwright.core.view import ArrayRecord, Attempt, Condition, JobStatus, RetryGroup, StopRecord
 from podwright.kube.codecs.times import format_time
 
 MESSAGE_LIMIT: Final = 1024
@@ -25,6 +25,7 @@ def status_fields(status: JobStatus) -> dict[str, Any]:
         "startTime": _time(status.started),
         "finishTime": _time(status.finished),
         "nextAttemptTime": _time(status.next_attempt),
+        "stop": None if status.stop is None else _stop(status.stop),
         "attemptCount": status.attempt_count,
         "failedCount": status.failed_count,
         "progress": status.progress or None,
@@ -70,7 +71,16 @@ def _array(record: ArrayRecord) -> dict[str, Any]:
             for one in record.node_failures
         ]
         or None,
+        "ending": [
+            _without_nulls({"indexes": str(one.indexes), "reason": one.reason, "message": one.message or None})
+            for one in record.ending
+        ]
+        or None,
     }
+
+
+def _stop(stop: StopRecord) -> dict[str, Any]:
+    return _without_nulls({"reason": stop.reason, "message": stop.message or None, "time": _time(stop.time)})
 
 
 def _retries(group: RetryGroup) -> dict[str, Any]:

@@ -73,7 +73,6 @@ def test_what_is_found_without_a_cluster(made: dict[str, Any], problem: str) -> 
 @pytest.mark.parametrize(
     "spec",
     [
-        pytest.param({"array": {"items": ["a", "a"]}}, id="U20 the same item twice"),
         pytest.param({"array": {"size": 3, "indexes": "5"}}, id="an index that there isn't"),
     ],
 )

@@ -117,19 +117,6 @@ def test_only_the_very_pod_of_a_record_counts_as_recorded() -> None:
     assert not recorded_end(status=ongoing, pod=make_pod(JOB, attempt=3, phase=PodPhase.SUCCEEDED))
 
 
-def test_a_pod_that_did_not_start_in_time_is_recorded_with_what_it_waited_for() -> None:
-    """Once it is deleted the kubelet only says that its container could not be found."""
-    job = make_job(start_timeout=10.0)
-    pod = make_pod(job, deletion_requested=job.created + 12.0)
-    ended = finished(pod, at=job.created + 14.0, exit_code=137, message="not found")
-    ended = msgspec.structs.replace(ended, containers_started=None)
-    told = with_status(job, phase=Phase.PENDING, message="no such image", attempts=(make_attempt(job, outcome=None),))
-    other = with_status(told, attempts=(make_attempt(job, number=1, outcome=None),))
-    found = [verdict(job=each, pod=ended, stop=None, now=2e6) for each in (told, other, job)]
-    assert [each.reason for each in found] == ["StartTimeout"] * 3
-    assert [each.message for each in found] == ["no such image", "not found", "not found"]
-
-
 IDLE = "podwright: no progress for 5s\n"
 WATCHED = make_job(progress_timeout=5.0)
 

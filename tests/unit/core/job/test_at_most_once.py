@@ -4,12 +4,11 @@ import msgspec
 import pytest
 
 from podwright.core.commands import Confirm, CreateChild, Decision, WriteStatus
-from podwright.core.job.decide import decide_job
 from podwright.core.job.pod.attempt_pod import confirm_pod
 from podwright.core.run.phase import Phase
 from podwright.core.spec import CancelMode, DeliveryMode
 from podwright.core.view import Attempt, JobStatus, JobView, Outcome, PodView, Refusal, RefusalKind
-from tests.support.builders import CREATED, finished, make_attempt, make_job, make_pod, running, with_status
+from tests.support.builders import CREATED, decide_on, finished, make_attempt, make_job, make_pod, running, with_status
 
 NOW = CREATED + 100
 JOB = make_job(delivery=DeliveryMode.AT_MOST_ONCE)
@@ -24,7 +23,7 @@ def decide(
     keep_until: float = 0.0,
     now: float = NOW,
 ) -> Decision:
-    return decide_job(job=job, pods=pods, refusal=refusal, now=now, keep_until=keep_until, own_intent=own_intent)
+    return decide_on(job=job, pods=pods, refusal=refusal, now=now, keep_until=keep_until, own_intent=own_intent)
 
 
 def written(decision: Decision) -> JobStatus:

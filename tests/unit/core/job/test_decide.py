@@ -6,19 +6,30 @@ import msgspec
 import pytest
 
 from podwright.core.commands import Confirm, CreateChild, Decision, Delete, Release, WriteStatus
-from podwright.core.job.decide import decide_job
-from podwright.core.job.unfinished import SETTLE
+from podwright.core.job import decide as job_policy
+from podwright.core.job.single.unfinished import SETTLE
+from podwright.core.job.snapshot import Snapshot
 from podwright.core.run.phase import Phase
-from podwright.core.spec import CancelMode, RetryPolicy
-from podwright.core.view import JobView, Outcome, PodView, Refusal, RefusalKind
-from tests.support.builders import CREATED, finished, kept_for, make_attempt, make_job, make_pod, running, with_status
+from podwright.core.spec import CancelMode, Retention, RetryPolicy
+from podwright.core.view import Budget, JobView, Outcome, PodView, Refusal, RefusalKind
+from tests.support.builders import (
+    CREATED,
+    decide_on,
+    finished,
+    kept_for,
+    make_attempt,
+    make_job,
+    make_pod,
+    running,
+    with_status,
+)
 
 NOW = CREATED + 100
 
 
 def decide(job: JobView, *pods: PodView, refusal: Refusal | None = None, now: float = NOW) -> Decision:
     """Look at a job at `now`."""
-    return decide_job(job=job, pods=pods, refusal=refusal, now=now)
+    return job_policy.decide(Snapshot(job=job, pods=pods, refusal=refusal, now=now))
 
 
 def only_status(decision: Decision) -> WriteStatus:
@@ -144,9 +155,9 @@ def test_stopping_a_job_that_does_not_run(spec: dict[str, Any], phase: Phase, re
 )
 def test_a_job_does_not_end_while_a_creation_may_be_on_its_way(spec: dict[str, Any], waits: bool) -> None:
     job = make_job(**spec)
-    decision = decide_job(job=job, pods=(), refusal=None, now=NOW, keep_until=NOW + 30)
+    decision = decide_on(job=job, pods=(), refusal=None, now=NOW, keep_until=NOW + 30)
     assert (decision == Decision(requeue_at=NOW + 30)) is waits
-    settled = decide_job(job=job, pods=(), refusal=None, now=NOW + 30, keep_until=NOW + 30)
+    settled = decide_on(job=job, pods=(), refusal=None, now=NOW + 30, keep_until=NOW + 30)
     assert isinstance(settled.commands[0], WriteStatus)
 
 
@@ -202,11 +213,79 @@ def test_a_deadline_that_passed_is_not_waited_for() -> None:
     assert decide(job, pod) == Decision()
 
 
-def test_an_attempt_whose_kubelet_does_not_end_it_is_deleted() -> None:
+def test_d7_an_attempt_whose_kubelet_does_not_end_it_is_deleted_once_its_record_says_why() -> None:
     job = make_job(attempt_timeout=30.0)
     pod = running(make_pod(job, termination_grace=5.0), at=NOW - 38)
+    status = only_status(decide(job, pod)).status
+    assert (status.attempts[-1].reason, status.attempts[-1].outcome) == ("AttemptTimeout", None)
+    job = msgspec.structs.replace(job, status=status)
     assert [type(command) for command in decide(job, pod).commands] == [Delete]
-    assert decide(job, msgspec.structs.replace(pod, deletion_requested=NOW)).commands == ()
+    dying = msgspec.structs.replace(pod, deletion_requested=NOW)
+    assert decide(job, dying).commands == ()
+    # Whatever has become of the limit meanwhile.
+    edited = msgspec.structs.replace(job, attempt_timeout=None)
+    status = only_status(decide(edited, finished(dying, at=NOW + 1, exit_code=143))).status
+    assert [(a.reason, a.budget) for a in status.attempts] == [("AttemptTimeout", Budget.USER)]
+
+
+@pytest.mark.parametrize("began", [False, True], ids=["D7 never began", "D7 began while it was being deleted"])
+def test_d7_what_is_ended_for_not_starting_is_a_start_timeout(began: bool) -> None:
+    job = make_job(start_timeout=10.0)
+    pod = make_pod(job, node="node-1", waiting_reason="ErrImagePull", waiting_message="no such image")
+    status = only_status(decide(job, pod)).status
+    assert (status.attempts[-1].reason, status.phase) == ("StartTimeout", Phase.PENDING)
+    job = msgspec.structs.replace(job, status=status)
+    dead = finished(msgspec.structs.replace(pod, deletion_requested=NOW), at=NOW + 1, exit_code=137, message="gone")
+    dead = msgspec.structs.replace(dead, containers_started=NOW if began else None)
+    (attempt,) = only_status(decide(job, dead)).status.attempts
+    assert (attempt.reason, attempt.budget) == ("StartTimeout", Budget.USER)
+    assert attempt.message.startswith("ErrImagePull: no such image; ")
+
+
+def test_d7_a_pod_that_somebody_else_deletes_late_is_no_start_timeout() -> None:
+    """A reboot after an hour, say, of a node whose container runtime forgot when the containers began."""
+    job = make_job(start_timeout=10.0)
+    pod = running(make_pod(job), at=CREATED + 1)
+    gone = finished(msgspec.structs.replace(pod, deletion_requested=NOW), at=NOW, exit_code=137)
+    (attempt,) = only_status(decide(job, msgspec.structs.replace(gone, containers_started=None))).status.attempts
+    assert (attempt.reason, attempt.budget) == ("DeletedWhileRunning", Budget.PLATFORM)
+
+
+# What is seen of edits.
+
+
+SEEN = {"observed_generation": 1, "reason": "Completed", "message": "attempt 0 succeeded"}
+
+
+@pytest.mark.parametrize(
+    ("phase", "suspend"),
+    [pytest.param(Phase.SUCCEEDED, False, id="D8 finished"), pytest.param(Phase.SUSPENDED, True, id="D8 suspended")],
+)
+def test_d8_an_edit_is_said_to_be_seen_by_one_write(phase: Phase, suspend: bool) -> None:
+    finish = NOW if phase.terminal else None
+    job = with_status(make_job(generation=2, suspend=suspend), phase=phase, finished=finish, **SEEN)
+    write = only_status(decide(job))
+    assert write.deferrable
+    assert write.status == msgspec.structs.replace(job.status, observed_generation=2)
+    assert decide(msgspec.structs.replace(job, status=write.status)) == Decision()
+
+
+def test_d8_a_job_without_edits_costs_no_write() -> None:
+    assert decide(with_status(make_job(), phase=Phase.SUCCEEDED, finished=NOW, **SEEN)) == Decision()
+
+
+# Pods that go early.
+
+
+def test_b5_the_pods_of_former_attempts_go_early_if_they_are_not_to_stay() -> None:
+    job = make_job(retention=Retention(pods=0.0))
+    job = with_status(job, phase=Phase.RETRYING, attempts=(make_attempt(job),), next_attempt=NOW + 9, attempt_count=1)
+    pod = finished(make_pod(job), at=NOW - 5, exit_code=1)
+    (delete,) = decide(job, pod).commands
+    assert isinstance(delete, Delete)
+    assert delete.cleanup
+    (release,) = decide(job, msgspec.structs.replace(pod, deletion_requested=NOW)).commands
+    assert isinstance(release, Release)
 
 
 # Refusals.
@@ -288,11 +367,11 @@ def test_a_stray_pod_of_a_finished_job_is_ended_and_let_go() -> None:
 def test_a_refusal_that_lasts_ends_no_job_whose_pod_may_be_on_its_way() -> None:
     """An earlier creation, whose answer was lost, may still be carried out."""
     job, lasting = make_job(), refused(RefusalKind.PERMANENT)
-    waiting = decide_job(job=job, pods=(), refusal=lasting, now=NOW, keep_until=NOW + 30)
+    waiting = decide_on(job=job, pods=(), refusal=lasting, now=NOW, keep_until=NOW + 30)
     assert waiting == Decision(requeue_at=NOW + 30)
-    settled = decide_job(job=job, pods=(), refusal=lasting, now=NOW + 30, keep_until=NOW + 30)
+    settled = decide_on(job=job, pods=(), refusal=lasting, now=NOW + 30, keep_until=NOW + 30)
     assert only_status(settled).status.phase is Phase.FAILED
-    suspended = decide_job(job=make_job(suspend=True), pods=(), refusal=lasting, now=NOW, keep_until=NOW + 30)
+    suspended = decide_on(job=make_job(suspend=True), pods=(), refusal=lasting, now=NOW, keep_until=NOW + 30)
     assert only_status(suspended).status.phase is Phase.SUSPENDED
 
 
@@ -303,7 +382,7 @@ def test_a_refusal_that_lasts_ends_no_job_whose_pod_may_be_on_its_way() -> None:
 )
 def test_expiry(now: float, keep_until: float, want: float | None) -> None:
     job = with_status(make_job(retention=kept_for(60.0)), phase=Phase.SUCCEEDED, finished=NOW)
-    decision = decide_job(job=job, pods=(), refusal=None, now=now, keep_until=keep_until)
+    decision = decide_on(job=job, pods=(), refusal=None, now=now, keep_until=keep_until)
     if want is None:
         assert [type(command) for command in decision.commands] == [Delete]
     else:

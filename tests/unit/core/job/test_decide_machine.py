@@ -14,11 +14,10 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 from podwright.core.attempt.signals import signal_name
 from podwright.core.commands import CreateChild, Decision
 from podwright.core.job.at_most_once import recorded_intent
-from podwright.core.job.decide import decide_job
 from podwright.core.run.phase import Phase
 from podwright.core.spec import DeliveryMode, FailureAction, FailurePolicy, FailureRule, RetryPolicy
 from podwright.core.view import Attempt, Budget, FailedContainer, JobStatus, Outcome, PodPhase, PodView, RefusalKind
-from tests.support.builders import finished, make_job, make_pod
+from tests.support.builders import decide_on, finished, make_job, make_pod
 from tests.unit.core.faulty_world import FaultyWorld
 
 RULES = st.builds(
@@ -174,7 +173,7 @@ class OneJob(FaultyWorld):
     # Its part in the world.
 
     def decide(self) -> Decision:
-        return decide_job(
+        return decide_on(
             job=self.job,
             pods=tuple(self.cache.values()),
             refusal=self.refusal,

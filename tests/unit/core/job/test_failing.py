@@ -6,11 +6,10 @@ import msgspec
 import pytest
 
 from podwright.core.commands import Decision, Delete, WriteStatus
-from podwright.core.job.decide import decide_job
 from podwright.core.run.phase import Phase
 from podwright.core.spec import CancelMode, FailureAction, FailurePolicy, FailureRule, RetryPolicy
 from podwright.core.view import Budget, JobStatus, JobView, Outcome, PodView
-from tests.support.builders import CREATED, finished, make_attempt, make_job, make_pod, running, with_status
+from tests.support.builders import CREATED, decide_on, finished, make_attempt, make_job, make_pod, running, with_status
 
 NOW = CREATED + 100
 NO_IMAGE = FailurePolicy(rules=(FailureRule(action=FailureAction.FAIL, waiting_reasons=frozenset({"ErrImagePull"})),))
@@ -18,7 +17,7 @@ NO_IMAGE = FailurePolicy(rules=(FailureRule(action=FailureAction.FAIL, waiting_r
 
 def decide(job: JobView, *pods: PodView, now: float = NOW, keep_until: float = 0.0) -> Decision:
     """Look at a job."""
-    return decide_job(job=job, pods=pods, refusal=None, now=now, keep_until=keep_until)
+    return decide_on(job=job, pods=pods, refusal=None, now=now, keep_until=keep_until)
 
 
 def written(decision: Decision) -> JobStatus:

@@ -4,12 +4,11 @@ import msgspec
 import pytest
 
 from podwright.core.commands import Decision, Delete
-from podwright.core.job.decide import decide_job
 from podwright.core.run.phase import Phase
 from podwright.core.run.retention import expires_at, pods_expire_at
 from podwright.core.spec import Retention
 from podwright.core.view import JobView, PodView
-from tests.support.builders import finished, kept_for, make_attempt, make_job, make_pod, with_status
+from tests.support.builders import decide_on, finished, kept_for, make_attempt, make_job, make_pod, with_status
 
 ENDED = 1000.0
 RETENTION = Retention(succeeded=10.0, failed=20.0, cancelled=30.0, pods=5.0)
@@ -52,7 +51,7 @@ PODS = tuple(msgspec.structs.replace(finished(make_pod(JOB, attempt=n), at=ENDED
 
 
 def decide(*pods: PodView, job: JobView = JOB, now: float) -> Decision:
-    return decide_job(job=job, pods=pods, refusal=None, now=now)
+    return decide_on(job=job, pods=pods, refusal=None, now=now)
 
 
 def test_pods_go_before_their_job() -> None:

@@ -174,6 +174,7 @@ def test_status_is_written_under_uid_and_version() -> None:
             "startTime": None,
             "finishTime": None,
             "nextAttemptTime": None,
+            "stop": None,
             "attemptCount": 0,
             "failedCount": 0,
             "progress": "0/1",

@@ -11,10 +11,11 @@ import msgspec
 
 from podwright.core.commands import Confirm
 from podwright.core.constants.names import array_pod_name
-from podwright.core.job.array.look import Look, SortedPods
+from podwright.core.job.array.pods import SortedPods
 from podwright.core.job.array.start import Starts
 from podwright.core.job.array.units import open_tasks, units_with
 from podwright.core.job.pod.attempt_pod import confirm_pod
+from podwright.core.job.snapshot import Snapshot
 from podwright.core.spec import DeliveryMode
 from podwright.core.values.index_set import IndexSet
 from podwright.core.view import ArrayRecord
@@ -30,48 +31,48 @@ class Intended(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     to_record: IndexSet = IndexSet()
 
 
-def is_wanted(look: Look) -> bool:
+def is_wanted(snapshot: Snapshot) -> bool:
     """Return whether no task may be started twice."""
-    return look.job.delivery is DeliveryMode.AT_MOST_ONCE
+    return snapshot.job.delivery is DeliveryMode.AT_MOST_ONCE
 
 
-def unknown_units(look: Look, pods: SortedPods) -> tuple[int, ...]:
+def unknown_units(snapshot: Snapshot, pods: SortedPods) -> tuple[int, ...]:
     """Return the units that are on record as started, by whoever was here before, and whose pods we don't know of."""
-    if not is_wanted(look):
+    if not is_wanted(snapshot):
         return ()
-    unended = units_with(array=look.array, tasks=open_tasks(array=look.array, record=look.units.record))
-    started = look.units.record.started & unended
-    return tuple(unit for unit in started if unit not in pods.busy and unit not in look.intended)
+    unended = units_with(array=snapshot.array, tasks=open_tasks(array=snapshot.array, record=snapshot.units.record))
+    started = snapshot.units.record.started & unended
+    return tuple(unit for unit in started if unit not in pods.busy and unit not in snapshot.intended)
 
 
-def confirmations(look: Look, unknown: Sequence[int]) -> tuple[Confirm, ...]:
+def confirmations(snapshot: Snapshot, unknown: Sequence[int]) -> tuple[Confirm, ...]:
     """Ask the API server for the pods of such units, some at a time.
 
     A creation without an answer may still arrive: until it can't any more, an absence tells nothing.
     """
-    if look.now < look.keep_until:
+    if snapshot.now < snapshot.keep_until:
         return ()
-    job = look.job
+    job = snapshot.job
     return tuple(
         confirm_pod(
             job=job,
-            name=array_pod_name(job_name=job.name, job_uid=job.uid, index=unit, attempt=look.units.attempts(unit)),
+            name=array_pod_name(job_name=job.name, job_uid=job.uid, index=unit, attempt=snapshot.units.attempts(unit)),
         )
         for unit in unknown[:_AT_ONCE]
     )
 
 
-def sorted_starts(look: Look, starts: Starts) -> Intended:
+def sorted_starts(snapshot: Snapshot, starts: Starts) -> Intended:
     """Part the units to start into those that are on record as started by us, and the others."""
-    ready = tuple(unit for unit in starts.units if unit in look.units.record.started and unit in look.intended)
-    return Intended(units=ready, to_record=IndexSet.of(starts.units) - look.units.record.started)
+    ready = tuple(unit for unit in starts.units if unit in snapshot.units.record.started and unit in snapshot.intended)
+    return Intended(units=ready, to_record=IndexSet.of(starts.units) - snapshot.units.record.started)
 
 
-def unused(look: Look) -> IndexSet:
+def unused(snapshot: Snapshot) -> IndexSet:
     """Return the units that are on record as started by us, and surely weren't."""
-    return look.units.record.started & IndexSet.of(look.intended)
+    return snapshot.units.record.started & IndexSet.of(snapshot.intended)
 
 
-def withdrawn(look: Look, record: ArrayRecord) -> ArrayRecord:
+def withdrawn(snapshot: Snapshot, record: ArrayRecord) -> ArrayRecord:
     """Take the unused intents off the record, before a wait: a crash meanwhile would make them tasks that may have run."""
-    return msgspec.structs.replace(record, started=record.started - unused(look))
+    return msgspec.structs.replace(record, started=record.started - unused(snapshot))

@@ -7,6 +7,7 @@ from podwright.core.job.array.status import array_status
 from podwright.core.job.array.units import Units, open_tasks, tasks_of_all, units_with
 from podwright.core.job.gates.dependency import Dependencies
 from podwright.core.job.gates.task_dependency import TaskDependencies, task_dependencies
+from podwright.core.job.snapshot import Snapshot
 from podwright.core.job.write import write_status
 from podwright.core.run.phase import Phase
 from podwright.core.spec import ArraySpec
@@ -37,16 +38,23 @@ def permitted(*, job: JobView, array: ArraySpec, units: Units, dependencies: Dep
     return ready - tasks_of_all(array=array, units=held)
 
 
-def give_up(
-    *, job: JobView, array: ArraySpec, units: Units, busy: IndexSet, dependencies: Dependencies, now: float
-) -> WriteStatus | None:
-    """Record tasks as failed, or skipped, whose counterpart will never do what they wait for; None if there are none (left).
+def with_permissions(snapshot: Snapshot) -> Snapshot:
+    """Return the snapshot with what other jobs permit to run, and with the name of one that is missing."""
+    job, dependencies = snapshot.job, snapshot.dependencies
+    return msgspec.structs.replace(
+        snapshot,
+        allowed=permitted(job=job, array=snapshot.array, units=snapshot.units, dependencies=dependencies),
+        missing=missing_dependency(job=job, dependencies=dependencies),
+    )
 
-    `busy` are units that have a pod.
-    """
+
+def give_up(snapshot: Snapshot) -> WriteStatus | None:
+    """Record tasks as failed, or skipped, whose counterpart will never do what they wait for; None if there are none (left)."""
+    job, array, units = snapshot.job, snapshot.array, snapshot.units
+    busy = IndexSet.of([*snapshot.creating, *(pod.task_index for pod in snapshot.pods)])
     if job.status.phase not in _WHILE:
         return None
-    found: TaskDependencies = task_dependencies(job=job, dependencies=dependencies)
+    found: TaskDependencies = task_dependencies(job=job, dependencies=snapshot.dependencies)
     untried = (
         open_tasks(array=array, record=units.record) - _begun(array, units) - tasks_of_all(array=array, units=busy)
     )
@@ -69,7 +77,7 @@ def give_up(
         ),
         ends=(),
         running=EMPTY if known is None else known.running,
-        now=now,
+        now=snapshot.now,
     )
     return write_status(job=job, status=status)
 

@@ -1,124 +1,144 @@
-"""One array, looked at as a whole: which writes its record and its pods call for now.
+"""The pods of an array: many attempts at once, counted into one record.
 
-The counterpart of `core.job.decide`, called by the engine in its place. Unlike a single job, an array has many writes under
-way at once; what depends on their outcome waits for it, the rest goes on. The order of things is the same: an end is
-recorded, then its pod is released, then the unit's next attempt may be created.
+Many writes are under way at once; what depends on their outcome waits for it, the rest goes on. The order of things is that of a
+single job: an end is recorded, then its pod is released, and the unit's next attempt may be created.
 """
 
 from collections.abc import Sequence
+from typing import Final
+
+import msgspec
 
 from podwright.core.attempt import termination as pod_end
+from podwright.core.attempt.ending import recorded_ending
 from podwright.core.commands import Command, Decision
-from podwright.core.job import invalid
-from podwright.core.job.array import closing, going
+from podwright.core.job.array import active, termination
+from podwright.core.job.array.by_task import give_up, waits_by_task, with_permissions
 from podwright.core.job.array.ends import UnitEnd, collided_end, unit_end
-from podwright.core.job.array.look import Look, SortedPods, sort_pods
-from podwright.core.job.array.outcome import End, condemned, end_of, too_scattered
+from podwright.core.job.array.outcome import FROM_RECORD, End, condemned, end_of, too_scattered
+from podwright.core.job.array.pods import SortedPods, sort_pods
 from podwright.core.job.array.record import recorded_as_fits
+from podwright.core.job.array.rulings import Rulings, work_of
 from podwright.core.job.array.start import tasks_to_run
-from podwright.core.job.array.telling import After
-from podwright.core.job.decide import after_the_end, release_all
+from podwright.core.job.array.status_updates import After
+from podwright.core.job.snapshot import Snapshot
 from podwright.core.run.phase import Phase
-from podwright.core.run.stop import Stop, recorded_stop, wanted_stop
+from podwright.core.run.retention import pods_go_early
+from podwright.core.run.stop import Stop, explain, recorded_stop, wanted_stop
 from podwright.core.view import JobView, PodView, Refusal, RefusalKind
 
-
-def decide_array(look: Look) -> Decision:
-    """Decide on one array."""
-    job = look.job
-    # What is being written of a pod now must not be asked for again.
-    free = tuple(pod for pod in look.pods if pod.name not in look.changing)
-    if job.deleting:
-        return Decision(commands=release_all(free))
-    if job.status.is_over:
-        if look.changing and not any(pod.unsettled for pod in free):
-            return Decision()  # the answers ask for another look
-        return after_the_end(job=job, pods=free, now=look.now, keep_until=look.keep_until)
-    if job.problem and not look.pods and not look.creating:
-        refused = invalid.decide(job=job, pods=(), now=look.now, keep_until=look.keep_until)
-        if refused is not None:
-            return refused
-    pods = sort_pods(look)
-    settle = tuple(command for pod in pods.former for command in _settle(look, pod))
-    decision = _on_unfinished(look, pods)
-    return Decision(commands=(*settle, *decision.commands), requeue_at=decision.requeue_at)
+_SOON: Final = 0.01  # seconds
 
 
-def _on_unfinished(look: Look, pods: SortedPods) -> Decision:
-    job = look.job
-    every = _ends(look, pods)
-    ends, record = recorded_as_fits(job=job, array=look.array, units=look.units, ends=every, now=look.now)
+def decide(snapshot: Snapshot) -> Decision:
+    """Decide on the pods of an array that is neither over nor held back by a gate."""
+    if snapshot.memory is None:
+        snapshot = msgspec.structs.replace(snapshot, memory=Rulings())
+    snapshot.rulings.begin()
+    if waits_by_task(snapshot.job):
+        lost = give_up(snapshot)
+        if lost is not None:
+            return Decision(commands=(lost,))
+        snapshot = with_permissions(snapshot)
+    pods = sort_pods(snapshot)
+    settle = tuple(command for pod in pods.former for command in _settle(snapshot, pod))
+    decision = _on_unfinished(snapshot, pods)
+    # What there was no time to judge comes next, after others.
+    requeue_at = snapshot.now + _SOON if snapshot.rulings.pending else decision.requeue_at
+    return Decision(commands=(*settle, *decision.commands), requeue_at=requeue_at)
+
+
+def _on_unfinished(snapshot: Snapshot, pods: SortedPods) -> Decision:
+    job = snapshot.job
+    every = _ends(snapshot, pods)
+    ends, record = recorded_as_fits(job=job, array=snapshot.array, units=snapshot.units, ends=every, now=snapshot.now)
     after = After(ends=ends, record=record, urgent=any(pod.gone for pod in pods.ended))
-    end = end_of(job=job, array=look.array, record=record)
+    end = end_of(job=job, array=snapshot.array, record=record)
     if end is None or end.phase is not Phase.SUCCEEDED:
-        end = _by_rule(ends) or _on_record(job) or end or _decided(look)
-    if end is None and every and not ends and not pods.live and not look.creating:
+        end = _by_rule(ends) or _on_record(job) or end or _decided(snapshot)
+    if end is None and every and not ends and not (pods.live or snapshot.creating or snapshot.rulings.pending):
         end = too_scattered(job=job, record=record)
-    stop = wanted_stop(job=job, now=look.now)
+    stop = wanted_stop(job=job, now=snapshot.now)
     if stop is not None and stop.decided:
         stop = None  # what is on record there is this end
     if end is not None and (end.phase is Phase.SUCCEEDED or stop is None or not stop.final):
-        return closing.end(look, pods, after=after, end=end)
+        return termination.end(snapshot, pods, after=after, end=end)
     if stop is not None or recorded_stop(job) is not None:
-        return closing.stop(look, pods, after=after, stop=stop)
-    return going.decide(look, pods, after=after)
+        return termination.stop(snapshot, pods, after=after, stop=stop)
+    return active.decide(snapshot, pods, after=after)
 
 
-def _ends(look: Look, pods: SortedPods) -> list[UnitEnd]:
-    stop = recorded_stop(look.job)
-    ends = [
-        unit_end(
-            job=look.job,
-            pod=pod,
-            tasks=tasks_to_run(array=look.array, units=look.units, unit=pod.task_index),
-            stop=stop,
-            now=look.now,
-        )
-        for pod in pods.ended
-    ]
-    collided = _collided(look, pods)
+def _ends(snapshot: Snapshot, pods: SortedPods) -> list[UnitEnd]:
+    stop = recorded_stop(snapshot.job)
+    judged = (_judged(snapshot, pod, stop=stop) for pod in pods.ended)
+    ends = [end for end in judged if end is not None]
+    collided = _collided(snapshot, pods)
     if collided is not None:
-        ends.append(collided_end(job=look.job, refusal=collided, now=look.now))
+        ends.append(collided_end(job=snapshot.job, refusal=collided, now=snapshot.now))
     return ends
 
 
-def _collided(look: Look, pods: SortedPods) -> Refusal | None:
-    refusal = look.refusal
+def _judged(snapshot: Snapshot, pod: PodView, *, stop: Stop | None) -> UnitEnd | None:
+    """Judge a pod, once for each state of it; None if that must wait for the next decision."""
+    job = snapshot.job
+    tasks = tasks_to_run(array=snapshot.array, units=snapshot.units, unit=pod.task_index)
+    ending = recorded_ending(status=job.status, pod=pod)
+    return snapshot.rulings.find(
+        snapshot.rulings.ends,
+        pod.uid,
+        (pod.resource_version, pod.gone, job.generation, stop, ending, tasks),
+        work=work_of(job.failure_policy.rules, pod.message),
+        find=lambda: unit_end(job=job, pod=pod, tasks=tasks, stop=stop, now=snapshot.now),
+    )
+
+
+def _collided(snapshot: Snapshot, pods: SortedPods) -> Refusal | None:
+    refusal = snapshot.refusal
     if refusal is None or refusal.kind is not RefusalKind.COLLISION or refusal.task_index in pods.busy:
         return None
-    if not tasks_to_run(array=look.array, units=look.units, unit=refusal.task_index):
+    if not tasks_to_run(array=snapshot.array, units=snapshot.units, unit=refusal.task_index):
         return None  # counted already: its tasks are over
-    return refusal if look.units.attempts(refusal.task_index) == refusal.attempt else None
+    return refusal if snapshot.units.attempts(refusal.task_index) == refusal.attempt else None
 
 
 def _on_record(job: JobView) -> End | None:
-    """Return the end that the pods are being stopped for, where the record may not show it any more: tasks may succeed meanwhile."""
+    """Return the end that the pods are being stopped for, where the record may not show it (any more): tasks may succeed meanwhile."""
     stop = recorded_stop(job)
-    if stop is None or not stop.decided or stop is Stop.OUTCOME_DECIDED:
+    if stop is None or not stop.decided:
         return None
-    return condemned(job=job, stop=stop, message=job.status.message)
+    if stop is not Stop.OUTCOME_DECIDED:
+        return condemned(job=job, stop=stop, message=explain(job=job, stop=stop))
+    if job.status.stop is None or job.status.stop.reason in FROM_RECORD:
+        return None
+    return End(phase=Phase.FAILED, reason=job.status.stop.reason, message=job.status.stop.message)
 
 
 def _by_rule(ends: Sequence[UnitEnd]) -> End | None:
     """Return the end that a rule makes of one failure, whatever the record says of the others."""
     fatal = next((end for end in ends if end.fatal), None)
-    return None if fatal is None else End(phase=Phase.FAILED, reason=closing.DECIDED_BY_ONE, message=fatal.fatal)
+    return None if fatal is None else End(phase=Phase.FAILED, reason=termination.DECIDED_BY_ONE, message=fatal.fatal)
 
 
-def _decided(look: Look) -> End | None:
+def _decided(snapshot: Snapshot) -> End | None:
     """Return an end that the record alone does not show: a refusal that will last, or what a stop on record was for."""
-    refusal = look.refusal
+    refusal = snapshot.refusal
     if refusal is not None and refusal.kind is RefusalKind.PERMANENT:
         return End(phase=Phase.FAILED, reason=refusal.reason, message=refusal.message)
-    if recorded_stop(look.job) is Stop.OUTCOME_DECIDED:
-        return End(phase=Phase.FAILED, reason=closing.DECIDED_BY_ONE, message=look.job.status.message)
+    if recorded_stop(snapshot.job) is Stop.OUTCOME_DECIDED:
+        return End(
+            phase=Phase.FAILED,
+            reason=termination.DECIDED_BY_ONE,
+            message=explain(job=snapshot.job, stop=Stop.OUTCOME_DECIDED),
+        )
     return None
 
 
-def _settle(look: Look, pod: PodView) -> tuple[Command, ...]:
+def _settle(snapshot: Snapshot, pod: PodView) -> tuple[Command, ...]:
     """Let go of a pod whose end is on record. One that still runs was never permitted by it: end it."""
-    if not pod.unsettled or pod.name in look.changing:
+    if pod.gone or pod.name in snapshot.changing:
         return ()
-    if pod.finished:
-        return (pod_end.release(pod),)
-    return pod_end.end(pod)
+    if not pod.finished:
+        return pod_end.end(pod)
+    if pods_go_early(snapshot.job) and pod.deletion_requested is None:
+        return (pod_end.delete(pod, cleanup=True),)
+    return (pod_end.release(pod),) if pod.held else ()

@@ -1,5 +1,7 @@
 """Whether an array is over, by its record alone: all done, enough succeeded, too many failed, or nothing more may start."""
 
+from typing import Final
+
 import msgspec
 
 from podwright.core.job.array.size import is_too_scattered
@@ -13,6 +15,20 @@ from podwright.core.values.index_set import IndexSet
 from podwright.core.view import ArrayRecord, JobView
 
 _NAMED = 5
+
+
+FROM_RECORD: Final = frozenset(
+    {
+        "Completed",
+        "DependencyFailed",
+        "FailuresTooScattered",
+        "SequenceBroken",
+        "SuccessPolicyUnreachable",
+        "TasksFailed",
+        "TooManyFailedTasks",
+    }
+)
+"""Reasons of ends that the record shows by itself; an end for another reason is only known from the stop that is on record for it."""
 
 
 class End(msgspec.Struct, frozen=True, kw_only=True, gc=False):

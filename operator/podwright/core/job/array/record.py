@@ -21,7 +21,7 @@ from podwright.core.job.array.units import Units, open_tasks_of
 from podwright.core.job.at_most_once import may_start_again
 from podwright.core.spec import ArraySpec, DeliveryMode
 from podwright.core.values.index_set import EMPTY, IndexSet
-from podwright.core.view import ArrayRecord, Budget, JobView, RetryGroup
+from podwright.core.view import ArrayRecord, Budget, EndingGroup, JobView, RetryGroup
 
 _MANY_GROUPS: Final = 200
 _LONGEST_STEP: Final = 4096  # seconds
@@ -44,11 +44,17 @@ def recorded(*, job: JobView, array: ArraySpec, units: Units, ends: Sequence[Uni
         succeeded=succeeded,
         failed=failed,
         started=started,
+        ending=_still_ending(before.ending, ended=IndexSet.of(tally.ended)),
         not_retried=before.not_retried + tally.not_retried,
         retries=_grouped(tally, now=now),
         task_failures=_task_groups(tally, done=done),
     )
     return with_nodes(job=job, record=record, ends=ends)
+
+
+def _still_ending(groups: Sequence[EndingGroup], *, ended: IndexSet) -> tuple[EndingGroup, ...]:
+    left = (msgspec.structs.replace(group, indexes=group.indexes - ended) for group in groups)
+    return tuple(group for group in left if group.indexes)
 
 
 def recorded_as_fits(

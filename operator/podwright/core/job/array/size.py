@@ -19,7 +19,11 @@ _MOST_TASK_GROUPS: Final = 200
 _LARGE: Final = 64_000
 _GROUP: Final = 180  # bytes of a group beside its indexes
 _RANGE_OF_RUNNING: Final = 14
-_OTHER: Final = 80_000  # ten attempts, three conditions: messages of 1,024 characters, each of up to four bytes
+MOST_ENDINGS: Final = 5
+"""Different reasons, with their messages, for which attempts are being ended at once; others wait for their turn."""
+_OTHER: Final = (
+    100_000  # ten attempts, three conditions, five endings: messages of 1,024 characters, of up to four bytes each
+)
 _MOST: Final = STATUS_LIMIT - _OTHER - MOST_RUNNING_RANGES * _RANGE_OF_RUNNING
 
 
@@ -53,9 +57,12 @@ def room_for_units(*, array: ArraySpec, record: ArrayRecord) -> int:
 def _size(array: ArraySpec, record: ArrayRecord) -> int:
     """Return the bytes of all sets but that of the running tasks: counted roughly, and exactly if that were much."""
     groups = (*record.retries, *record.task_failures)
-    sets = (record.succeeded, record.failed, record.skipped, record.started, *(group.indexes for group in groups))
-    rough = len(groups) * _GROUP + sum(len(tasks.ranges) for tasks in sets) * _range_width(array)
-    return rough if rough <= _LARGE else len(groups) * _GROUP + sum(len(str(tasks)) for tasks in sets)
+    ending = (group.indexes for group in record.ending)
+    tried = (group.indexes for group in groups)
+    sets = (record.succeeded, record.failed, record.skipped, record.started, *tried, *ending)
+    beside = len(groups) * _GROUP + sum(_GROUP + len(group.message.encode()) for group in record.ending)
+    rough = beside + sum(len(tasks.ranges) for tasks in sets) * _range_width(array)
+    return rough if rough <= _LARGE else beside + sum(len(str(tasks)) for tasks in sets)
 
 
 def _range_width(array: ArraySpec) -> int:

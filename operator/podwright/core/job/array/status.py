@@ -28,6 +28,7 @@ def array_status(
     running: IndexSet,
     now: float,
     started: float | None = None,
+    stop_reason: str = "",
 ) -> JobStatus:
     """Return the status that follows the job's present one.
 
@@ -42,12 +43,15 @@ def array_status(
         running: tasks whose pods have not ended.
         now: Unix seconds.
         started: when the total clock starts; None keeps the present start.
+        stop_reason: see there.
 
     Raises:
         IllegalTransitionError: the phase table forbids the step.
     """
     before = job.status
-    status = next_status(job=job, phase=phase, reason=reason, message=message, now=now, started=started)
+    status = next_status(
+        job=job, phase=phase, reason=reason, message=message, now=now, started=started, stop_reason=stop_reason
+    )
     counts = counts_of(before)
     for end in ends:
         counts = end.verdict.counted(counts)

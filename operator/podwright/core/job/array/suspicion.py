@@ -1,6 +1,6 @@
 """Whether an array as a whole is to be ended early: its pods take nodes down, or its tasks fail alike wherever they run.
 
-The rules of single jobs (`core.job.ended`), for a job of many pods. A large array loses nodes and has tasks with bad data although
+The rules of single jobs (`core.job.single.ended`), for a job of many pods. A large array loses nodes and has tasks with bad data although
 nothing is wrong with it, and its successes tell so: nodes count against it only while there are more of them than tasks that have
 succeeded. What one task does counts for itself: the record's groups tell how often it was lost (see ADR 0016).
 """

@@ -1,10 +1,9 @@
 """What must hold before a job's first pod is created: key, dependencies, start time, and how long it may wait for all that.
 
-Asked at every look until there is a pod, for single jobs and arrays alike; never again after that, and not while the job is
+Asked at every decision until there is a pod, for single jobs and arrays alike; never again after that, and not while the job is
 suspended, is being stopped, or is over.
 """
 
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -15,12 +14,13 @@ from podwright.core.job.gates.idempotency import idempotency
 from podwright.core.job.gates.queue_timeout import queue_timeout
 from podwright.core.job.gates.result import End, Gate, Issue, Open, Wait
 from podwright.core.job.gates.start_time import start_time
+from podwright.core.job.snapshot import Snapshot
 from podwright.core.job.status import next_status
 from podwright.core.job.write import write_status
 from podwright.core.run.deadline import total_deadline
 from podwright.core.run.phase import Phase
 from podwright.core.run.stop import wanted_stop
-from podwright.core.view import JobView, KeyClaim, PodView
+from podwright.core.view import JobView, KeyClaim
 
 QUIET_WAIT: Final = 2.0
 """Seconds since the job's creation before status says what it waits for: a job that is submitted before what it depends on, or
@@ -55,30 +55,23 @@ def may_be_gated(job: JobView) -> bool:
     return job.status.phase in (None, Phase.PENDING) and not job.status.has_begun
 
 
-def before_first_pod(
-    *,
-    job: JobView,
-    pods: Sequence[PodView],
-    dependencies: Dependencies,
-    claim: KeyClaim | None,
-    now: float,
-    keep_until: float,
-) -> tuple[Decision | None, float | None]:
+def before_first_pod(snapshot: Snapshot) -> tuple[Decision | None, float | None]:
     """Return the decision on a job that is held back, or None if its first pod may be created (or has been).
 
-    The second value is when to ask again should there still be no pod by then. `keep_until` is that of `decide_job`.
+    The second value is when to ask again should there still be no pod by then.
     """
+    job, now = snapshot.job, snapshot.now
     # A job whose spec can't be carried out fails at once, and claims no key.
-    if pods or job.problem or not may_be_gated(job) or wanted_stop(job=job, now=now) is not None:
+    if snapshot.pods or job.problem or not may_be_gated(job) or wanted_stop(job=job, now=now) is not None:
         return None, None
-    result = gate(job=job, dependencies=dependencies, claim=claim, now=now)
+    result = gate(job=job, dependencies=snapshot.dependencies, claim=snapshot.claim, now=now)
     match result:
         case Open():
             return None, result.recheck_at
         case Issue():
             return Decision(commands=(result.command,), requeue_at=total_deadline(job)), None
         case End():
-            return _ended(job=job, end=result, now=now, keep_until=keep_until), None
+            return _ended(job=job, end=result, now=now, keep_until=snapshot.keep_until), None
         case Wait():
             return _waits(job=job, wait=result, now=now), None
 

@@ -46,14 +46,20 @@ def idempotency(*, job: JobView, claim: KeyClaim | None, now: float) -> Gate:
 def remembered_until(*, holder: JobView) -> float | None:
     """Return the time until which the key of a job that holds it is remembered, None while the job is not over.
 
-    A job that was itself skipped as a duplicate ran nothing, so nothing of it is remembered.
+    Of a job that ran nothing, as a duplicate or one that was refused or cancelled before its first pod, nothing is remembered.
     """
     status = holder.status
     if not status.is_over or status.finished is None:
         return None
-    if status.phase is Phase.SKIPPED and status.duplicate_of:
+    if (status.phase is Phase.SKIPPED and status.duplicate_of) or never_began(holder):
         return 0.0
     return status.finished + holder.dedup_window
+
+
+def never_began(holder: JobView) -> bool:
+    """Return whether a job that is over surely had no pod. Of an array's end too little is kept to be sure."""
+    status = holder.status
+    return status.is_over and status.phase is not Phase.SUCCEEDED and holder.array is None and not status.has_begun
 
 
 def with_end_known(*, claim: KeyClaim, holder: JobView | None) -> KeyClaim:

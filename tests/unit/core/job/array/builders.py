@@ -3,8 +3,8 @@
 from typing import Any
 
 from podwright.core.constants.names import array_pod_name
-from podwright.core.job.array.look import Look
 from podwright.core.job.array.units import units_of
+from podwright.core.job.snapshot import Snapshot
 from podwright.core.spec import ArraySpec
 from podwright.core.values.index_set import IndexSet
 from podwright.core.view import ArrayRecord, JobView, PodView, RetryGroup
@@ -47,7 +47,6 @@ def unit_pod(job: JobView, unit: int, *, attempt: int = 0, **changes: Any) -> Po
     return make_pod(job, **{"attempt": attempt, "name": name, "task_index": unit, "uid": f"{name}-uid", **changes})
 
 
-def look_at(job: JobView, *pods: PodView, now: float, **changes: Any) -> Look:
-    """Build a look at an array."""
-    assert job.array is not None
-    return Look(job=job, array=job.array, units=units_of(job.status.array), pods=pods, now=now, **changes)
+def snapshot_of(job: JobView, *pods: PodView, now: float, **changes: Any) -> Snapshot:
+    """Build the snapshot of an array."""
+    return Snapshot(job=job, units=units_of(job.status.array), pods=pods, now=now, **changes)

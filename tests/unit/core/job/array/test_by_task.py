@@ -9,9 +9,10 @@ from podwright.core.job.array.by_task import give_up, permitted
 from podwright.core.job.array.outcome import end_of
 from podwright.core.job.array.units import units_of
 from podwright.core.job.gates.dependency import NO_DEPENDENCIES, Dependencies
+from podwright.core.job.snapshot import Snapshot
 from podwright.core.run.phase import Phase
 from podwright.core.spec import ArraySpec, Dependency, Otherwise
-from podwright.core.values.index_set import EMPTY, IndexSet
+from podwright.core.values.index_set import IndexSet
 from podwright.core.view import ArrayRecord, JobView, RetryGroup
 from tests.support.builders import CREATED, make_job, with_status
 
@@ -50,7 +51,8 @@ def given_up(job: JobView, on: Dependencies, busy: str = "") -> tuple[str, str] 
     """Return which tasks the record calls failed and skipped after a look, None if nothing is written."""
     assert job.array is not None
     units = units_of(job.status.array)
-    write = give_up(job=job, array=job.array, units=units, busy=sets(busy), dependencies=on, now=CREATED + 9)
+    creating = frozenset(sets(busy))
+    write = give_up(Snapshot(job=job, units=units, pods=(), creating=creating, dependencies=on, now=CREATED + 9))
     if write is None or write.status.array is None:
         return None
     return str(write.status.array.failed), str(write.status.array.skipped)
@@ -96,9 +98,7 @@ def test_nothing_is_given_up_that_has_a_pod_or_that_runs_anyway_or_while_the_job
 def test_the_end_of_the_array_tells_what_its_tasks_waited_for() -> None:
     job = second()
     assert job.array is not None
-    write = give_up(
-        job=job, array=job.array, units=units_of(None), busy=EMPTY, dependencies=first(failed="1,3"), now=CREATED
-    )
+    write = give_up(Snapshot(job=job, units=units_of(None), pods=(), dependencies=first(failed="1,3"), now=CREATED))
     assert write is not None
     assert write.status.array is not None
     alone = msgspec.structs.replace(write.status.array, succeeded=sets("0,2,4-5"))
@@ -117,9 +117,7 @@ def test_the_status_keeps_what_it_said_of_the_others() -> None:
     record = ArrayRecord(succeeded=sets("0"), running=sets("2"))
     job = second(phase=Phase.RUNNING, array=record, attempt_count=7)
     assert job.array is not None
-    write = give_up(
-        job=job, array=job.array, units=units_of(record), busy=EMPTY, dependencies=first("0,2", "1"), now=CREATED
-    )
+    write = give_up(Snapshot(job=job, units=units_of(record), pods=(), dependencies=first("0,2", "1"), now=CREATED))
     assert write is not None
     status = write.status
     assert (status.phase, status.attempt_count, status.progress) == (Phase.RUNNING, 7, "1/6")

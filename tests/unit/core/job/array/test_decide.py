@@ -8,8 +8,8 @@ import pytest
 
 from podwright.core.attempt.ending import ongoing
 from podwright.core.commands import CreateChild, Decision, Delete, WriteStatus
+from podwright.core.job import decide as job_policy
 from podwright.core.job.array.by_task import permitted
-from podwright.core.job.array.decide import decide_array
 from podwright.core.job.array.units import units_of
 from podwright.core.job.gates.dependency import Dependencies
 from podwright.core.run.phase import Phase
@@ -34,14 +34,14 @@ from podwright.core.view import (
     RetryGroup,
 )
 from tests.support.builders import CREATED, finished, running, with_status
-from tests.unit.core.job.array.builders import array_job, look_at, make_array, record_of, unit_pod
+from tests.unit.core.job.array.builders import array_job, make_array, record_of, snapshot_of, unit_pod
 
 NOW = CREATED + 100
 JOB = array_job(make_array(6, parallelism=3))
 
 
 def decide(job: JobView, *pods: PodView, now: float = NOW, **look: Any) -> Decision:
-    return decide_array(look_at(job, *pods, now=now, **look))
+    return job_policy.decide(snapshot_of(job, *pods, now=now, **look))
 
 
 def written(decision: Decision) -> JobStatus:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from podwright.core.commands import CreateChild, Decision
-from podwright.core.job.array.decide import decide_array
+from podwright.core.job import decide as job_policy
 from podwright.core.job.array.units import open_tasks, tasks_of
 from podwright.core.run.phase import Phase
 from podwright.core.run.stop import Stop, recorded_stop
@@ -21,7 +21,7 @@ from podwright.core.values.index_set import EMPTY, IndexSet
 from podwright.core.view import ArrayRecord, JobStatus, PodPhase, PodView
 from tests.support.builders import finished
 from tests.unit.core.faulty_world import FaultyWorld
-from tests.unit.core.job.array.builders import array_job, look_at, make_array, unit_pod
+from tests.unit.core.job.array.builders import array_job, make_array, snapshot_of, unit_pod
 from tests.unit.core.job.array.pack_ends import PackEnd, any_end
 
 
@@ -211,8 +211,10 @@ class OneArray(FaultyWorld):
 
     def decide(self) -> Decision:
         # The store keeps no released pods whose ends are on record; that they do no harm is tested by keeping them.
-        look = look_at(self.job, *self.cache.values(), now=self.now, recorded_at=self.written_at, refusal=self.refusal)
-        return decide_array(msgspec.structs.replace(look, intended=frozenset(self.intended)))
+        look = snapshot_of(
+            self.job, *self.cache.values(), now=self.now, recorded_at=self.written_at, refusal=self.refusal
+        )
+        return job_policy.decide(msgspec.structs.replace(look, intended=frozenset(self.intended)))
 
     def pod_of(self, unit: int, attempt: int, *, uid: str, **changes: Any) -> PodView:
         return unit_pod(self.job, unit, attempt=attempt, uid=uid or f"{self.job.uid}/unseen", **changes)

@@ -7,7 +7,7 @@ import pytest
 
 from podwright.core.attempt.verdict import Verdict
 from podwright.core.commands import CreateChild, Delete, WriteStatus
-from podwright.core.job.array.decide import decide_array
+from podwright.core.job import decide as job_policy
 from podwright.core.job.array.ends import UnitEnd
 from podwright.core.job.array.suspicion import suspicion, with_nodes
 from podwright.core.run.phase import Phase
@@ -25,7 +25,7 @@ from podwright.core.view import (
     RetryGroup,
 )
 from tests.support.builders import CREATED, finished, running, with_status
-from tests.unit.core.job.array.builders import array_job, look_at, make_array, unit_pod
+from tests.unit.core.job.array.builders import array_job, make_array, snapshot_of, unit_pod
 
 NOW = CREATED + 100
 ALIKE = FailurePolicy(same_failure_nodes=2)
@@ -151,7 +151,7 @@ def gone_with(node: str, job: JobView, unit: int) -> PodView:
 
 def looked(job: JobView, *pods: PodView, now: float = NOW) -> tuple[JobStatus | None, list[str], int]:
     """Return the status that is written, the pods that are ended, and how many are created."""
-    commands = decide_array(look_at(job, *pods, now=now)).commands
+    commands = job_policy.decide(snapshot_of(job, *pods, now=now)).commands
     statuses = [command.status for command in commands if isinstance(command, WriteStatus)]
     ended = [command.name for command in commands if isinstance(command, Delete)]
     return (statuses[0] if statuses else None), ended, sum(isinstance(one, CreateChild) for one in commands)

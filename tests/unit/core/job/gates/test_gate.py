@@ -6,14 +6,13 @@ import msgspec
 import pytest
 
 from podwright.core.commands import ClaimKey, CreateChild, Decision, WriteStatus
-from podwright.core.job.decide import decide_job
 from podwright.core.job.gates.dependency import NO_DEPENDENCIES, Dependencies
 from podwright.core.job.gates.gate import QUIET_WAIT
 from podwright.core.run.phase import Phase
 from podwright.core.spec import CancelMode, Dependency
 from podwright.core.values.index_set import IndexSet
 from podwright.core.view import ArrayRecord, JobView, KeyClaim, PodView
-from tests.support.builders import CREATED, make_attempt, make_job, make_pod, with_status
+from tests.support.builders import CREATED, decide_on, make_attempt, make_job, make_pod, with_status
 
 NOW = CREATED + 100
 ON_A = (Dependency(name="a"),)
@@ -29,7 +28,7 @@ def decide(
 ) -> Decision:
     """Look at a job."""
     known = NO_DEPENDENCIES if on is None else Dependencies(jobs={on.name: on})
-    return decide_job(job=job, pods=pods, refusal=None, now=now, keep_until=keep_until, dependencies=known, claim=claim)
+    return decide_on(job=job, pods=pods, refusal=None, now=now, keep_until=keep_until, dependencies=known, claim=claim)
 
 
 def written(decision: Decision) -> WriteStatus:

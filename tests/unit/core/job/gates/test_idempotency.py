@@ -9,8 +9,10 @@ from podwright.core.constants.names import key_lease_name
 from podwright.core.job.gates.idempotency import ASK_AGAIN, idempotency, remembered_until, with_end_known
 from podwright.core.job.gates.result import OPEN, End, Issue, Wait
 from podwright.core.run.phase import Phase
+from podwright.core.spec import ArraySpec
+from podwright.core.values.index_set import IndexSet
 from podwright.core.view import KeyClaim
-from tests.support.builders import CREATED, make_job, with_status
+from tests.support.builders import CREATED, make_attempt, make_job, with_status
 
 NOW = CREATED + 100
 JOB = make_job(idempotency_key="order", dedup_window=3600.0)
@@ -62,17 +64,27 @@ def test_what_cannot_be_claimed_waits_and_is_tried_again() -> None:
         ({}, None),
         ({"phase": Phase.RUNNING}, None),
         ({"phase": Phase.SUCCEEDED, "finished": 10.0}, 3610.0),
-        ({"phase": Phase.CANCELLED, "finished": 10.0}, 3610.0),
-        ({"phase": Phase.SKIPPED, "finished": 10.0}, 3610.0),
+        ({"phase": Phase.CANCELLED, "finished": 10.0, "attempts": (make_attempt(JOB),)}, 3610.0),
+        ({"phase": Phase.FAILED, "finished": 10.0, "attempts": (make_attempt(JOB, outcome=None),)}, 3610.0),
         ({"phase": Phase.SKIPPED, "finished": 10.0, "duplicate_of": "first"}, 0.0),
+        pytest.param({"phase": Phase.CANCELLED, "finished": 10.0}, 0.0, id="S12 cancelled before its first pod"),
+        pytest.param({"phase": Phase.FAILED, "finished": 10.0}, 0.0, id="S12 its first pod was refused"),
+        pytest.param({"phase": Phase.SKIPPED, "finished": 10.0}, 0.0, id="S12 skipped by its dependencies"),
     ],
 )
 def test_a_key_is_remembered_from_its_holders_end_if_that_had_it(status: dict[str, Any], until: float | None) -> None:
     assert remembered_until(holder=with_status(JOB, **status)) == until
 
 
+def test_s12_the_key_of_an_array_stays_whether_or_not_its_pods_are_still_known() -> None:
+    array = ArraySpec(size=2, tasks=IndexSet.up_to(2))
+    holder = with_status(make_job(array=array, dedup_window=3600.0), phase=Phase.FAILED, finished=10.0)
+    assert remembered_until(holder=holder) == 3610.0
+
+
 def test_a_later_picture_of_the_holder_tells_its_end_and_nothing_else_does() -> None:
-    ended = with_status(make_job(uid="other", dedup_window=5.0), phase=Phase.FAILED, finished=NOW, reason="whatever")
+    other = make_job(uid="other", dedup_window=5.0)
+    ended = with_status(other, phase=Phase.FAILED, finished=NOW, reason="whatever", attempts=(make_attempt(other),))
     assert with_end_known(claim=OTHERS, holder=ended).until == NOW + 5
     known = KeyClaim(holder_uid="other", until=NOW)
     for holder in (None, make_job(uid="other"), with_status(make_job(), phase=Phase.FAILED, finished=NOW)):

@@ -10,11 +10,12 @@ import msgspec
 
 from podwright.core.commands import WriteStatus
 from podwright.core.job.array.ends import UnitEnd
-from podwright.core.job.array.look import Look, SortedPods
+from podwright.core.job.array.pods import SortedPods
 from podwright.core.job.array.start import tasks_to_run
 from podwright.core.job.array.status import array_status
 from podwright.core.job.array.units import open_tasks, units_of
-from podwright.core.job.unfinished import SETTLE
+from podwright.core.job.single.unfinished import SETTLE
+from podwright.core.job.snapshot import Snapshot
 from podwright.core.job.write import write_status
 from podwright.core.run.phase import Phase
 from podwright.core.values.index_set import IndexSet
@@ -40,21 +41,21 @@ class After(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     urgent: bool = False
 
 
-def record_due(look: Look, after: After) -> float:
+def record_due(snapshot: Snapshot, after: After) -> float:
     """Return when what has ended is to be recorded."""
-    return look.now if after.urgent else look.recorded_at + RECORD_EVERY
+    return snapshot.now if after.urgent else snapshot.recorded_at + RECORD_EVERY
 
 
-def running_tasks(look: Look, pods: Sequence[PodView]) -> IndexSet:
+def running_tasks(snapshot: Snapshot, pods: Sequence[PodView]) -> IndexSet:
     """Return the tasks of pods that have not ended."""
-    if look.array.pack == 1:
+    if snapshot.array.pack == 1:
         return IndexSet.of(pod.task_index for pod in pods)
-    packs = (tasks_to_run(array=look.array, units=look.units, unit=pod.task_index) for pod in pods)
+    packs = (tasks_to_run(array=snapshot.array, units=snapshot.units, unit=pod.task_index) for pod in pods)
     return IndexSet.of_ranges(span for tasks in packs for span in tasks.ranges)
 
 
 def status_after(
-    look: Look,
+    snapshot: Snapshot,
     after: After,
     *,
     phase: Phase,
@@ -62,84 +63,86 @@ def status_after(
     message: str,
     running: IndexSet,
     started: float | None = None,
+    stop_reason: str = "",
 ) -> JobStatus:
     """Return the status that records what has ended; `array_status` explains the arguments."""
     return array_status(
-        job=look.job,
-        array=look.array,
+        job=snapshot.job,
+        array=snapshot.array,
         phase=phase,
         reason=reason,
         message=message,
         record=after.record,
         ends=after.ends,
         running=running,
-        now=look.now,
+        now=snapshot.now,
         started=started,
+        stop_reason=stop_reason,
     )
 
 
 def progress_status(
-    look: Look, pods: SortedPods, after: After, *, phase: Phase, reason: str, started: float | None = None
+    snapshot: Snapshot, pods: SortedPods, after: After, *, phase: Phase, reason: str, started: float | None = None
 ) -> JobStatus:
     """Return a status that says how many tasks have come how far."""
-    running = running_tasks(look, pods.live)
+    running = running_tasks(snapshot, pods.live)
     record = after.record
-    waiting = len(open_tasks(array=look.array, record=record)) - len(running)
+    waiting = len(open_tasks(array=snapshot.array, record=record)) - len(running)
     skipped = f"{len(record.skipped)} skipped, " if record.skipped else ""
     message = (
         f"{len(record.succeeded)} tasks succeeded, {len(record.failed)} failed, {skipped}"
         f"{len(running)} in pods, {waiting} waiting"
     )
-    if look.refusal is not None and reason == look.refusal.reason:
-        message = f"{look.refusal.message}; {message}"
+    if snapshot.refusal is not None and reason == snapshot.refusal.reason:
+        message = f"{snapshot.refusal.message}; {message}"
     elif reason == _MISSING:
-        message = f"there is no job {look.missing}, whose tasks the others wait for; {message}"
-    return status_after(look, after, phase=phase, reason=reason, message=message, running=running, started=started)
+        message = f"there is no job {snapshot.missing}, whose tasks the others wait for; {message}"
+    return status_after(snapshot, after, phase=phase, reason=reason, message=message, running=running, started=started)
 
 
 def record_or_tell(
-    look: Look, pods: SortedPods, after: After, *, starting: bool
+    snapshot: Snapshot, pods: SortedPods, after: After, *, starting: bool
 ) -> tuple[tuple[WriteStatus, ...], float | None]:
     """Write what has ended, or tell what has changed, if it is time for it; else say when it will be."""
-    phase, reason = phase_and_reason(look, pods, after, starting=starting)
+    phase, reason = phase_and_reason(snapshot, pods, after, starting=starting)
     if after.ends:
-        due = record_due(look, after)
-        if look.now < due:
+        due = record_due(snapshot, after)
+        if snapshot.now < due:
             return (), due
-        status = progress_status(look, pods, after, phase=phase, reason=reason)
-        return (write_status(job=look.job, status=status),), None
-    status = look.job.status
+        status = progress_status(snapshot, pods, after, phase=phase, reason=reason)
+        return (write_status(job=snapshot.job, status=status),), None
+    status = snapshot.job.status
     if status.phase is not phase or status.reason != reason:
         # Without any pod, under way or not, there is nothing to wait for: what keeps it from starting must be told.
-        idle = look.now if starting or look.creating else look.job.created
+        idle = snapshot.now if starting or snapshot.creating else snapshot.job.created
         since = min((pod.created if pod.started is None else pod.started for pod in pods.live), default=idle)
-        due = max(since, look.recorded_at) + SETTLE
-    elif status.array is None or status.array.running != running_tasks(look, pods.live):
-        due = look.recorded_at + TELL_EVERY
+        due = max(since, snapshot.recorded_at) + SETTLE
+    elif status.array is None or status.array.running != running_tasks(snapshot, pods.live):
+        due = snapshot.recorded_at + TELL_EVERY
     else:
         return (), None
-    if look.now < due:
+    if snapshot.now < due:
         return (), due
-    status = progress_status(look, pods, after, phase=phase, reason=reason)
-    return (write_status(job=look.job, status=status, deferrable=True),), None
+    status = progress_status(snapshot, pods, after, phase=phase, reason=reason)
+    return (write_status(job=snapshot.job, status=status, deferrable=True),), None
 
 
-def phase_and_reason(look: Look, pods: SortedPods, after: After, *, starting: bool) -> tuple[Phase, str]:
+def phase_and_reason(snapshot: Snapshot, pods: SortedPods, after: After, *, starting: bool) -> tuple[Phase, str]:
     """Return the phase of an array that goes on, and its reason. `starting` says that pods are about to be created."""
-    phase, reason = _phase_of_tasks(look, pods, after, starting=starting)
+    phase, reason = _phase_of_tasks(snapshot, pods, after, starting=starting)
     # What keeps the others from starting is more worth telling than that some run.
-    if look.refusal is not None:
-        return phase, look.refusal.reason
-    idle = not (pods.live or look.creating or starting) and not units_of(after.record).groups
-    return phase, _MISSING if look.missing and idle else reason
+    if snapshot.refusal is not None:
+        return phase, snapshot.refusal.reason
+    idle = not (pods.live or snapshot.creating or starting) and not units_of(after.record).groups
+    return phase, _MISSING if snapshot.missing and idle else reason
 
 
-def _phase_of_tasks(look: Look, pods: SortedPods, after: After, *, starting: bool) -> tuple[Phase, str]:
-    present = look.job.status.phase
+def _phase_of_tasks(snapshot: Snapshot, pods: SortedPods, after: After, *, starting: bool) -> tuple[Phase, str]:
+    present = snapshot.job.status.phase
     if any(pod.phase is not PodPhase.PENDING for pod in pods.live):
         return Phase.RUNNING, "TasksRunning"
-    if present is Phase.RUNNING and (pods.live or look.creating or starting):
+    if present is Phase.RUNNING and (pods.live or snapshot.creating or starting):
         return Phase.RUNNING, "TasksRunning"
-    if not (pods.live or look.creating or starting) and units_of(after.record).groups:
+    if not (pods.live or snapshot.creating or starting) and units_of(after.record).groups:
         return Phase.RETRYING, "TasksFailed"
     return (present if present is Phase.RUNNING else Phase.PENDING), "TasksPending"

@@ -4,13 +4,17 @@ from podwright.core.attempt.ending import collided
 from podwright.core.attempt.refusal import ask_again_at, refuses_more_memory
 from podwright.core.attempt.verdict import verdict_without_pod
 from podwright.core.commands import CreateChild, Decision, WriteStatus
+<<<<<<< HEAD:operator/podwright/core/job/unstarted.py
 from podwright.core.constants.reasons import Reason
 from podwright.core.job import ended
+=======
+>>>>>>> main:operator/podwright/core/job/single/unstarted.py
 from podwright.core.job.at_most_once import begin
+from podwright.core.job.single import ended
 from podwright.core.job.status import next_status
 from podwright.core.job.write import write_status
 from podwright.core.run.phase import Phase
-from podwright.core.run.stop import Stop
+from podwright.core.run.stop import Stop, explain, phase_after
 from podwright.core.view import JobView, Refusal, RefusalKind
 
 
@@ -53,14 +57,14 @@ def resume(*, job: JobView, now: float) -> Decision:
 
 
 def _stopped(*, job: JobView, stop: Stop, now: float) -> Decision:
-    phase = ended.phase_after(stop)
+    phase = phase_after(stop)
     if job.status.phase is phase:
         return Decision()
     status = next_status(
         job=job,
         phase=phase,
         reason=str(stop),
-        message=ended.explain(job=job, stop=stop),
+        message=explain(job=job, stop=stop),
         now=now,
         next_attempt=None if stop.final else job.status.next_attempt,
     )

@@ -5,16 +5,13 @@ from typing import Final
 import msgspec
 
 from podwright.core.attempt import termination as pod_end
-from podwright.core.attempt.ending import MESSAGE_LIMIT, ongoing, recorded_ending
-from podwright.core.attempt.failure_policy import ends_wait, evidence_of_wait
-from podwright.core.attempt.redaction import redacted
+from podwright.core.attempt.ending import Ending, ongoing, recorded_ending
 from podwright.core.commands import Command, Decision
-from podwright.core.job import ended
+from podwright.core.job.limits import due_ending, next_limit, waiting_message
 from podwright.core.job.status import next_status
 from podwright.core.job.write import write_status
-from podwright.core.run.deadline import attempt_deadline, start_deadline
 from podwright.core.run.phase import Phase
-from podwright.core.run.stop import Stop, recorded_stop, stop_grace
+from podwright.core.run.stop import Stop, explain, recorded_stop, stop_grace
 from podwright.core.view import JobView, PodPhase, PodView
 
 SETTLE: Final = 2.0
@@ -33,12 +30,10 @@ def decide(*, job: JobView, pod: PodView, stop: Stop | None, now: float) -> Deci
         return _stop(job=job, pod=pod, stop=stop, now=now)
     if recorded_ending(status=job.status, pod=pod) is not None:
         return Decision(commands=pod_end.end(pod))
-    if must_not_wait(job=job, pod=pod):
-        return _end(job=job, pod=pod, now=now)
-    clocks = (attempt_deadline(job=job, pod=pod), start_deadline(job=job, pod=pod))
-    deadline = min((clock for clock in clocks if clock is not None), default=None)
-    if deadline is not None and now >= deadline:
-        return Decision(commands=pod_end.end(pod))
+    ending = due_ending(job=job, pod=pod, now=now)
+    if ending is not None:
+        return _end(job=job, pod=pod, ending=ending, now=now)
+    deadline = next_limit(job=job, pod=pod)
     commands, visible_at = _report(job=job, pod=pod, now=now)
     times = [time for time in (deadline, visible_at) if time is not None]
     return Decision(commands=commands, requeue_at=min(times, default=None))
@@ -50,7 +45,7 @@ def _stop(*, job: JobView, pod: PodView, stop: Stop, now: float) -> Decision:
             job=job,
             phase=Phase.STOPPING,
             reason=str(stop),
-            message=ended.explain(job=job, stop=stop),
+            message=explain(job=job, stop=stop),
             now=now,
             attempt=ongoing(pod),
         )
@@ -58,33 +53,18 @@ def _stop(*, job: JobView, pod: PodView, stop: Stop, now: float) -> Decision:
     return Decision(commands=pod_end.end(pod, grace=stop_grace(job=job, stop=stop)))
 
 
-def must_not_wait(*, job: JobView, pod: PodView) -> bool:
-    """Return whether a rule says that an attempt which can't start is to be ended."""
-    # One that somebody else is deleting ends by itself, and was not ended for this.
-    if not job.failure_policy.rules or not pod.waiting_reason or pod.deletion_requested is not None:
-        return False
-    evidence = evidence_of_wait(reason=pod.waiting_reason, message=waiting_message(pod), pod=pod)
-    return ends_wait(rules=job.failure_policy.rules, evidence=evidence)
-
-
-def _end(*, job: JobView, pod: PodView, now: float) -> Decision:
+def _end(*, job: JobView, pod: PodView, ending: Ending, now: float) -> Decision:
     """Record why the attempt is ended. Only that record tells the verdict: a deleted pod no longer says why it waited."""
-    message = waiting_message(pod)
     status = next_status(
         job=job,
         # A job that was seen to run does not go back to Pending.
         phase=Phase.RUNNING if job.status.phase is Phase.RUNNING else Phase.PENDING,
-        reason=pod.waiting_reason,
-        message=message or f"pod {pod.name} can't start ({pod.waiting_reason}) and is being ended",
+        reason=ending.reason,
+        message=ending.message or f"pod {pod.name} can't start ({pod.waiting_reason}) and is being ended",
         now=now,
-        attempt=msgspec.structs.replace(ongoing(pod), reason=pod.waiting_reason, message=message),
+        attempt=msgspec.structs.replace(ongoing(pod), reason=ending.reason, message=ending.message),
     )
     return Decision(commands=(write_status(job=job, status=status),))
-
-
-def waiting_message(pod: PodView) -> str:
-    """Just as it is recorded, so that rules say the same before and after."""
-    return redacted(pod.waiting_message)[:MESSAGE_LIMIT]
 
 
 def _report(*, job: JobView, pod: PodView, now: float) -> tuple[tuple[Command, ...], float | None]:

@@ -12,7 +12,7 @@ from podwright.core.job import at_most_once
 from podwright.core.job.status import next_status
 from podwright.core.job.write import write_status
 from podwright.core.run.phase import Phase
-from podwright.core.run.stop import Stop, recorded_stop
+from podwright.core.run.stop import Stop, explain, phase_after, recorded_stop
 from podwright.core.view import Attempt, Budget, JobView, Outcome, PodView
 
 _EXHAUSTED: Final = {
@@ -49,29 +49,6 @@ def record(*, job: JobView, verdict: Verdict, stop: Stop | None, now: float) -> 
         else None,
     )
     return Decision(commands=(write_status(job=job, status=status),))
-
-
-def phase_after(stop: Stop) -> Phase:
-    """Return the phase that a job enters once a stop has taken effect."""
-    return {
-        Stop.CANCELLED: Phase.CANCELLED,
-        Stop.TOTAL_TIMEOUT: Phase.FAILED,
-        Stop.SUSPENDED: Phase.SUSPENDED,
-    }.get(stop, Phase.FAILED)
-
-
-def explain(*, job: JobView, stop: Stop) -> str:
-    """Say in one sentence why the job was stopped. What is on record counts, not what the spec has become since."""
-    if recorded_stop(job) is stop and job.status.message:
-        return job.status.message
-    if stop is Stop.CANCELLED:
-        return f"the job was cancelled (spec.cancel: {job.cancel})"
-    if stop is Stop.SUSPENDED:
-        return "the job is suspended (spec.suspend: true)"
-    if stop.decided:
-        return job.status.message
-    limit = "" if job.total_timeout is None else f" ({job.total_timeout:g} s)"
-    return f"the job did not finish within spec.timeouts.total{limit}"
 
 
 def _counts_before(*, job: JobView, verdict: Verdict) -> retry.Counts:
