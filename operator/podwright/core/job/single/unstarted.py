@@ -4,11 +4,7 @@ from podwright.core.attempt.ending import collided
 from podwright.core.attempt.refusal import ask_again_at, refuses_more_memory
 from podwright.core.attempt.verdict import verdict_without_pod
 from podwright.core.commands import CreateChild, Decision, WriteStatus
-<<<<<<< HEAD:operator/podwright/core/job/unstarted.py
 from podwright.core.constants.reasons import Reason
-from podwright.core.job import ended
-=======
->>>>>>> main:operator/podwright/core/job/single/unstarted.py
 from podwright.core.job.at_most_once import begin
 from podwright.core.job.single import ended
 from podwright.core.job.status import next_status
