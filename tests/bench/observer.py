@@ -86,7 +86,8 @@ class Observer:
         self._workload = workload
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
-        self._problem = ""
+        self.problem = ""
+        """Why nothing can be measured any more, if so."""
         self.timelines: dict[str, Timeline] = {}
         self.created = 0
         self.running = 0
@@ -129,8 +130,8 @@ class Observer:
                 while getattr(self, what) < count:
                     self._changed.clear()
                     await self._changed.wait()
-                    if self._problem:
-                        raise BenchError(self._problem)
+                    if self.problem:
+                        raise BenchError(self.problem)
         except TimeoutError as error:
             raise BenchError(
                 f"only {getattr(self, what)} of {count} {self._workload.title} objects were {what} within {seconds:.0f} s"
@@ -149,7 +150,7 @@ class Observer:
         try:
             await watch
         except (aiohttp.ClientError, OSError, msgspec.MsgspecError, BenchError) as error:
-            self._problem = f"the bench's watch of {path} broke off: {error!r}"
+            self.problem = f"the bench's watch of {path} broke off: {error!r}"
             self._changed.set()
 
     async def _watch(self, path: str, version: str, handle: _Handler, opened: asyncio.Event) -> None:
@@ -207,7 +208,7 @@ class Observer:
             return
         conditions = {condition.type for condition in job.status.conditions if condition.status == "True"}
         if job.status.phase == "Failed" or "Failed" in conditions:
-            self._problem = f"{self._workload.title} {job.metadata.name} failed, which none should"
+            self.problem = f"{self._workload.title} {job.metadata.name} failed, which none should"
         elif job.status.phase == "Succeeded" or "Complete" in conditions:
             timeline.finished = now
             self.finished += 1

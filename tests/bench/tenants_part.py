@@ -39,6 +39,8 @@ _QUOTA_OF_THE_FLOOD: Final = 50
 """Without one an array of this parallelism would make the API server, not the operator, the one that suffers."""
 _TASK_SECONDS: Final = 2.0
 _LOOK_SECONDS: Final = 0.2
+_PATIENCE: Final = 60.0
+"""Of a burst of good jobs, in seconds."""
 _LAG: Final = re.compile(r'^podwright_loop_lag_seconds_bucket\{le="(\S+)"\} (\S+)$', re.MULTILINE)
 
 
@@ -63,7 +65,7 @@ async def _measure(
         f"an array under a full quota: {quota.requests_per_task:.2f} requests per task,"
         f" {100 * quota.busy:.0f} % of the quota busy"
     )
-    beside = await _measure_beside(ready, rest, parameters)
+    beside = await _measure_beside(ready, rest, parameters, say=say)
     say(f"beside {parameters.refused_jobs} refused jobs: {beside:.2f} of the undisturbed rate")
     flood = await _measure_flood(ready, rest, parameters)
     say(f"{flood.arrays} arrays at once: {flood.resident_highest:.0f} MiB")
@@ -94,10 +96,13 @@ async def _measure_quota(rest: Rest, parameters: Parameters) -> QuotaRun:
     return QuotaRun(tasks=tasks, pods=pods, requests_per_task=requests / tasks, busy=statistics.fmean(busy))
 
 
-async def _measure_beside(ready: ReadyCluster, rest: Rest, parameters: Parameters) -> float:
+async def _measure_beside(
+    ready: ReadyCluster, rest: Rest, parameters: Parameters, *, say: Callable[[str], None]
+) -> float:
     """Return the rate of good jobs beside bad ones of another namespace, as a part of the rate before and after."""
     await _burst(rest, "warm-up", parameters.warm_up, connections=parameters.connections)
     before = await _burst(rest, "before", parameters.beside_jobs, connections=parameters.connections)
+    say(f"good jobs alone: {before:.0f}/s")
     async with _namespace(rest, "refused"):
         attacker = Attacker(ready.cluster, "refused", scale=parameters.refused_jobs / 500)
         close = await asyncio.to_thread(five_hundred, attacker)
@@ -106,19 +111,25 @@ async def _measure_beside(ready: ReadyCluster, rest: Rest, parameters: Parameter
             beside = await _burst(rest, "beside", parameters.beside_jobs, connections=parameters.connections)
         finally:
             close()
+    say(f"good jobs beside {parameters.refused_jobs} refused ones: {beside:.0f}/s")
     await asyncio.sleep(parameters.rest_seconds)
     after = await _burst(rest, "after", parameters.beside_jobs, connections=parameters.connections)
     return 2 * beside / (before + after)
 
 
 async def _burst(rest: Rest, name: str, jobs: int, *, connections: int) -> float:
+    """Return the rate of a burst; of one that is held up for too long the rate of what was finished by then."""
     workload = workloads.BATCH_JOB
     async with Observer(rest, workload) as observer:
         began = time.monotonic()
         names = [f"{name}-{number}" for number in range(jobs)]
         await load.burst(rest, workload, names, connections=connections, observer=observer)
-        await observer.until("finished", jobs, seconds=patience(jobs))
-        return jobs / (time.monotonic() - began)
+        try:
+            await observer.until("finished", jobs, seconds=_PATIENCE)
+        except BenchError:
+            if observer.problem:
+                raise
+        return observer.finished / (time.monotonic() - began)
 
 
 async def _measure_flood(ready: ReadyCluster, rest: Rest, parameters: Parameters) -> FloodRun:

@@ -9,6 +9,7 @@ from pydantic import Field
 from podwright.api.condition import Conditions
 from podwright.api.model import ATOMIC, ApiModel, Rule, list_map, validated_by
 from podwright.api.scalars import Count, Generation, Int32, Message, ObjectName, Opaque, Reason, Uid, Word
+from podwright.core.constants.reasons import Subject, listed
 from podwright.core.run.phase import TERMINAL, TRANSITIONS, UNSUCCESSFUL, Phase
 
 
@@ -181,7 +182,11 @@ class AttemptStatus(ApiModel):
     budget: Literal["User", "Platform", "Timeout"] | None = Field(
         None, description="Which retry budget it was charged to. Absent: none."
     )
-    reason: Reason | None = Field(None, description="Why it ended so, in one word. Example: OOMKilled.")
+    reason: Reason | None = Field(
+        None,
+        description=f"Why it ended so, in one word: {listed(Subject.ATTEMPT)} Or a word of the kubelet's, such as "
+        "CreateContainerConfigError.",
+    )
     message: Message | None = Field(None, description="Termination message of the container or the pod, cut at 1024.")
 
 
@@ -199,7 +204,11 @@ class BatchJobStatus(ApiModel):
         "Retrying: waits before the next attempt. Suspended: waits for spec.suspend to become false. Stopping: its pod is "
         "being ended. Succeeded, Failed, Cancelled, DeadLettered (its retries are used up) and Skipped (not to be run) are final.",
     )
-    reason: Reason | None = Field(None, description="Why it is in this phase, in one CamelCase word.")
+    reason: Reason | None = Field(
+        None,
+        description="Why it is in this phase, in one CamelCase word: that of its last attempt, or "
+        f"{listed(Subject.WAITING, Subject.ACTIVE, Subject.ENDED)}",
+    )
     message: Message | None = Field(None, description="Why it is in this phase, for people.")
     start_time: datetime | None = Field(
         None,

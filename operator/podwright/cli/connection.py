@@ -1,4 +1,4 @@
-"""One connection to the API server for one command: requests and streams, with every failure told in words.
+"""One connection to the API server for one command: requests and streams, with every failure explained.
 
 Over the official client's configuration and connection pool, so that kubeconfigs, credential plugins and proxies work as
 users know them; its models are not used, since objects are shown as they are. Not for several threads.
@@ -48,7 +48,7 @@ class Connection:
         self.server: str = access.configuration.host.rstrip("/")
         self.namespace = access.namespace
         self.clock_offset = 0.0
-        """Seconds by which the API server's clock is ahead of ours, as far as an answer told."""
+        """Seconds by which the API server's clock is ahead of ours, as its last response said."""
         try:
             self._pool = RESTClientObject(self._configuration).pool_manager
         except Exception as error:
@@ -76,7 +76,7 @@ class Connection:
             return self.request("GET", path, query=query, accept=accept)
 
     def read_all(self, path: str, query: Mapping[str, str], *, accept: str = JSON) -> list[Object]:
-        """Read a whole collection, some hundred objects at a time; give the answers. Empty parts of the query don't count.
+        """Read a whole collection, some hundred objects at a time; return the responses. Empty parts of the query don't count.
 
         Raises:
             StatusError: the API server refused.
@@ -136,7 +136,7 @@ class Connection:
     def stream(
         self, path: str, query: Mapping[str, str] | None = None, *, silence: float | None = None, accept: str = JSON
     ) -> Iterator[Iterator[bytes]]:
-        """Open a stream and give its bytes as they come, in pieces of any size.
+        """Open a stream and return its bytes as they come, in pieces of any size.
 
         `silence` is the number of seconds without a byte after which it counts as broken; None for never.
 

@@ -67,7 +67,7 @@ def print_lines(lines: Iterable[str]) -> None:
 
 
 def remark(text: str) -> None:
-    """Tell the user something that is no result."""
+    """Print a remark for the user, which is not a result."""
     sys.stdout.flush()
     print(text, file=sys.stderr, flush=True)
 
@@ -111,7 +111,7 @@ class Report:
             raise CommandError("\n".join((*self._failures, *last)), remedy=remedy) from error
 
     def tell(self, job: Object, done: str) -> None:
-        """Tell of a job and what was done to it, such as `cancelled`."""
+        """Report a job and what was done to it, such as `cancelled`."""
         if self._form is None:
             print_line(f"{full_name(job)} {done}{self._suffix}")
         elif self._form is Format.NAME:
@@ -130,5 +130,5 @@ class Report:
             self.fail(str(error))
 
     def fail(self, problem: str) -> None:
-        """Record what failed, to be told at the end; the other jobs are not held up by it."""
+        """Record a failure, to be reported at the end; it does not hold up the other jobs."""
         self._failures.append(problem)

@@ -66,6 +66,17 @@ def test_a_list_removes_what_it_lacks_but_nothing_newer_than_itself(store: JobSt
     assert store.pods(JOB.uid) == ()
 
 
+def test_s24_the_list_of_one_namespace_says_nothing_of_the_others(store: JobStore) -> None:
+    store.put_job(job_at(10))
+    store.put_pod(pod_at(20))
+    store.replace_jobs([], list_version=99, namespace="elsewhere")
+    store.replace_pods([], list_version=99, namespace="elsewhere")
+    assert (store.job(JOB.uid), store.pods(JOB.uid)) == (job_at(10), (pod_at(20),))
+    store.replace_pods([], list_version=99, namespace=JOB.namespace)
+    store.replace_jobs([], list_version=99, namespace=JOB.namespace)
+    assert store.job(JOB.uid) is None
+
+
 def test_what_was_deleted_does_not_come_back(store: JobStore) -> None:
     store.put_job(job_at(1))
     store.remove_job(JOB.uid)

@@ -1,7 +1,7 @@
 """The pod template: what is copied into the pod of each attempt.
 
 The template is one atomic value, so no field of it may have a default in the schema: the API server would compare what a user applies
-again with what it had filled in, and report a conflict (ADR 0018). The operator fills in what it needs (`core.job.pod`).
+again with what it had filled in, and report a conflict (ADR 0020). The operator fills in what it needs (`core.job.pod`).
 """
 
 from typing import Annotated, Any, Final, Literal

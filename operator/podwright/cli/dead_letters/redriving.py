@@ -88,7 +88,7 @@ def merged(value: Any, patch: Any) -> Any:
 
 
 def redrive_all(client: JobClient, jobs: Sequence[Object], plan: Redrive, *, manner: Manner) -> None:
-    """Redrive dead letters; what can't be redriven is told at the end, and does not hold up the others.
+    """Redrive dead letters; failures are reported at the end, and don't hold up the others.
 
     Raises:
         CommandError: some could not be redriven, or the patch does not fit one of them; in that case nothing is done.

@@ -158,7 +158,7 @@ def copied(job: Object, *, name: str, origin: Origin, tasks: IndexSet | None = N
 
 
 def going_on(copy: Object, job: Object) -> Object:
-    """Return the copy as one that goes on with the job's work: its programs are told the same idempotency keys, and greater tokens.
+    """Return the copy as one that goes on with the job's work: its programs see the same idempotency keys, and greater tokens.
 
     Not if the tasks were changed: under the key of another piece of work, a new one would be dropped as done.
     """

@@ -229,7 +229,7 @@ class _Creation:
             raise refusal from error
 
     def _take_mark_back(self, job: Object) -> None:
-        """Give the job its former mark, since surely nothing was created; if it has changed meanwhile, the mark may be another's."""
+        """Restore the former mark of the job, since surely nothing was created; if it has changed meanwhile, the mark may be another's."""
         if self._marked is None or self._marked_before(job):
             return
         with contextlib.suppress(CommandError, StatusError):

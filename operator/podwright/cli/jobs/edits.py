@@ -49,7 +49,7 @@ def apply_to(
     rate: str,
     manner: Manner,
 ) -> list[Object]:
-    """Change the jobs that are named or selected; give those that are changed or needed no change and still run.
+    """Change the jobs that are named or selected. Return those that are changed or needed no change and still run.
 
     Raises:
         CommandError: one of them can't be changed. The others are.

@@ -10,6 +10,7 @@ from podwright.cli.jobs.state import array_of, finished, name_of, phase_of, reco
 from podwright.cli.printable import one_line
 from podwright.cli.times import local, seconds_of, span
 from podwright.core.constants import names
+from podwright.core.constants.reasons import Reason
 from podwright.core.run.phase import Phase
 from podwright.core.values.index_set import IndexSet
 
@@ -25,7 +26,7 @@ _NAMED_SETS: Final = 60
 _LATE: Final = 15.0
 """Seconds beyond its grace period after which a pod that is being deleted is said to hang."""
 _GATES: Final = ("", "Delayed", "DependencyWaiting", "DependencyMissing")
-"""Reasons of waiting that are told better from the spec than by the status; others (a circle, a key) only the status tells."""
+"""Reasons of waiting that the spec explains better than the status; others (a cycle, a key) only the status explains."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +89,9 @@ def _why_ended(facts: Facts, name: str) -> str:
 
 def _because(status: Mapping[str, Any]) -> str:
     reason, message = one_line(status.get("reason") or ""), one_line(status.get("message") or "")
+    known = Reason.known(reason)
+    if known is not None and not message:
+        message = one_line(known.meaning)
     if not reason and not message:
         return "."
     return f" ({reason}): {_stopped(message)}" if message and reason else f": {_stopped(message or reason)}"

@@ -29,7 +29,7 @@ _WORDS: Final = {
 
 
 def wait_for(client: JobClient, jobs: Sequence[Object], *, deadline: Deadline, tell: Callable[[str], None]) -> int:
-    """Wait until all jobs have ended; tell of each in a line, and give the exit code."""
+    """Wait until all jobs have ended; report each in a line, and return the exit code."""
     code = SUCCESS
     open_jobs: dict[str, Object] = {}
     for job in jobs:

@@ -63,7 +63,7 @@ def _facts(client: JobClient, job: Object, *, system_namespace: str) -> Facts:
 
 
 def _events(client: JobClient, pods: list[Object]) -> dict[str, list[Object]]:
-    """Read the events of some pods that don't run yet, by pod; they tell of volumes, ConfigMaps and nodes."""
+    """Read the events of some pods that don't run yet, by pod; they name missing volumes, ConfigMaps and nodes."""
     from podwright.cli.failures import Unreachable
     from podwright.kube.errors import StatusError
     from podwright.kube.paths import EVENTS, resource_path

@@ -33,7 +33,7 @@ _REPOSITORY: Final = Path(__file__).parents[4]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write or check the sections; give the exit code."""
+    """Write or check the sections; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m podwright.cli.reference", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, fail if a section isn't up to date")
     parser.add_argument("--into", type=Path, default=_REPOSITORY, help="root of the repository")

@@ -346,3 +346,9 @@ class Reason(enum.StrEnum):
         (_ATTEMPT,),
         "Its node can't tell how the container ended.",
     )
+
+
+def listed(*subjects: Subject) -> str:
+    """Return the reasons of these subjects with what they mean, as a text for `kubectl explain`."""
+    chosen = (reason for reason in Reason if not set(subjects).isdisjoint(reason.subjects))
+    return " ".join(f"{reason} ({reason.meaning.removesuffix('.')})," for reason in chosen).removesuffix(",") + "."

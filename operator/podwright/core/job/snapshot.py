@@ -32,6 +32,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         recorded_at: when its status was last written, as far as is known.
         allowed: tasks that other jobs permit to run; None for all.
         missing: a job that doesn't exist (any more) although tasks wait for its tasks; "" if there is none.
+        granted: how many pods may be asked for although one was refused for the time.
+        room: how many creations the operator takes now.
         intended: under AtMostOnce, units that this process recorded as started and surely has not asked for.
         memory: what was found out about an array's pods at former decisions.
     """
@@ -49,6 +51,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     recorded_at: float = 0.0
     allowed: IndexSet | None = None
     missing: str = ""
+    granted: int = 0
+    room: int = 1_000_000
     intended: frozenset[int] = frozenset()
     memory: Rulings | None = None
 

@@ -14,6 +14,8 @@ from podwright.core.values.index_set import IndexSet
 from podwright.core.view import ArrayRecord, Attempt, JobStatus, JobView, StopRecord
 
 ATTEMPTS_KEPT: Final = 10
+SETTLE: Final = 2.0
+"""Seconds that a pod must have run, or waited for a stated reason, before status says so: most short jobs end first."""
 _MESSAGE_LIMIT: Final = 1024
 
 

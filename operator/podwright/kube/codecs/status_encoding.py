@@ -109,7 +109,7 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "number": attempt.number,
         "podName": attempt.pod_name,
         "podUID": attempt.pod_uid or None,
-        "node": attempt.node or None,
+        "node": None if _is_stand_in(attempt) else attempt.node or None,
         "startTime": _time(attempt.started),
         "endTime": _time(attempt.ended),
         "outcome": attempt.outcome,
@@ -120,6 +120,11 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "message": attempt.message[:MESSAGE_LIMIT] or None,
     }
     return _without_nulls(fields)
+
+
+def _is_stand_in(attempt: Attempt) -> bool:
+    """Return whether the node is made up: of a pod that nobody has seen it is only known that it may have had one."""
+    return attempt.node == "unknown" and attempt.started is None and attempt.exit_code is None
 
 
 def _condition(condition: Condition) -> dict[str, Any]:

@@ -7,8 +7,8 @@ import pytest
 
 from podwright.core.commands import Confirm, CreateChild, Decision, Delete, Release, WriteStatus
 from podwright.core.job import decide as job_policy
-from podwright.core.job.single.unfinished import SETTLE
 from podwright.core.job.snapshot import Snapshot
+from podwright.core.job.status import SETTLE
 from podwright.core.run.phase import Phase
 from podwright.core.spec import CancelMode, Retention, RetryPolicy
 from podwright.core.view import Budget, JobView, Outcome, PodView, Refusal, RefusalKind

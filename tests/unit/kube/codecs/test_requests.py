@@ -262,3 +262,12 @@ def test_reads() -> None:
 def test_times_are_rfc_3339() -> None:
     text = status_fields(JobStatus(started=1_700_000_000.25))["startTime"]
     assert datetime.datetime.fromisoformat(text).timestamp() == 1_700_000_000.25
+
+
+def test_k10_no_node_is_made_up_for_a_pod_that_nobody_has_seen() -> None:
+    lost = Attempt(number=0, pod_name="p", node="unknown", outcome=Outcome.LOST, reason="PodLost")
+    (told,) = status_fields(JobStatus(attempts=(lost,)))["attempts"]
+    assert "node" not in told
+    ran = msgspec.structs.replace(lost, started=5.0)
+    (told,) = status_fields(JobStatus(attempts=(ran,)))["attempts"]
+    assert told["node"] == "unknown"

@@ -187,7 +187,9 @@ def _starts(
     if again is not None and snapshot.now < again:
         return Starts(), again
     if again is not None:
-        places = min(places, 0 if snapshot.creating else 1)  # one is enough to learn whether the refusal still stands
+        # One is enough to learn whether the refusal still stands.
+        places = min(places, snapshot.granted or (0 if snapshot.creating else 1))
+    places = min(places, snapshot.room)
     if at_most_once.is_wanted(snapshot):
         places = min(places, room_for_units(array=snapshot.array, record=after.record))
     starts = startable(

@@ -14,8 +14,8 @@ from podwright.core.job.array.pods import SortedPods
 from podwright.core.job.array.start import tasks_to_run
 from podwright.core.job.array.status import array_status
 from podwright.core.job.array.units import open_tasks, units_of
-from podwright.core.job.single.unfinished import SETTLE
 from podwright.core.job.snapshot import Snapshot
+from podwright.core.job.status import SETTLE
 from podwright.core.job.write import write_status
 from podwright.core.run.phase import Phase
 from podwright.core.values.index_set import IndexSet

@@ -8,14 +8,12 @@ from podwright.core.attempt import termination as pod_end
 from podwright.core.attempt.ending import Ending, ongoing, recorded_ending
 from podwright.core.commands import Command, Decision
 from podwright.core.job.limits import due_ending, next_limit, waiting_message
-from podwright.core.job.status import next_status
+from podwright.core.job.status import SETTLE, next_status
 from podwright.core.job.write import write_status
 from podwright.core.run.phase import Phase
 from podwright.core.run.stop import Stop, explain, recorded_stop, stop_grace
 from podwright.core.view import JobView, PodPhase, PodView
 
-SETTLE: Final = 2.0
-"""Seconds that a pod must have run, or waited for a stated reason, before status says so: most short jobs end first."""
 QUIET_WAIT: Final = 30.0
 """Seconds that a pod may wait without a stated reason before status says so: in a burst that is no news."""
 
