@@ -9,8 +9,8 @@ import pytest
 from podwright.core.constants.names import pod_name
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.codecs.requests import ApiRequest
-from podwright.runtime import answers
 from podwright.runtime.writer import Send
+from podwright.store import expectations
 from tests.simulation.world import World, started_world, until
 from tests.support.simulator.admission import Operation, Request
 from tests.support.simulator.errors import forbidden
@@ -95,7 +95,7 @@ async def test_a_write_that_was_done_without_an_answer_is_not_repeated(world: Wo
 async def test_a_creation_that_may_take_effect_is_waited_for_and_then_given_up(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answers, "REQUEST_LIFE", 0.6)
+    monkeypatch.setattr(expectations, "REQUEST_LIFE", 0.6)
 
     async def lose_creations(request: ApiRequest, send: Send) -> ApiResponse:
         if request.method == "POST":

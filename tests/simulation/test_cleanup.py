@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from podwright.core.values.ref import JOB, Ref
 from podwright.kube.client import Ambiguous, ApiResponse
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.runtime.cleanup import PLACES, Cleanup
@@ -23,12 +24,12 @@ async def world() -> AsyncIterator[World]:
 
 def test_who_finds_no_place_waits_in_line() -> None:
     cleanup = Cleanup(places=2)
-    assert [cleanup.begin(uid) for uid in "abcdc"] == [True, True, False, False, False]
+    assert [cleanup.begin(Ref(JOB, uid)) for uid in "abcdc"] == [True, True, False, False, False]
     assert (cleanup.ready, list(cleanup.admitted())) == (False, [])
     cleanup.end()
-    assert (cleanup.ready, list(cleanup.admitted())) == (True, ["c"])
+    assert (cleanup.ready, list(cleanup.admitted())) == (True, [Ref(JOB, "c")])
     cleanup.end()
-    assert list(cleanup.admitted()) == ["d"]
+    assert list(cleanup.admitted()) == [Ref(JOB, "d")]
     assert not cleanup.ready
 
 

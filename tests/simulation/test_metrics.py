@@ -26,9 +26,9 @@ async def test_each_task_of_an_array_is_counted_once_when_it_is_done(world: Worl
     world.submit("bad", array={"size": 3}, script={"exit-code": "3"}, retry={"limit": 1, "initial": "1ms"})
     await until(lambda: world.is_over("good") and world.is_over("bad"), seconds=30)
     assert (tasks(world, "succeeded"), tasks(world, "failed")) == (30, 3)
-    assert world.engine.store.dead_letters.by_namespace() == {"default": 1}
+    assert world.store.dead_letters.by_namespace() == {"default": 1}
     world.delete_job("bad")
-    await until(lambda: not world.engine.store.dead_letters.by_namespace())
+    await until(lambda: not world.store.dead_letters.by_namespace())
 
 
 async def test_a_status_whose_answer_was_lost_counts_no_task(world: World) -> None:

@@ -70,7 +70,7 @@ async def test_a_read_that_breaks_our_code_is_made_again(
         monkeypatch.setattr("podwright.runtime.keys.decode_key_lease", break_once)
         create_key_lease(world, lease_key(), window="1.0")
     else:
-        monkeypatch.setattr("podwright.runtime.reads.decode_job", break_once)
+        monkeypatch.setattr("podwright.runtime.controllers.job_reads.decode_job", break_once)
         # What the former leader may have done must be read first.
         world.tenures.current = Tenure(shard=0, epoch=2, baseline=10**9)
     world.submit("job", **spec)

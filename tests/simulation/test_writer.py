@@ -1,6 +1,8 @@
 """The writer pool: order, bounds, pauses, and the last check before sending."""
 
 import asyncio
+import functools
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -9,7 +11,8 @@ from podwright.core.commands import Rank
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.runtime.flow import AdaptiveLimit
-from podwright.runtime.writer import Refused, Result, Write, Writer
+from podwright.runtime.lanes import NOT_LEADER, Permit, Result, Withheld
+from podwright.runtime.writer import Writer
 
 
 class Server:
@@ -47,15 +50,18 @@ def write(
     *,
     rank: Rank = Rank.CREATE,
     priority: int = 0,
-    refuse: Callable[[], Refused | None] = lambda: None,
-) -> Write:
-    """Build a write whose result lands in `results`."""
-    return Write(
-        request=ApiRequest(method="POST", path=name),
+    namespace: str = "default",
+    admitted: bool = False,
+    withhold: Callable[[], Withheld | None] = lambda: None,
+) -> Permit:
+    """Build a permit whose result lands in `results`."""
+    return Permit(
+        namespace=namespace,
         rank=rank,
         priority=priority,
-        refuse=refuse,
+        build=lambda: withhold() or ApiRequest(method="POST", path=name),
         done=lambda result: results.__setitem__(name, result),
+        admitted=admitted,
     )
 
 
@@ -102,12 +108,12 @@ async def test_a_write_that_may_no_longer_be_sent_is_not(server: Server) -> None
     results: dict[str, Result] = {}
     leading = True
     writer.submit(write("first", results))
-    writer.submit(write("second", results, refuse=lambda: None if leading else Refused.NOT_LEADER))
+    writer.submit(write("second", results, withhold=lambda: None if leading else NOT_LEADER))
     leading = False
     server.gate.set()
     await drain(writer)
     assert server.sent == ["first"]
-    assert results["second"] is Refused.NOT_LEADER
+    assert results["second"] is NOT_LEADER
 
 
 @pytest.mark.parametrize(
@@ -160,25 +166,128 @@ async def test_a_slow_server_keeps_news_back_only_while_we_are_the_ones_who_stra
 
     writer = Writer(send=send, limit=AdaptiveLimit(start=64))
 
-    def write() -> Write:
-        request = ApiRequest(method="POST", path="a")
-        return Write(request=request, rank=Rank.CREATE, priority=0, refuse=lambda: None, done=lambda result: None)
+    namespaces = itertools.cycle("abcdefgh")
+
+    def one() -> Permit:
+        return write("a", {}, namespace=next(namespaces))
 
     for _ in range(20):
-        writer.submit(write())
+        writer.submit(one())
         await asyncio.sleep(0.001)
     slow = 0.1
     for _ in range(40):
-        writer.submit(write())
+        writer.submit(one())
     await asyncio.sleep(0.15)
     for _ in range(8):
-        writer.submit(write())
+        writer.submit(one())
     await asyncio.sleep(0)
     by_us = writer.busy
     await asyncio.sleep(0.15)
-    writer.submit(write())
+    writer.submit(one())
     await asyncio.sleep(0)
     assert writer.under_way == 1
     by_others = writer.busy
     await writer.close()
     assert (by_us, by_others) == (True, False), "one write does not strain a server"
+
+
+# Fairness between namespaces.
+
+WEBHOOK = ApiResponse(500, b'{"kind":"Status","code":500,"message":"failed calling webhook \\"w\\": timeout"}')
+TOO_LARGE = ApiResponse(500, b'{"kind":"Status","code":500,"message":"etcdserver: request is too large"}')
+DENIED = ApiResponse(429, b'{"kind":"Status","code":429,"message":"admission webhook \\"w\\" denied the request: no"}')
+
+
+@pytest.mark.parametrize(
+    ("failure", "admitted"),
+    [
+        pytest.param(WEBHOOK, True, id="S10 a webhook does not answer"),
+        pytest.param(Ambiguous("no answer in 10 s"), True, id="S10 the request runs into its deadline"),
+        pytest.param(DENIED, True, id="S10 a webhook answers 429"),
+        pytest.param(TOO_LARGE, False, id="L4 a status is larger than etcd takes"),
+    ],
+)
+async def test_trouble_of_one_tenant_is_nobody_elses(server: Server, failure: Result, admitted: bool) -> None:
+    writer = Writer(send=server.send, limit=AdaptiveLimit(start=16))
+    results: dict[str, Result] = {}
+    server.gate.set()
+    for number in range(50):
+        server.answers[f"bad-{number}"] = failure
+        writer.submit(write(f"bad-{number}", results, namespace="bad", admitted=admitted))
+    await drain(writer)
+    assert len(results) == 50
+    assert writer.limit == 16
+
+
+async def test_s10_writes_that_hang_leave_places_to_other_namespaces() -> None:
+    answered: list[str] = []
+
+    async def send(request: ApiRequest) -> ApiResponse:
+        await asyncio.sleep(60.0 if request.path.startswith("bad") else 0.001)
+        answered.append(request.path)
+        return ApiResponse(200, b"{}")
+
+    writer = Writer(send=send, limit=AdaptiveLimit(start=16, highest=16))
+    for number in range(100):
+        writer.submit(write(f"bad-{number}", {}, namespace="bad", admitted=True))
+    for number in range(100):
+        writer.submit(write(f"good-{number}", {}, namespace="good", admitted=True))
+    async with asyncio.timeout(5):
+        while len(answered) < 100:  # noqa: ASYNC110 - the writer has no event for it
+            await asyncio.sleep(0.001)
+    for task in writer._under_way:
+        task.cancel()
+
+
+async def test_l5_priority_counts_within_a_namespace_only(server: Server) -> None:
+    writer = Writer(send=server.send, limit=AdaptiveLimit(start=1, highest=1, lowest=1))
+    results: dict[str, Result] = {}
+    for number in range(50):
+        writer.submit(write(f"loud-{number}", results, namespace="loud", priority=1_000_000))
+    writer.submit(write("low", results, namespace="quiet"))
+    writer.submit(write("high", results, namespace="quiet", priority=5))
+    server.gate.set()
+    await drain(writer)
+    assert server.sent.index("high") <= 2
+    assert server.sent.index("low") <= 4
+
+
+async def test_s4_a_request_is_built_when_its_turn_comes(server: Server) -> None:
+    built: list[int] = []
+    writer = Writer(send=server.send, limit=AdaptiveLimit(start=2, highest=2))
+
+    def build(number: int) -> ApiRequest:
+        built.append(number)
+        return ApiRequest(method="POST", path=str(number))
+
+    for number in range(100):
+        writer.submit(
+            Permit(
+                namespace="default",
+                rank=Rank.CREATE,
+                priority=0,
+                build=functools.partial(build, number),
+                done=lambda result: None,
+            )
+        )
+    await asyncio.sleep(0.01)
+    assert (built, writer.backlog) == ([0, 1], 98)
+    server.gate.set()
+    await drain(writer)
+
+
+async def test_a_request_that_cannot_be_built_stops_no_other(server: Server) -> None:
+    writer = Writer(send=server.send, limit=AdaptiveLimit(start=2, highest=2))
+    results: dict[str, Result] = {}
+    server.gate.set()
+
+    def broken() -> Withheld | None:
+        raise ZeroDivisionError("boom")
+
+    writer.submit(write("broken", results, withhold=broken))
+    writer.submit(write("fine", results))
+    await drain(writer)
+    withheld = results["broken"]
+    assert isinstance(withheld, Withheld)
+    assert isinstance(withheld.error, ZeroDivisionError)
+    assert server.sent == ["fine"]

@@ -15,17 +15,16 @@ import msgspec
 from podwright.core.accounting import Accounting
 from podwright.core.constants import names
 from podwright.kube.client import ApiClient, ApiResponse
-from podwright.kube.codecs.page import JOBS, PODS
-from podwright.kube.codecs.requests import ApiRequest, jobs_path, pods_path
+from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.credentials import Access, FixedCredentials
 from podwright.kube.reflector import Reflector
+from podwright.runtime.controllers.job_controller import JobController
 from podwright.runtime.engine import Engine
-from podwright.runtime.feeds import JobFeed, PodFeed
 from podwright.runtime.flow import AdaptiveLimit
 from podwright.runtime.key_sweep import KeySweep
 from podwright.runtime.keys import Keys
 from podwright.runtime.metrics import Metrics
-from podwright.runtime.reads import Reads
+from podwright.runtime.reads import ReadPlaces
 from podwright.runtime.tenure import Tenure
 from podwright.runtime.writer import Send, Writer
 from tests.support.simulator.api import Api
@@ -73,30 +72,41 @@ class World:
         self.fault: Fault | None = None
         self.writes: list[ApiRequest] = []
         self._client = client
+        self.client_send = client.send
         keys = Keys(send=client.send, namespace=SYSTEM_NAMESPACE)
+        reads = ReadPlaces()
+
+        def clock() -> float:
+            return time.time() + self.clock_error
+
         self.engine = Engine(
-            keys=keys,
             writer=Writer(send=self._write, limit=AdaptiveLimit()),
-            reads=Reads(send=client.send),
+            reads=reads,
             tenures=self.tenures,
-            clock=lambda: time.time() + self.clock_error,
+            clock=clock,
+            metrics=self.metrics,
+        )
+        self.controller = JobController(
+            engine=self.engine,
+            send=client.send,
+            reads=reads,
+            keys=keys,
+            clock=clock,
             metrics=self.metrics,
             accounting=accounting,
         )
-        store = self.engine.store
+        self.engine.register(self.controller)
+        store = self.store = self.controller.store
         self.key_sweep = KeySweep(send=client.send, keys=keys, store=store, tenures=self.tenures, clock=time.time)
-        self.jobs = Reflector(
-            client=client,
-            path=jobs_path(),
-            decoder=JOBS,
-            sink=JobFeed(store=store, metrics=self.metrics, report=self.engine.report),
-        )
-        self.pods = Reflector(
-            client=client,
-            path=pods_path(),
-            decoder=PODS,
-            label_selector=names.LABEL_JOB_UID,
-            sink=PodFeed(store=store, metrics=self.metrics),
+        self.jobs, self.pods = (
+            Reflector(
+                client=client,
+                path=one.path(""),
+                decoder=one.decoder,
+                sink=one.sink(""),
+                label_selector=one.label_selector,
+            )
+            for one in self.engine.reflected()
         )
 
     async def _write(self, request: ApiRequest) -> ApiResponse:
@@ -160,6 +170,24 @@ class World:
         }
         self._tell(name, status)
 
+    def patch_pod(self, name: str, *, owner_uid: str) -> None:
+        """Give a pod another owner, as a tenant."""
+        owner = {
+            "apiVersion": names.API_VERSION,
+            "kind": names.JOB_KIND,
+            "name": "x",
+            "uid": owner_uid,
+            "controller": True,
+        }
+        self.api.update(
+            POD,
+            Key("default", name),
+            lambda pod: {**pod, "metadata": {**pod["metadata"], "ownerReferences": [owner]}},
+            user="tenant",
+            subresource="",
+            by_put=False,
+        )
+
     def _tell(self, name: str, status: Object) -> None:
         self.api.update(
             POD,
@@ -190,6 +218,14 @@ class World:
     def is_over(self, name: str = "job") -> bool:
         """Return whether a job is finished and all its pods are accounted for."""
         return "finishTime" in self.status(name) and not self.held()
+
+    def is_finished(self, name: str) -> bool:
+        """Return whether a job is finished, whatever is left of its pods."""
+        return "finishTime" in self.status(name)
+
+    def exists(self, name: str) -> bool:
+        """Return whether a job is stored."""
+        return Key("default", name) in self.api.table(BATCH_JOB).objects
 
     def held(self) -> bool:
         """Return whether any pod still has our finalizer."""

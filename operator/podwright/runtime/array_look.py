@@ -2,10 +2,12 @@
 
 from typing import Final
 
+import msgspec
+
 from podwright.core.job.array.units import Units, units_of
 from podwright.core.values.index_set import EMPTY
-from podwright.core.view import JobStatus, JobView
-from podwright.store.notes import Notes
+from podwright.core.view import JobStatus, JobView, Refusal
+from podwright.store.job_expectations import JobExpectations
 
 _SHARE: Final = 40
 _LONGEST_PAUSE: Final = 2.0
@@ -20,24 +22,31 @@ def pause_after(cost: float) -> float:
     return min(_LONGEST_PAUSE, _SHARE * cost)
 
 
-def note_intents(status: JobStatus, *, job: JobView, notes: Notes, epoch: int) -> None:
+def note_intents(status: JobStatus, *, job: JobView, expectations: JobExpectations, epoch: int) -> None:
     """Record what a status write is about to record as started."""
     before = EMPTY if job.status.array is None else job.status.array.started
     after = EMPTY if status.array is None else status.array.started
     if after != before:
-        notes.intents.write(added=after - before, withdrawn=before - after, epoch=epoch)
+        expectations.intents.write(added=after - before, withdrawn=before - after, epoch=epoch)
 
 
-def keep_until(job: JobView, notes: Notes) -> float:
+def keep_until(job: JobView, expectations: JobExpectations) -> float:
     """Return when no creation of unknown outcome can start a pod any more; those made again since are known by their pods."""
     if job.status.is_over or job.array is None:
-        return notes.creation_until
-    return max((*notes.missing.values(), *notes.unanswered.values()), default=0.0)
+        return expectations.creation_until
+    return expectations.late_creation_until
 
 
-def arranged(job: JobView, notes: Notes) -> Units:
+def arranged(job: JobView, expectations: JobExpectations) -> Units:
     """Return the record of an array, arranged; anew if it has changed."""
     record = job.status.array
-    if notes.units is None or notes.units.record is not record:
-        notes.units = units_of(record)
-    return notes.units
+    if expectations.units is None or expectations.units.record is not record:
+        expectations.units = units_of(record)
+    return expectations.units
+
+
+def refusal_for(refusal: Refusal | None, *, granted: int | None, now: float) -> Refusal | None:
+    """Return the refusal as policies are to see it: the namespace's line for quota says when it is time to ask again."""
+    if refusal is None or granted is None:
+        return refusal
+    return msgspec.structs.replace(refusal, at=0.0 if granted else now)

@@ -7,27 +7,28 @@ they neither fill it nor are decided on again and again. Used by the engine only
 from collections.abc import Iterator
 from typing import Final
 
-from podwright.store.dirty import DirtySet
+from podwright.core.values.ref import Ref
+from podwright.store.work_queue import WorkQueue
 
 PLACES: Final = 16
 
 
 class Cleanup:
-    """Places for deletions, and the uids of the jobs that wait for one."""
+    """Places for deletions, and the objects that wait for one."""
 
     def __init__(self, *, places: int = PLACES) -> None:
         self._free = places
-        self._waiting = DirtySet()
+        self._waiting = WorkQueue[Ref]()
 
     @property
     def ready(self) -> bool:
         """Return whether a job that waits could go on."""
         return self._free > 0 and len(self._waiting) > 0
 
-    def begin(self, uid: str) -> bool:
+    def begin(self, of: Ref) -> bool:
         """Take a place, or have the job wait for one."""
         if self._free <= 0:
-            self._waiting.add(uid)
+            self._waiting.add(of)
             return False
         self._free -= 1
         return True
@@ -36,7 +37,7 @@ class Cleanup:
         """Return a place back."""
         self._free += 1
 
-    def admitted(self) -> Iterator[str]:
-        """Take the jobs out of the line that there are places for now. They must be looked at anew: time has passed."""
+    def admitted(self) -> Iterator[Ref]:
+        """Take the jobs out of the line that there are places for now. They must be reconciled anew: time has passed."""
         for _ in range(min(self._free, len(self._waiting))):
             yield self._waiting.pop()

@@ -6,62 +6,75 @@ nothing; what it gathers are the jobs this one depends on, who holds its idempot
 
 import time
 
+import msgspec
+
 from podwright.core.commands import Decision
 from podwright.core.job import decide as job_policy
 from podwright.core.job.array.rulings import Rulings
 from podwright.core.job.snapshot import NO_UNITS, Snapshot
 from podwright.core.job.trust import trusted
 from podwright.core.view import JobView, PodView
-from podwright.runtime.array_look import arranged, keep_until, pause_after
+from podwright.runtime.array_look import arranged, keep_until, pause_after, refusal_for
 from podwright.runtime.keys import Keys
+from podwright.store.job_expectations import JobExpectations
 from podwright.store.jobs import JobStore
-from podwright.store.notes import Notes
 
 
 def decide(
     *,
     job: JobView | None,
     pods: tuple[PodView, ...],
-    notes: Notes,
+    expectations: JobExpectations,
     store: JobStore,
     keys: Keys,
     epoch: int,
     now: float,
+    granted: int | None,
+    room: int,
 ) -> Decision:
     """Decide on a job, or on the pods of one that is gone (`job` is None). `epoch` is that of our leader term."""
     if job is None:
         return Decision(commands=job_policy.release_all(pods))
     first = store.job(job.work_uid) if job.work_uid else None
     job = trusted(job, first=first, system_namespace=keys.namespace)
-    if job.array is not None and now < notes.look_after:
-        return Decision(requeue_at=notes.look_after)
+    if job.array is not None and now < expectations.reconcile_after:
+        return Decision(requeue_at=expectations.reconcile_after)
     before = time.thread_time()
-    snapshot = _snapshot(job, pods=pods, notes=notes, store=store, keys=keys, epoch=epoch, now=now)
+    snapshot = _snapshot(job, pods=pods, expectations=expectations, store=store, keys=keys, epoch=epoch, now=now)
+    refusal = refusal_for(snapshot.refusal, granted=granted, now=now)
+    snapshot = msgspec.structs.replace(snapshot, refusal=refusal, granted=granted or 0, room=room)
     decision = job_policy.decide(snapshot)
-    notes.look_after = now + pause_after(time.thread_time() - before)
+    expectations.reconcile_after = now + pause_after(time.thread_time() - before)
     return decision
 
 
 def _snapshot(
-    job: JobView, *, pods: tuple[PodView, ...], notes: Notes, store: JobStore, keys: Keys, epoch: int, now: float
+    job: JobView,
+    *,
+    pods: tuple[PodView, ...],
+    expectations: JobExpectations,
+    store: JobStore,
+    keys: Keys,
+    epoch: int,
+    now: float,
 ) -> Snapshot:
     if job.array is None:
-        units, intended = NO_UNITS, frozenset({0} if notes.own_intent(epoch) else ())
+        units, intended = NO_UNITS, frozenset({0} if expectations.own_intent(epoch) else ())
     else:
-        units, intended = arranged(job, notes), notes.intents.own(epoch)
-        notes.rulings = notes.rulings or Rulings()
+        units, intended = arranged(job, expectations), expectations.intents.own(epoch)
+        expectations.rulings = expectations.rulings or Rulings()
     return Snapshot(
         job=job,
         pods=pods,
         now=now,
         dependencies=store.dependencies(job),
-        claim=keys.claim_of(job, notes=notes, store=store, now=now),
+        claim=keys.claim_of(job, expectations=expectations, store=store, now=now),
         units=units,
-        creating=frozenset(notes.creating.values()),
-        changing=frozenset(notes.changing),
-        refusal=notes.refusal,
-        keep_until=keep_until(job, notes),
-        recorded_at=notes.written_at,
+        creating=frozenset(expectations.units_in_creation),
+        changing=frozenset(expectations.changing),
+        refusal=expectations.refusal,
+        keep_until=keep_until(job, expectations),
+        recorded_at=expectations.written_at,
         intended=intended,
-        memory=notes.rulings,
+        memory=expectations.rulings,
     )

@@ -1,38 +1,36 @@
 """The loop at the heart of the operator: what changed → what it calls for → writes. One thread, one event loop, no IO here.
 
-Reflectors and answers change the store, which marks jobs dirty; the engine looks at each dirty job once, asks the pure
-`core` what to do (`decision`), and has the commands carried out (`issuer`). While an answer about a job is outstanding, the
-job is left alone; what is in doubt is read first (`doubts`). Nothing may be decided from the event that caused a look, only
-from the state.
+Reflectors and responses change the stores, which mark objects; the engine reconciles each marked object once: it asks the object's
+controller what to do, and has the commands carried out (`dispatcher`). While a response about an object is outstanding, the
+object is left alone; what is not certain is read first (`confirmation`). Nothing may be decided from the event that caused a
+reconcile, only from the state. The engine knows no kind: it walks the controllers that were registered.
 """
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
-from podwright.core.accounting import Accounting
-from podwright.core.job.repair import PAUSE, repaired
+from podwright.core.commands import Command, Confirm, CreateChild
 from podwright.core.shard import shard_of
-from podwright.core.view import JobView, PodView
+from podwright.core.values.ref import Ref
 from podwright.kube.codecs.page import Undecodable
-from podwright.runtime.answers import Answers
 from podwright.runtime.cleanup import Cleanup
-from podwright.runtime.decision import decide
-from podwright.runtime.doubts import Doubts
-from podwright.runtime.issuer import Issuer
-from podwright.runtime.keys import Keys
+from podwright.runtime.confirmation import Confirmation
+from podwright.runtime.controllers.controller import Controller, Reflected
+from podwright.runtime.dispatcher import Dispatcher, is_child_change
 from podwright.runtime.metrics import Metrics
 from podwright.runtime.problems import Problems
-from podwright.runtime.reads import Reads
+from podwright.runtime.quota import QuotaLines
+from podwright.runtime.reads import ReadPlaces
+from podwright.runtime.responses import Responses
 from podwright.runtime.tenure import Tenure, Tenures
 from podwright.runtime.writer import Writer
-from podwright.store.dirty import DirtySet
-from podwright.store.jobs import JobStore
-from podwright.store.notes import Notebook, Notes
 from podwright.store.timers import Timers
+from podwright.store.work_queue import WorkQueue
 
-_LOOKS_PER_TURN: Final = 100  # then other tasks of the loop (lease renewal, watches) get their turn
+_TURN: Final = 0.01  # seconds of reconciles; then other tasks of the loop (lease renewal, watches) get their turn
 _LONGEST_WAIT: Final = 10.0  # seconds; so late, at most, is it noticed that the clock was set
 _SET_BACK: Final = 1.0  # seconds; less is what clocks are slewed by, and delays nothing that matters
 
@@ -40,83 +38,101 @@ _log = logging.getLogger(__name__)
 
 
 class Engine:
-    """Decides for the jobs of the shards that are held. `store` is what the reflectors feed."""
+    """Decides on the objects of the shards that are held, of all kinds that are registered."""
 
     def __init__(
         self,
         *,
         writer: Writer,
-        reads: Reads,
-        keys: Keys,
+        reads: ReadPlaces,
         tenures: Tenures,
         clock: Callable[[], float],
         metrics: Metrics,
-        accounting: Accounting = Accounting.EXACT,
     ) -> None:
-        self._keys = keys
         self._tenures = tenures
         self._clock = clock
         self._metrics = metrics
-        self._dirty = DirtySet()
-        self._timers = Timers()
-        self._notebook = Notebook()
+        self._controllers: dict[str, Controller] = {}
+        self._queue = WorkQueue[Ref]()
+        self._timers = Timers[Ref]()
         self._cleanup = Cleanup()
         self._wake = asyncio.Event()
         self._latest = clock()
-        self.store = JobStore(on_change=self.mark)
-        answers = Answers(store=self.store, metrics=metrics)
-        self._backoff = answers.backoff
-        self._issuer = Issuer(
+        self._quota = QuotaLines(wake=self._mark_at)
+        responses = Responses(metrics=metrics, quota=self._quota, failed=self._failed)
+        self._backoff = responses.backoff
+        self._dispatcher = Dispatcher(
             writer=writer,
-            keys=keys,
             tenures=tenures,
-            answers=answers,
+            responses=responses,
             cleanup=self._cleanup,
-            store=self.store,
-            notebook=self._notebook,
+            quota=self._quota,
             timers=self._timers,
             clock=clock,
             mark=self.mark,
-            accounting=accounting,
         )
-        self._doubts = Doubts(
-            reads=reads, keys=keys, store=self.store, backoff=self._backoff, clock=clock, mark=self.mark
-        )
+        self._confirmation = Confirmation(reads=reads, backoff=self._backoff, clock=clock, mark=self.mark)
         self._problems = Problems(
-            issuer=self._issuer,
+            dispatcher=self._dispatcher,
+            controllers=self._controllers,
             tenures=tenures,
             backoff=self._backoff,
-            store=self.store,
-            notebook=self._notebook,
             timers=self._timers,
             clock=clock,
             mark=self.mark,
             metrics=metrics,
         )
 
-    def mark(self, uid: str) -> None:
-        """Ask for a look at a job."""
-        self._dirty.add(uid)
+    def register(self, controller: Controller) -> None:
+        """Have the objects of a kind reconciled."""
+        self._controllers[controller.kind] = controller
+
+    def reflected(self) -> tuple[Reflected, ...]:
+        """Return all collections that must be mirrored for the controllers."""
+        return tuple(one for controller in self._controllers.values() for one in controller.reflected())
+
+    def mark(self, ref: Ref) -> None:
+        """Ask for an object to be reconciled."""
+        self._queue.add(ref)
         self._wake.set()
 
     def mark_all(self) -> None:
-        """Ask for a look at every job: after a shard was gained."""
-        for uid in self.store.uids() | self._problems.uids():
-            self.mark(uid)
+        """Ask for every object to be reconciled: after a shard was gained."""
+        for controller in self._controllers.values():
+            for ref in controller.refs():
+                self.mark(ref)
+        for ref in self._problems.refs():
+            self.mark(ref)
 
     def report(self, item: Undecodable) -> None:
-        """Tell on a job's status that it cannot be understood."""
+        """Report, on its status, that an object can't be read."""
         self._problems.undecodable(item)
 
+    def listed(self, kind: str, uids: set[str], *, namespace: str, version: int) -> None:
+        """Forget unreadable objects that a full list no longer holds."""
+        self._problems.listed(kind, uids, namespace=namespace, version=version)
+
+    def put_off(self, ref: Ref) -> None:
+        """Leave an object alone for a while."""
+        self._backoff.failed(ref, now=self._clock())
+
+    def child_ended(self, namespace: str) -> None:
+        """Record that a child stopped using its namespace's quota."""
+        self._quota.child_ended(namespace=namespace, now=self._clock())
+
     async def run(self) -> None:
-        """Look at dirty jobs until cancelled."""
+        """Reconcile what is marked until cancelled."""
         while True:
+            began = time.monotonic()
             self._watch_the_clock()
-            for uid in (*self._timers.pop_due(self._clock()), *self._cleanup.admitted()):
-                self._dirty.add(uid)
-            for _ in range(min(_LOOKS_PER_TURN, len(self._dirty))):
-                self._look_safely(self._dirty.pop())
-            if self._dirty or self._cleanup.ready:
+            for ref in (*self._timers.pop_due(self._clock()), *self._cleanup.admitted()):
+                self._queue.add(ref)
+            while self._queue:
+                self._reconcile_safely(self._queue.pop())
+                if time.monotonic() - began > _TURN:
+                    break
+            self._metrics.turn(time.monotonic() - began)
+            if self._queue or self._cleanup.ready:
                 await asyncio.sleep(0)
                 continue
             await self._wait()
@@ -132,86 +148,111 @@ class Engine:
             pass  # a timer is due
 
     def _watch_the_clock(self) -> None:
-        """Let nobody wait for a time that was noted by a clock which has been set back since."""
+        """Let nobody wait for a time that was recorded by a clock which has been set back since."""
         now = self._clock()
         if now < self._latest - _SET_BACK:
             _log.warning("the clock was set back by %.0f s", self._latest - now)
             self._latest = now
             self._backoff.forget()
-            self._keys.forget()
-            self._notebook.set_back(now)
+            for controller in self._controllers.values():
+                controller.clock_set_back(now)
+                controller.expectations.set_back(now)
             self.mark_all()
         self._latest = max(self._latest, now)
 
-    def _look_safely(self, uid: str) -> None:
+    def _mark_at(self, ref: Ref, when: float) -> None:
+        if when <= self._clock():
+            self.mark(ref)
+        else:
+            self._timers.bring_forward(ref, when)
+            self._wake.set()
+
+    def _failed(self, ref: Ref, error: Exception) -> None:
+        self._problems.failed(ref, error)
+
+    def _reconcile_safely(self, ref: Ref) -> None:
         try:
-            self._look(uid)
+            self._reconcile(ref)
         except Exception as error:
             # One object that breaks our code must not stop the others; it is tried again, ever more rarely.
-            self._problems.failed(uid, error)
+            self._problems.failed(ref, error)
 
-    def _look(self, uid: str) -> None:
+    def _reconcile(self, ref: Ref) -> None:
         now = self._clock()
-        job, pods = self.store.job(uid), self.store.pods(uid)
-        if self._problems.has_to_tell(uid):
-            return  # what cannot be understood is not decided on
-        if job is None and not pods:
-            self._forget(uid)
+        controller = self._controllers[ref.kind]
+        if self._problems.has_to_report(ref):
+            return  # what can't be read is reported first
+        place = controller.place_of(ref)
+        if place is None:
+            self._forget(ref, controller)
             return
-        tenure = self._tenure_of(job, pods)
+        tenure = self._tenures.tenure(shard_of(namespace=place[0], shards=self._tenures.shards))
         if tenure is None:
-            return  # whoever holds the shard looks; when it becomes ours, everything is marked
-        notes = self._notebook.of(uid)
-        if notes.exclusive or (notes.outstanding and (job is None or job.array is None)):
-            return  # the answer marks the job again
-        blocked = self._backoff.until(uid)
+            return  # whoever holds the shard reconciles; when it becomes ours, everything is marked
+        expectations = controller.expectations.of(ref)
+        if expectations.exclusive or (expectations.outstanding and controller.takes_turns(ref)):
+            return  # the response marks the object again
+        blocked = self._backoff.until(ref)
         if blocked > now:
-            self._timers.set(uid, blocked)
+            self._timers.set(ref, blocked)
             return
-        if job is None and not self.store.job_was_deleted(uid):
-            notes.doubtful = True
-        if self.store.lacks_pods(uid):
-            notes.pods_unlisted = True
-        if notes.in_doubt:
-            self._doubts.read(uid, job=job, pods=pods, notes=notes, tenure=tenure)
+        if controller.find(ref) is None and not controller.is_deleted(ref):
+            expectations.confirm_self = True
+        ready = controller.prepare(ref, expectations=expectations)
+        if expectations.must_confirm:
+            self._confirmation.read(ref, place=place, controller=controller, expectations=expectations, tenure=tenure)
             return
-        if job is not None and notes.key_doubtful:
-            self._doubts.read_key(job, notes=notes)
-            return
-        decision = decide(
-            job=job, pods=pods, notes=notes, store=self.store, keys=self._keys, epoch=tenure.epoch, now=now
+        if ready:
+            self._decide(ref, controller, expectations=expectations, tenure=tenure, namespace=place[0], now=now)
+
+    def _decide(
+        self, ref: Ref, controller: Controller, *, expectations: Any, tenure: Tenure, namespace: str, now: float
+    ) -> None:
+        granted = self._quota.granted(ref, namespace=namespace, now=now)
+        decision = controller.decide(
+            ref,
+            expectations=expectations,
+            tenure=tenure,
+            granted=granted,
+            room=self._dispatcher.room(expectations),
+            now=now,
         )
-        self._timers.set(uid, decision.requeue_at)
-        for command in decision.commands:
-            self._issuer.issue(command, job=job, notes=notes, tenure=tenure, now=now)
-        if job is not None and not job.deleting:
-            self._repair(job, notes=notes, tenure=tenure, now=now)
-        self._metrics.decided(len(decision.commands))
-        if not decision.commands and job is not None and job.status.is_over:
-            self._notebook.drop(uid)
+        commands = decision.commands
+        if self._problems.is_unreadable(ref):
+            commands = tuple(command for command in commands if _lets_go(command))
+        self._timers.set(ref, decision.requeue_at)
+        if granted is not None:
+            self._keep_in_line(ref, commands, namespace=namespace, granted=granted, now=now)
+        subject = controller.find(ref)
+        self._dispatcher.issue(
+            commands, controller=controller, subject=subject, expectations=expectations, tenure=tenure, now=now
+        )
+        self._metrics.decided(len(commands))
+        if not commands:
+            self._dispatcher.updates.discard(ref)
+            if controller.is_over(ref):
+                controller.expectations.drop(ref)
 
-    def _repair(self, job: JobView, *, notes: Notes, tenure: Tenure, now: float) -> None:
-        """Put marks back on pods of the job that lost them, and look again in a while whether they have them now."""
-        pods = self.store.lacking(job.uid)
-        for pod in pods:
-            if pod.name in notes.changing or now < notes.repair_after.get(pod.uid, 0.0):
-                continue
-            if pod.uid not in notes.repair_after:
-                lost = ", ".join(pod.lacks)
-                _log.warning("pod %s/%s lost %s: putting it back", pod.namespace, pod.name, lost)
-            notes.repair_after[pod.uid] = now + PAUSE
-            self._issuer.issue(repaired(pod, job=job), job=job, notes=notes, tenure=tenure, now=now)
-        if pods:
-            self._timers.bring_forward(job.uid, now + PAUSE)
+    def _keep_in_line(
+        self, ref: Ref, commands: tuple[Command, ...], *, namespace: str, granted: int, now: float
+    ) -> None:
+        """Have an object leave its namespace's line for quota when it asks for nothing; else see to its next turn."""
+        if granted and not any(isinstance(command, CreateChild) for command in commands):
+            if not self._controllers[ref.kind].expectations.of(ref).creating:
+                self._quota.leave(ref, namespace=namespace, now=now)
+            return
+        next_at = self._quota.next_at(ref, namespace=namespace)
+        if next_at is not None and next_at > now:
+            self._timers.bring_forward(ref, next_at)
 
-    def _tenure_of(self, job: JobView | None, pods: tuple[PodView, ...]) -> Tenure | None:
-        namespace = job.namespace if job is not None else pods[0].namespace
-        return self._tenures.tenure(shard_of(namespace=namespace, shards=self._tenures.shards))
+    def _forget(self, ref: Ref, controller: Controller) -> None:
+        self._timers.set(ref, None)
+        self._backoff.succeeded(ref)
+        self._dispatcher.updates.discard(ref)
+        controller.expectations.drop(ref, gone=True)
+        controller.forget(ref)
 
-    def _forget(self, uid: str) -> None:
-        self._timers.set(uid, None)
-        self._backoff.succeeded(uid)
-        self._notebook.drop(uid)
-        departed = self.store.take_departed(uid)
-        if departed is not None:
-            self._keys.note_departed(departed)
+
+def _lets_go(command: Command) -> bool:
+    """Return whether a command is safe for an object that can't be read at present: nothing is started on an old picture."""
+    return isinstance(command, Confirm) or is_child_change(command)

@@ -1,27 +1,28 @@
 """Where the reflectors' news enters the store. One feed per kind; no decisions, and nothing that can raise."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from podwright.core.values.ref import JOB
 from podwright.core.view import JobView, PodView
 from podwright.kube.codecs.page import Undecodable
+from podwright.runtime.bounded_log import BoundedLog
+from podwright.runtime.controllers.controller import Engine
 from podwright.runtime.metrics import Metrics
 from podwright.store.jobs import JobStore
 
-_log = logging.getLogger(__name__)
-
-Report = Callable[[Undecodable], None]
+_log = BoundedLog(logging.getLogger(__name__))
 
 
 class JobFeed:
     """Takes jobs. What cannot be understood is reported, and the picture that was known of it stays."""
 
-    def __init__(self, *, store: JobStore, metrics: Metrics, report: Report, namespace: str = "") -> None:
+    def __init__(self, *, store: JobStore, metrics: Metrics, engine: Engine, namespace: str = "") -> None:
         """Feed the store with the jobs of one namespace, or of all."""
         self._namespace = namespace
         self._store = store
         self._metrics = metrics
-        self._report = report
+        self._engine = engine
 
     def replaced(self, items: Sequence[JobView | Undecodable], list_resource_version: int) -> None:
         """Take in all jobs."""
@@ -32,6 +33,7 @@ class JobFeed:
             also_present={item.uid for item in poisoned},
             namespace=self._namespace,
         )
+        self._engine.listed(JOB, {item.uid for item in items}, namespace=self._namespace, version=list_resource_version)
         for item in poisoned:
             self.undecodable(item)
 
@@ -46,7 +48,7 @@ class JobFeed:
     def undecodable(self, item: Undecodable) -> None:
         """Count, log and report a job that cannot be understood."""
         _complain(item, self._metrics)
-        self._report(item)
+        self._engine.report(item)
 
 
 class PodFeed:
@@ -91,4 +93,12 @@ class PodFeed:
 
 def _complain(item: Undecodable, metrics: Metrics) -> None:
     metrics.undecodable(item.kind)
-    _log.error("cannot understand %s %s/%s: %s", item.kind, item.namespace, item.name, item.error)
+    _log.log(
+        logging.ERROR,
+        (item.kind, item.uid, item.error),
+        "cannot understand %s %s/%s: %s",
+        item.kind,
+        item.namespace,
+        item.name,
+        item.error,
+    )

@@ -9,6 +9,9 @@ _SMOOTHING: Final = 0.1
 _DRIFT: Final = 1.0001  # per answer: doubles in about 7,000, so that a burst does not take its own strain for the rule
 _STRAIN: Final = 4.0
 _ALWAYS_FINE: Final = 0.02  # seconds
+_FIRST_PLACES: Final = 8.0
+_MOST_PLACES: Final = 1024.0
+_SHARE_LEFT_TO_OTHERS: Final = 8  # an eighth
 _COOL_DOWN: Final = 1.0  # seconds in which one overload counts once, although many requests report it
 
 
@@ -35,6 +38,36 @@ class AdaptiveLimit:
         if now - self._shrunk_at >= _COOL_DOWN:
             self._shrunk_at = now
             self._limit = max(float(self._lowest), self._limit / 2.0)
+
+
+class NamespaceLimit:
+    """How many writes of one namespace may be under way: halved by its own failures, grown again as its writes are answered.
+
+    A part of all places is always left to others, or a namespace whose webhook hangs would hold every place until it answers.
+    """
+
+    def __init__(self) -> None:
+        self._places = _FIRST_PLACES
+        self._shrunk_at = float("-inf")
+
+    @property
+    def is_reduced(self) -> bool:
+        """Return whether failures are remembered that have not been made up for."""
+        return self._places < _FIRST_PLACES
+
+    def places(self, *, of: int) -> int:
+        """Return how many there are, when all namespaces together have `of`."""
+        return max(1, min(int(self._places), of - of // _SHARE_LEFT_TO_OTHERS))
+
+    def succeeded(self) -> None:
+        """Record an answered request."""
+        self._places = min(_MOST_PLACES, self._places + 1.0)
+
+    def failed(self, *, now: float) -> None:
+        """Record a failure of the namespace's own: its limit halves, at most once a second."""
+        if now - self._shrunk_at >= _COOL_DOWN:
+            self._shrunk_at = now
+            self._places = max(1.0, self._places / 2.0)
 
 
 class LatencyGauge:

@@ -23,9 +23,10 @@ from podwright.kube.codecs.page import decode_job
 from podwright.kube.errors import DecodeError, parse_status
 from podwright.kube.key_lease import KeyLease, decode_key_lease
 from podwright.kube.paths import JOBS, LEASES
-from podwright.runtime.writer import Result, Send
+from podwright.runtime.lanes import Result
+from podwright.runtime.writer import Send
+from podwright.store.job_expectations import JobExpectations
 from podwright.store.jobs import JobStore
-from podwright.store.notes import Notes
 
 _READING_LIFE: Final = 5.0
 """Seconds for which an answer serves: long enough for a burst, short enough for somebody who deletes a Lease to free a key."""
@@ -37,26 +38,24 @@ _log = logging.getLogger(__name__)
 class Keys:
     """Made once per operator. `namespace` is where the Leases are."""
 
-    def __init__(self, *, send: Send, namespace: str, at_once: int = 32) -> None:
+    def __init__(self, *, send: Send, namespace: str) -> None:
         self.namespace = namespace
         self.departed: deque[JobView] = deque()
         self.has_departed = asyncio.Event()
         self._send = send
-        self._places = asyncio.Semaphore(at_once)
         self._readings: OrderedDict[str, KeyClaim] = OrderedDict()
         self._turns: dict[str, set[str]] = {}  # Lease that is being asked about → uids of jobs that wait for the answer
-        self._tasks: set[asyncio.Task[None]] = set()
 
     @staticmethod
     def lease_of(job: JobView) -> str:
         """Name the Lease of the job's key."""
         return key_lease_name(namespace=job.namespace, key=job.idempotency_key)
 
-    def claim_of(self, job: JobView, *, notes: Notes, store: JobStore, now: float) -> KeyClaim | None:
+    def claim_of(self, job: JobView, *, expectations: JobExpectations, store: JobStore, now: float) -> KeyClaim | None:
         """Return what is known of the holder of the job's key, None if the API server must be asked."""
         if not job.idempotency_key:
             return None
-        if notes.key_held:
+        if expectations.key_held:
             return KeyClaim(holder_uid=job.uid, holder_name=job.name)
         lease = self.lease_of(job)
         if not self.is_known(lease, now=now):
@@ -87,13 +86,13 @@ class Keys:
             self.departed.append(job)
             self.has_departed.set()
 
-    def take_answer(self, command: ClaimKey, *, result: Result, notes: Notes, now: float) -> None:
+    def take_answer(self, command: ClaimKey, *, result: Result, expectations: JobExpectations, now: float) -> None:
         """Take in the answer to a claim."""
         self._readings.pop(command.lease_name, None)
         if not isinstance(result, ApiResponse):
             return
         if result.status < 300:
-            notes.key_held = True
+            expectations.key_held = True
             self._note(
                 command.lease_name,
                 KeyClaim(holder_uid=command.of.uid, holder_name=command.name, at=now),
@@ -103,34 +102,26 @@ class Keys:
             problem = f"the idempotency key cannot be claimed: {error}"
             self._note(command.lease_name, KeyClaim(problem=problem, at=now))
 
-    def start_reading(
-        self, *, job: JobView, notes: Notes, now: Callable[[], float], done: Callable[[Exception | None], None]
-    ) -> None:
-        """Read who holds the job's key and tell `done`, with the error if it could not be read."""
+    async def read_claim(
+        self, job: JobView, *, expectations: JobExpectations, now: Callable[[], float]
+    ) -> Exception | None:
+        """Read who holds the job's key; return the error if that could not be read."""
         lease = self.lease_of(job)
-
-        async def run() -> None:
-            error: Exception | None = None
-            try:
-                async with self._places:
-                    claim = await self._read(lease, uid=job.uid, now=now())
-                self._readings.pop(lease, None)
-                if claim is not None:
-                    # From its arrival: it must serve at least the job that asked, however long that took.
-                    self._note(lease, msgspec.structs.replace(claim, at=now()))
-                    notes.key_held = claim.holder_uid == job.uid
-            except DecodeError as problem:
-                where = f"{self.namespace}/{lease}"
-                self._note(lease, KeyClaim(problem=f"the Lease {where} of the key is damaged: {problem}", at=now()))
-            except Exception as problem:
-                # An error of ours as well: whatever went wrong, all jobs with the key wait for an answer, and would for ever.
-                error = problem
-                _log.warning("cannot read who holds the key of job %s/%s: %r", job.namespace, job.name, problem)
-            done(error)
-
-        task = asyncio.create_task(run())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        try:
+            claim = await self._read(lease, uid=job.uid, now=now())
+            self._readings.pop(lease, None)
+            if claim is not None:
+                # From its arrival: it must serve at least the job that asked, however long that took.
+                self._note(lease, msgspec.structs.replace(claim, at=now()))
+                expectations.key_held = claim.holder_uid == job.uid
+        except DecodeError as problem:
+            where = f"{self.namespace}/{lease}"
+            self._note(lease, KeyClaim(problem=f"the Lease {where} of the key is damaged: {problem}", at=now()))
+        except Exception as problem:
+            # An error of ours as well: whatever went wrong, all jobs with the key wait for an answer, and would for ever.
+            _log.warning("cannot read who holds the key of job %s/%s: %r", job.namespace, job.name, problem)
+            return problem
+        return None
 
     async def end_of_holder(self, lease: KeyLease, *, now: float) -> float | None:
         """Ask the API server until when the key of a Lease is remembered; None while its holder is not over.

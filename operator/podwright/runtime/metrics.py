@@ -4,7 +4,7 @@ Labels never hold names of users' objects but for namespaces, so the number of s
 """
 
 from collections.abc import Collection, Mapping
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
@@ -12,7 +12,7 @@ from prometheus_client.exposition import generate_latest
 from podwright.core.commands import Command, CreateChild, Delete, PatchChild, Release, WriteStatus
 from podwright.core.view import ArrayRecord, JobView
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
-from podwright.runtime.writer import Refused, Result
+from podwright.runtime.lanes import Result, Withheld
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -58,6 +58,12 @@ class Metrics:
         )
         self._kept = Gauge("podwright_objects_kept", "Objects in memory.", ["kind"], registry=self.registry)
         self._writer = Gauge("podwright_writer", "State of the writer pool.", ["state"], registry=self.registry)
+        self._longest = 0.0
+        self._longest_turn = Gauge(
+            "podwright_event_loop_longest_turn_seconds",
+            "The longest time for which the engine held the event loop since the start.",
+            registry=self.registry,
+        )
         self._cache_age = Gauge(
             "podwright_cache_age_seconds",
             "Seconds since the API server last told something of a kind, be it only that nothing happened.",
@@ -97,20 +103,28 @@ class Metrics:
         self._causes: dict[str, tuple[str, ...]] = {}
         self._leading = Gauge("podwright_leading_shards", "Shards that this operator holds.", registry=self.registry)
 
+    def turn(self, seconds: float) -> None:
+        """Record how long the engine held the event loop."""
+        if seconds > self._longest:
+            self._longest = seconds
+            self._longest_turn.set(seconds)
+
     def decided(self, commands: int) -> None:
         """Count a decision."""
         self._decisions.inc()
         self._commands.inc(commands)
 
-    def answered(self, command: Command, result: Result, *, before: JobView | None) -> None:
+    def answered(self, command: Command, result: Result, *, before: Any) -> None:
         """Count the result of a write on a job as it was `before`, and what ended if the write recorded that."""
         self._writes.labels(_name(command), _label(result)).inc()
         written = isinstance(result, ApiResponse) and result.status < 300
         if not (written and isinstance(command, WriteStatus)):
             return
+        if not isinstance(before, JobView):
+            return
         if command.status.is_over:
             self._finished.labels(str(command.status.phase)).inc()
-        if command.status.array is not None and before is not None:
+        if command.status.array is not None:
             known = before.status.array or ArrayRecord()
             record = command.status.array
             self._tasks.labels("succeeded").inc(len(record.succeeded - known.succeeded))
@@ -193,8 +207,8 @@ def _name(command: Command) -> str:
 
 
 def _label(result: Result) -> str:
-    if isinstance(result, Refused):
-        return result.value
+    if isinstance(result, Withheld):
+        return result.reason
     if isinstance(result, Unsent):
         return "Unsent"
     return "Ambiguous" if isinstance(result, Ambiguous) else str(result.status)

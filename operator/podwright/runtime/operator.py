@@ -9,25 +9,23 @@ import contextlib
 import gc
 import logging
 import time
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
 
-from podwright.core.constants import names
-from podwright.core.view import JobView, PodView
 from podwright.kube.client import ApiClient, ApiResponse, Pool
-from podwright.kube.codecs.page import JOBS, PODS
-from podwright.kube.codecs.requests import ApiRequest, jobs_path, pods_path
+from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.credentials import Credentials
 from podwright.kube.reflector import Reflector
+from podwright.runtime.controllers.job_controller import JobController
 from podwright.runtime.engine import Engine
-from podwright.runtime.feeds import JobFeed, PodFeed
 from podwright.runtime.flow import AdaptiveLimit
 from podwright.runtime.key_sweep import KeySweep
 from podwright.runtime.keys import Keys
 from podwright.runtime.leadership import Leadership
 from podwright.runtime.metrics import Metrics
-from podwright.runtime.reads import Reads
+from podwright.runtime.reads import ReadPlaces
 from podwright.runtime.settings import Settings
 from podwright.runtime.sight import BlindError, LoopLag, Sight
 from podwright.runtime.writer import Writer
@@ -59,15 +57,20 @@ class Operator:
             client=self._client, settings=settings, on_gain=self._gained, obstacle=self._obstacle
         )
         keys = Keys(send=self._read, namespace=settings.namespace)
+        reads = ReadPlaces()
         self.engine = Engine(
-            writer=self._writer,
-            reads=Reads(send=self._read),
+            writer=self._writer, reads=reads, tenures=self._leadership, clock=time.time, metrics=self.metrics
+        )
+        self.jobs = JobController(
+            engine=self.engine,
+            send=self._read,
+            reads=reads,
             keys=keys,
-            tenures=self._leadership,
             clock=time.time,
             metrics=self.metrics,
             accounting=settings.accounting,
         )
+        self.engine.register(self.jobs)
         self._reflectors = [
             reflector for namespace in settings.watch_namespaces or ("",) for reflector in self._mirror(namespace)
         ]
@@ -76,7 +79,7 @@ class Operator:
         self._key_sweep = KeySweep(
             send=self._read,
             keys=keys,
-            store=self.engine.store,
+            store=self.jobs.store,
             tenures=self._leadership,
             clock=time.time,
             namespaces=settings.watch_namespaces,
@@ -122,7 +125,7 @@ class Operator:
 
     def exposition(self) -> bytes:
         """Return the metrics in the Prometheus text format."""
-        jobs, pods = self.engine.store.counts()
+        jobs, pods = self.jobs.store.counts()
         self._sight.observe()
         self.metrics.observe(
             jobs=jobs,
@@ -131,7 +134,7 @@ class Operator:
             under_way=self._writer.under_way,
             limit=self._writer.limit,
             leading=self._leadership.held,
-            dead_letters=self.engine.store.dead_letters.by_namespace(),
+            dead_letters=self.jobs.store.dead_letters.by_namespace(),
         )
         return self.metrics.exposition()
 
@@ -164,25 +167,17 @@ class Operator:
             if blindness and self._leadership.held:
                 raise BlindError(f"stepping down: {blindness}")
 
-    def _mirror(self, namespace: str) -> tuple[Reflector[JobView], Reflector[PodView]]:
-        """Make the reflectors of one namespace, or of all."""
-        store, metrics = self.engine.store, self.metrics
-        jobs = Reflector(
-            client=self._client,
-            path=jobs_path(namespace),
-            namespace=namespace,
-            decoder=JOBS,
-            sink=JobFeed(store=store, metrics=metrics, report=self.engine.report, namespace=namespace),
-        )
-        pods = Reflector(
-            client=self._client,
-            path=pods_path(namespace),
-            namespace=namespace,
-            decoder=PODS,
-            label_selector=names.LABEL_JOB_UID,
-            sink=PodFeed(store=store, metrics=metrics, namespace=namespace),
-        )
-        return jobs, pods
+    def _mirror(self, namespace: str) -> Iterator[Reflector[Any]]:
+        """Make the reflectors of one namespace, or of all: those that the registered kinds need."""
+        for one in self.engine.reflected():
+            yield Reflector(
+                client=self._client,
+                path=one.path(namespace),
+                namespace=namespace,
+                decoder=one.decoder,
+                sink=one.sink(namespace),
+                label_selector=one.label_selector,
+            )
 
     def _gained(self, shard: int) -> None:
         _log.info("leading shard %d as %s", shard, self._settings.identity)

@@ -1,29 +1,26 @@
-"""Tells people, on the job's own status, of a job that cannot be understood or on which our own code failed.
+"""Reports on an object's own status that it can't be read, or that our own code failed on it.
 
-Called by the job feed (through the engine) and by the engine at each look. To tell is all it does: the job stays as it is, and
-is looked at again when it changes or, after an error of ours, ever more rarely.
+Called by the feeds (through the engine) and by the engine at each reconcile. To report is all it does: the object stays as it is, and
+is reconciled again when it changes or, after an error of ours, ever more rarely. While an object can't be read nothing is started on
+what was known of it before; what is deleted or let go still is.
 """
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from podwright.core.commands import ReportProblem
-from podwright.core.job.status import with_problem
-from podwright.core.job.write import write_status
-from podwright.core.run.phase import IllegalTransitionError
 from podwright.core.shard import shard_of
-from podwright.core.values.ref import JOB, Ref
+from podwright.core.values.ref import Ref
 from podwright.kube.client import ApiResponse
 from podwright.kube.codecs.page import Undecodable
 from podwright.runtime.backoff import Backoff
-from podwright.runtime.issuer import Issuer
+from podwright.runtime.controllers.controller import Controller
+from podwright.runtime.dispatcher import Dispatcher
+from podwright.runtime.lanes import Result
 from podwright.runtime.metrics import Metrics
-from podwright.runtime.tenure import Tenure, Tenures
-from podwright.runtime.writer import Result
-from podwright.store.jobs import JobStore
-from podwright.store.notes import Notebook, Notes
+from podwright.runtime.tenure import Tenures
 from podwright.store.timers import Timers
 
 _PAUSE: Final = 5.0
@@ -37,100 +34,120 @@ class Problems:
     def __init__(
         self,
         *,
-        issuer: Issuer,
+        dispatcher: Dispatcher,
+        controllers: Mapping[str, Controller],
         tenures: Tenures,
-        backoff: Backoff,
-        store: JobStore,
-        notebook: Notebook,
-        timers: Timers,
+        backoff: Backoff[Ref],
+        timers: Timers[Ref],
         clock: Callable[[], float],
-        mark: Callable[[str], None],
+        mark: Callable[[Ref], None],
         metrics: Metrics,
     ) -> None:
-        self._issuer = issuer
+        self._dispatcher = dispatcher
+        self._controllers = controllers
         self._tenures = tenures
         self._backoff = backoff
-        self._store = store
-        self._notebook = notebook
         self._timers = timers
         self._clock = clock
         self._mark = mark
         self._metrics = metrics
-        self._unreadable: dict[str, Undecodable] = {}
-        self._told: dict[str, str] = {}  # by uid, the error that its status tells
+        self._unreadable: dict[Ref, Undecodable] = {}
+        self._reported: dict[Ref, str] = {}  # the error that an object's status tells
 
-    def uids(self) -> set[str]:
-        """Return the uids of the jobs that cannot be understood."""
+    def refs(self) -> set[Ref]:
+        """Return the objects that can't be read."""
         return set(self._unreadable)
 
+    def is_unreadable(self, ref: Ref) -> bool:
+        """Return whether the present state of an object can't be read."""
+        return ref in self._unreadable
+
     def undecodable(self, item: Undecodable) -> None:
-        """Record that a job cannot be understood; the next look at it tells so."""
-        self._unreadable[item.uid] = item
-        self._mark(item.uid)
+        """Record that an object can't be read; the next reconcile reports it."""
+        ref = Ref(item.kind, item.uid)
+        if ref.kind in self._controllers:
+            self._unreadable[ref] = item
+            self._mark(ref)
 
-    def has_to_tell(self, uid: str) -> bool:
-        """Tell people of a job that cannot be understood, once per problem, since telling changes the job.
+    def has_to_report(self, ref: Ref) -> bool:
+        """Report an object that can't be read, once per problem, since the report changes the object.
 
-        Gives whether that is still to be done: then there is nothing to be decided on.
+        Returns whether that is still to be done: then nothing is to be decided.
         """
-        item = self._unreadable.get(uid)
+        item = self._unreadable.get(ref)
         if item is None:
             return False
-        job = self._store.job(uid)
-        if self._store.job_was_deleted(uid) or (job is not None and job.resource_version > item.resource_version):
-            self._forget(uid)
+        controller = self._controllers[ref.kind]
+        subject = controller.find(ref)
+        if controller.is_deleted(ref) or (subject is not None and subject.resource_version > item.resource_version):
+            self._forget(ref)
             return False
-        if self._told.get(uid) == item.error:
+        if self._reported.get(ref) == item.error:
             return False
         tenure = self._tenures.tenure(shard_of(namespace=item.namespace, shards=self._tenures.shards))
         if tenure is None:
-            return True  # whoever holds the shard tells; when it becomes ours, everything is marked
-        notes = self._notebook.of(uid)
-        blocked = self._backoff.until(uid)
+            return True  # whoever holds the shard reports; when it becomes ours, everything is marked
+        expectations = controller.expectations.of(ref)
+        blocked = self._backoff.until(ref)
         if blocked > self._clock():
-            self._timers.set(uid, blocked)
-        elif not notes.outstanding:
-            self._tell(item, notes=notes, tenure=tenure)
+            self._timers.set(ref, blocked)
+        elif not expectations.outstanding:
+            self._dispatcher.submit(
+                ReportProblem(
+                    of=ref,
+                    namespace=item.namespace,
+                    name=item.name,
+                    resource_version=item.resource_version,
+                    message=f"the operator cannot read this object: {item.error}",
+                ),
+                controller=controller,
+                subject=None,
+                expectations=expectations,
+                tenure=tenure,
+                then=functools.partial(self._answered, ref, item),
+            )
         return True
 
-    def _tell(self, item: Undecodable, *, notes: Notes, tenure: Tenure) -> None:
-        note = ReportProblem(
-            of=Ref(JOB, item.uid),
-            namespace=item.namespace,
-            name=item.name,
-            resource_version=item.resource_version,
-            message=f"the operator cannot understand this job: {item.error}",
-        )
-        self._issuer.submit(note, job=None, notes=notes, tenure=tenure, then=functools.partial(self._answered, item))
-
-    def _answered(self, item: Undecodable, result: Result) -> None:
-        """Be done with it if it was told, and also if the API server does not want it told: asking again would not help."""
-        if isinstance(result, ApiResponse) and result.status < 500 and result.status not in (409, 429):
-            self._told[item.uid] = item.error
-
-    def _forget(self, uid: str) -> None:
-        self._unreadable.pop(uid, None)
-        self._told.pop(uid, None)
-
-    def failed(self, uid: str, error: Exception) -> None:
-        """Tell that a look at a job failed by an error of ours, and have it tried again later."""
-        now = self._clock()
-        self._timers.set(uid, self._backoff.failed(uid, now=now, at_least=_PAUSE))
-        self._metrics.internal_error()
-        job = self._store.job(uid)
-        _log.error("cannot decide on job %s: %s", f"{job.namespace}/{job.name}" if job else uid, error, exc_info=error)
-        if job is None or job.status.is_over:
-            return  # there is no status to say it on, or none that may change
-        notes = self._notebook.of(uid)
-        if isinstance(error, IllegalTransitionError):
-            notes.doubtful = True  # the usual cause is a picture that is older than the pods
+    def _answered(self, ref: Ref, item: Undecodable, result: Result) -> None:
+        """Be done with it if it was reported, and also if the API server does not want it: asking again would not help."""
+        if not isinstance(result, ApiResponse) or result.status >= 500 or result.status in (409, 429):
             return
-        status = with_problem(job=job, message=f"the operator failed on this job and will try again: {error!r}")
-        tenure = self._tenures.tenure(shard_of(namespace=job.namespace, shards=self._tenures.shards))
-        if tenure is not None and status != job.status and not notes.outstanding:
-            write = write_status(job=job, status=status, deferrable=True)
-            try:
-                self._issuer.submit(write, job=job, notes=notes, tenure=tenure)
-            except Exception:
-                # Its status holds what cannot be written again. There is nobody left to tell, and the others must go on.
-                _log.exception("cannot tell of the problem on job %s/%s", job.namespace, job.name)
+        self._reported[ref] = item.error
+        if result.status == 404:
+            self._forget(
+                ref
+            )  # gone, and nobody will tell: of an object that was never read no deletion is seen in a list
+
+    def _forget(self, ref: Ref) -> None:
+        self._unreadable.pop(ref, None)
+        self._reported.pop(ref, None)
+
+    def listed(self, kind: str, uids: set[str], *, namespace: str, version: int) -> None:
+        """Forget the unreadable objects of a kind that vanished while nobody watched."""
+        for ref, item in list(self._unreadable.items()):
+            if ref.kind != kind or namespace not in ("", item.namespace):
+                continue
+            if ref.uid not in uids and item.resource_version <= version:
+                self._forget(ref)
+                self._mark(ref)
+
+    def failed(self, ref: Ref, error: Exception) -> None:
+        """Report that a reconcile failed by an error of ours, and have the object tried again later."""
+        now = self._clock()
+        self._timers.set(ref, self._backoff.failed(ref, now=now, at_least=_PAUSE))
+        self._metrics.internal_error()
+        controller = self._controllers[ref.kind]
+        subject = controller.find(ref)
+        where = f"{subject.namespace}/{subject.name}" if subject else ref.uid
+        _log.error("cannot reconcile %s %s: %s", ref.kind, where, error, exc_info=error)
+        if subject is None:
+            return  # there is no status to say it on
+        expectations = controller.expectations.of(ref)
+        if controller.restore_after(error, expectations=expectations):
+            return
+        write = controller.with_problem(ref, f"the operator failed on this object and will try again: {error!r}")
+        tenure = self._tenures.tenure(shard_of(namespace=subject.namespace, shards=self._tenures.shards))
+        if write is not None and tenure is not None and not expectations.outstanding:
+            self._dispatcher.submit(
+                write, controller=controller, subject=subject, expectations=expectations, tenure=tenure
+            )

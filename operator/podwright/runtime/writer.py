@@ -1,76 +1,61 @@
-"""The pool through which every write of the operator goes: bounded, ordered by importance, paused when the API server asks.
+"""The pool through which every write of the operator goes: it pulls what is sent next, as places become free.
 
-Called by the engine, which sees to it that there is never more than one write per object under way. A write is tried once:
-whatever the outcome, the engine looks at the state again and decides anew, so no retry is ever made from an old picture.
+Called by the dispatcher, which sees to it that there is never more than one write per object under way. A write is tried once:
+whatever the outcome, the engine reconciles again and decides anew, so no retry is ever made from an old snapshot. Whose turn it is
+`lanes` knows, how many may be under way `flow`.
 """
 
 import asyncio
-import enum
-import heapq
-import itertools
 import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-import msgspec
-
-from podwright.core.commands import Rank
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.runtime.flow import AdaptiveLimit, LatencyGauge
-
-_log = logging.getLogger(__name__)
+from podwright.runtime.lanes import Lanes, Permit, Result, Withheld
+from podwright.runtime.trouble import Trouble, trouble_of
 
 _A_BURST: Final = 2
 """Writes under way from which on a slow API server may be slow because of us; else keeping silent would help nobody."""
+_TURN: Final = 0.01
+"""Seconds in which requests are built before others of the loop get their turn."""
 
+_log = logging.getLogger(__name__)
 
-class Refused(enum.Enum):
-    """Why a write was not sent at all."""
-
-    NOT_LEADER = "NotLeader"
-    OVERTAKEN = "Overtaken"
-
-
-Result = ApiResponse | Unsent | Ambiguous | Refused
 Send = Callable[[ApiRequest], Awaitable[ApiResponse]]
 
 
-class Write(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One write in the queue. `refuse` is asked right before sending; `done` gets the result, in the loop's thread."""
-
-    request: ApiRequest
-    rank: Rank
-    priority: int
-    refuse: Callable[[], Refused | None]
-    done: Callable[[Result], None]
-
-
 class Writer:
-    """Sends writes; `backlog` tells how many wait for a place."""
+    """Sends writes; `backlog` tells how many wait for a place.
+
+    `on_idle` is called with the number of places for which nothing urgent waits, whenever that may have changed.
+    """
 
     def __init__(self, *, send: Send, limit: AdaptiveLimit) -> None:
+        self.on_idle: Callable[[int], None] = lambda places: None
         self._send = send
         self._limit = limit
-        self._queue: list[tuple[int, int, int, Write]] = []
-        self._order = itertools.count()
+        self._lanes = Lanes()
         self._under_way: set[asyncio.Task[None]] = set()
         self._paused_until = 0.0
         self._latency = LatencyGauge()
         self._wake: asyncio.TimerHandle | None = None
+        self._next_turn: asyncio.Handle | None = None
+        self._pumping = False
         self._closed = False
 
     @property
     def backlog(self) -> int:
         """Return how many writes wait."""
-        return len(self._queue)
+        return len(self._lanes)
 
     @property
     def busy(self) -> bool:
         """Return whether the API server has so much to do, by us, that what only informs people should wait."""
-        return bool(self._queue) or (len(self._under_way) >= _A_BURST and self._latency.is_strained())
+        return self._lanes.has_urgent or (len(self._under_way) >= _A_BURST and self._latency.is_strained())
 
     @property
     def under_way(self) -> int:
@@ -82,9 +67,9 @@ class Writer:
         """Return how many writes may be under way."""
         return self._limit.current
 
-    def submit(self, write: Write) -> None:
-        """Queue a write: by rank, then by priority (higher first), then in order."""
-        heapq.heappush(self._queue, (write.rank, -write.priority, next(self._order), write))
+    def submit(self, permit: Permit) -> None:
+        """Queue a permit."""
+        self._lanes.add(permit)
         self._pump()
 
     async def close(self) -> None:
@@ -92,51 +77,83 @@ class Writer:
         self._closed = True
         if self._wake is not None:
             self._wake.cancel()
+        if self._next_turn is not None:
+            self._next_turn.cancel()
         if self._under_way:
-            await asyncio.wait(self._under_way)
+            await asyncio.wait(set(self._under_way))
 
     def _pump(self) -> None:
-        if self._closed or self._paused():
+        if self._closed or self._pumping or self._paused():
             return
-        while self._queue and len(self._under_way) < self._limit.current:
-            write = heapq.heappop(self._queue)[3]
-            refused = write.refuse()
-            if refused is not None:
-                write.done(refused)
+        self._pumping = True  # what is withheld is answered at once, and may bring more
+        try:
+            self._send_what_fits()
+        finally:
+            self._pumping = False
+        if not self._closed:
+            self.on_idle(0 if self.busy else self._limit.current - len(self._under_way))
+
+    def _send_what_fits(self) -> None:
+        until = time.monotonic() + _TURN
+        while len(self._under_way) < self._limit.current:
+            if time.monotonic() >= until:
+                self._continue_later()
+                return
+            permit = self._lanes.take(places=self._limit.current)
+            if permit is None:
+                return
+            request = _built(permit)
+            if isinstance(request, Withheld):
+                permit.done(request)
                 continue
-            task = asyncio.create_task(self._carry_out(write))
+            self._lanes.begin(permit.namespace)
+            task = asyncio.create_task(self._carry_out(permit, request))
             self._under_way.add(task)
             task.add_done_callback(self._ended)
+
+    def _continue_later(self) -> None:
+        if self._next_turn is None or self._next_turn.cancelled():
+            self._next_turn = asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._next_turn = None
+        self._pump()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
         self._pump()
 
-    async def _carry_out(self, write: Write) -> None:
+    async def _carry_out(self, permit: Permit, request: ApiRequest) -> None:
         result: Result
         sent = time.monotonic()
         try:
-            result = await self._send(write.request)
+            result = await self._send(request)
         except (Unsent, Ambiguous) as error:
             result = error
         except Exception as error:
-            # Whatever went wrong, its job waits for an answer, and would for ever.
-            _log.exception("cannot send %s %s", write.request.method, write.request.path)
-            result = Ambiguous(f"{write.request.method} {write.request.path}: {error!r}")
-        self._latency.answered(time.monotonic() - sent)
-        self._learn(result)
-        write.done(result)
+            # Whatever went wrong, its object waits for a response, and would for ever.
+            _log.exception("cannot send %s %s", request.method, request.path)
+            result = Ambiguous(f"{request.method} {request.path}: {error!r}")
+        if not permit.admitted:
+            self._latency.answered(time.monotonic() - sent)  # how long others' webhooks take says nothing of the server
+        self._learn(permit, result)
+        self._lanes.end(permit.namespace)
+        permit.done(result)
 
-    def _learn(self, result: Result) -> None:
+    def _learn(self, permit: Permit, result: Result) -> None:
         now = time.monotonic()
-        if isinstance(result, ApiResponse) and result.status < 500 and result.status != 429:
-            self._limit.succeeded()
-            return
-        self._limit.overloaded(now=now)
-        if isinstance(result, ApiResponse) and result.retry_after is not None:
-            # Everybody who is told the same second must not come back in it.
-            pause = result.retry_after * (1.0 + 0.25 * random.random())
-            self._paused_until = max(self._paused_until, now + pause)
+        match trouble_of(result, admitted=permit.admitted):
+            case Trouble.NONE:
+                self._limit.succeeded()
+                self._lanes.of(permit.namespace).limit.succeeded()
+            case Trouble.ITS_OWN:
+                self._lanes.of(permit.namespace).limit.failed(now=now)
+            case Trouble.OF_ALL:
+                self._limit.overloaded(now=now)
+                if isinstance(result, ApiResponse) and result.retry_after is not None:
+                    # Everybody who is told the same second must not come back in it.
+                    pause = result.retry_after * (1.0 + 0.25 * random.random())
+                    self._paused_until = max(self._paused_until, now + pause)
 
     def _paused(self) -> bool:
         wait = self._paused_until - time.monotonic()
@@ -145,3 +162,11 @@ class Writer:
         if self._wake is None or self._wake.cancelled() or self._wake.when() <= asyncio.get_running_loop().time():
             self._wake = asyncio.get_running_loop().call_later(wait, self._pump)
         return True
+
+
+def _built(permit: Permit) -> ApiRequest | Withheld:
+    try:
+        return permit.build()
+    except Exception as error:
+        # One object of which no request can be made must not stop the others.
+        return Withheld("Unbuildable", error)

@@ -18,23 +18,28 @@ from podwright.core.job.identity import belongs
 from podwright.core.job.recorded import end_is_recorded
 from podwright.core.job.repair import is_unwatched
 from podwright.core.view import JobView, PodView
+from podwright.store.compaction import compacted, is_closed, keeps_pods, kept_pod, lacks_pods
 from podwright.store.dead_letters import DeadLetters
 from podwright.store.dependents import Dependents
-from podwright.store.keepsake import is_closed, keeps_pods, keepsake, kept_pod, lacks_pods
 from podwright.store.tombstones import Tombstones
 
 _SETTLED_KNOWN: Final = 10_000  # pods of arrays, so many that late events of more are rare
 
 
 class JobStore:
-    """Jobs by uid, and the pods of each. `on_change` is told the uid of each job that must be looked at again.
+    """Jobs by uid, and the pods of each.
+
+    `on_change` is told the uid of each job that must be reconciled, `on_pod_end` the namespace of each pod that stopped using quota.
 
     `dead_letters` counts them, for the metrics.
     """
 
-    def __init__(self, *, on_change: Callable[[str], None]) -> None:
+    def __init__(
+        self, *, on_change: Callable[[str], None], on_pod_end: Callable[[str], None] = lambda namespace: None
+    ) -> None:
         self.dead_letters = DeadLetters()
         self._on_change = on_change
+        self._on_pod_end = on_pod_end
         self._jobs: dict[str, JobView] = {}
         self._pods: dict[str, dict[str, PodView]] = {}
         self._job_of_pod: dict[str, str] = {}  # the job by whose uid a pod is kept in `_pods`
@@ -106,7 +111,7 @@ class JobStore:
             self._incomplete.add(job.uid)
         # Until status says that an edit was seen, all of it is needed for the write that says so.
         seen = job.deleting or not 0 < job.status.observed_generation < job.generation
-        self._jobs[job.uid] = keepsake(job) if is_closed(job) and seen else job
+        self._jobs[job.uid] = compacted(job) if is_closed(job) and seen else job
         self.dead_letters.replace(known, job)
         self._drop_needless(job)
         self._on_change(job.uid)
@@ -161,6 +166,8 @@ class JobStore:
         elif known.resource_version >= pod.resource_version:
             return
         self._put(pod)
+        if pod.finished and (known is None or not known.finished):
+            self._on_pod_end(pod.namespace)
         if pod.started is not None and (known is None or known.started is None):
             self._dependents.pod_started(pod.job_uid)
         if not pod.unsettled and self._wants_pods(pod.job_uid):
@@ -185,6 +192,8 @@ class JobStore:
         if last is None and job is not None and not belongs(pod, job):
             return
         self._deleted.add(pod.uid)
+        if last is not None and not last.finished:
+            self._on_pod_end(pod.namespace)
         if last is not None and pod.resource_version < last.resource_version:
             pod = last
         if job is not None and not is_closed(job) and not end_is_recorded(job=job, pod=pod):

@@ -1,35 +1,41 @@
-"""When which job wants to be looked at without an event. Timers are data: one heap, no task or callback per job."""
+"""When which object is to be requeued without an event. Timers are data: one heap, no task or callback per object."""
 
 import heapq
+import itertools
+from typing import Generic, TypeVar
+
+K = TypeVar("K")
 
 
-class Timers:
+class Timers(Generic[K]):
     """At most one wake-up time per key. Replaced times stay in the heap until they surface, and are then ignored."""
 
     def __init__(self) -> None:
-        self._due: dict[str, float] = {}
-        self._heap: list[tuple[float, str]] = []
+        self._due: dict[K, float] = {}
+        self._heap: list[tuple[float, int, K]] = []
+        self._order = itertools.count()
 
-    def set(self, key: str, when: float | None) -> None:
+    def set(self, key: K, when: float | None) -> None:
         """Set the key's time, or clear it with None."""
         if when is None:
             self._due.pop(key, None)
         elif self._due.get(key) != when:
             self._due[key] = when
-            heapq.heappush(self._heap, (when, key))
+            heapq.heappush(self._heap, (when, next(self._order), key))
         if len(self._heap) > 2 * len(self._due) + 64:
-            self._heap = [(due, key) for key, due in self._due.items()]
+            self._heap = [(due, next(self._order), key) for key, due in self._due.items()]
             heapq.heapify(self._heap)
 
-    def bring_forward(self, key: str, when: float) -> None:
+    def bring_forward(self, key: K, when: float) -> None:
         """Set the key's time unless an earlier one is set."""
-        self.set(key, min(when, self._due.get(key, when)))
+        if when < self._due.get(key, float("inf")):
+            self.set(key, when)
 
-    def pop_due(self, now: float) -> list[str]:
+    def pop_due(self, now: float) -> list[K]:
         """Take all keys whose time has come."""
-        due: list[str] = []
+        due: list[K] = []
         while self._heap and self._heap[0][0] <= now:
-            when, key = heapq.heappop(self._heap)
+            when, _, key = heapq.heappop(self._heap)
             if self._due.get(key) == when:
                 del self._due[key]
                 due.append(key)
@@ -37,7 +43,7 @@ class Timers:
 
     def next_at(self) -> float | None:
         """Return the next time at which a key is due, or None."""
-        while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
+        while self._heap and self._due.get(self._heap[0][2]) != self._heap[0][0]:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 

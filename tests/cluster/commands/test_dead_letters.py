@@ -42,7 +42,7 @@ def letters(jobs: Jobs, records: Records) -> Any:
 
 
 def names(podwright: Shell) -> list[str]:
-    return [line.rpartition("/")[2] for line in podwright.out("list", "-o", "name").split()]
+    return sorted(line.rpartition("/")[2] for line in podwright.out("list", "-o", "name").split())
 
 
 def test_list_and_show(podwright: Shell, letters: Any, jobs: Jobs) -> None:

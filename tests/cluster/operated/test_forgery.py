@@ -260,3 +260,58 @@ def test_k1_b14_pods_orphaned_while_no_operator_led_are_let_go_of(
         end_pod(api, namespace, name)
     api.delete("Pod", namespace, name).expect()
     until(lambda: not api.get("Pod", namespace, name).ok)
+
+
+@pytest.fixture
+def stripping(api: Api, namespace: str) -> Iterator[None]:
+    """A mutating policy that takes the label of the job's uid off each pod of the namespace."""
+    path = "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies"
+    label = names.LABEL_JOB_UID.replace("/", "~1")
+    metadata = {"name": f"strip-{namespace}"}
+    policy = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "MutatingAdmissionPolicy",
+        "metadata": metadata,
+        "spec": {
+            "failurePolicy": "Fail",
+            "reinvocationPolicy": "Never",
+            "matchConstraints": {
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+                "resourceRules": [
+                    {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+                ],
+            },
+            "matchConditions": [
+                {"name": "labelled", "expression": f"'{names.LABEL_JOB_UID}' in object.metadata.?labels.orValue({{}})"}
+            ],
+            "mutations": [
+                {
+                    "patchType": "JSONPatch",
+                    "jsonPatch": {"expression": f'[JSONPatch{{op: "remove", path: "/metadata/labels/{label}"}}]'},
+                }
+            ],
+        },
+    }
+    binding = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "MutatingAdmissionPolicyBinding",
+        "metadata": metadata,
+        "spec": {"policyName": metadata["name"]},
+    }
+    api.request("POST", path, policy).expect()
+    api.request("POST", path.removesuffix("ies") + "ybindings", binding).expect()
+    time.sleep(2.0)  # until the API server has taken it up
+    yield
+    api.request("DELETE", path.removesuffix("ies") + f"ybindings/{metadata['name']}")
+    api.request("DELETE", f"{path}/{metadata['name']}")
+
+
+def test_b4_s3_a_label_that_a_mutating_policy_takes_off_is_put_back(
+    api: Api, operator: OperatorProcess, jobs: Jobs, namespace: str, stripping: None
+) -> None:
+    jobs.submit("stripped", script={"duration": "2s"})
+    status = jobs.wait_until_over("stripped")
+    assert (status["phase"], status["attemptCount"]) == ("Succeeded", 1)
+    (pod,) = api.list("Pod", namespace).expect()["items"]
+    assert names.LABEL_JOB_UID in pod["metadata"]["labels"]
+    assert "lost podwright.dev/job-uid" in operator.log.read_text()

@@ -1,19 +1,20 @@
-"""The dirty set, the timers, the tombstones and the notes."""
+"""The work queue, the timers, the tombstones and the expectations of all objects."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podwright.store.dirty import DirtySet
-from podwright.store.notes import Notebook
+from podwright.core.values.ref import JOB, Ref
+from podwright.store.expectations import Expectations, ExpectationsOfAll
 from podwright.store.timers import Timers
 from podwright.store.tombstones import Tombstones
+from podwright.store.work_queue import WorkQueue
 
 
-def test_many_events_of_one_object_cost_one_look_in_the_first_ones_place() -> None:
-    dirty = DirtySet()
+def test_many_events_of_one_object_cost_one_reconcile_in_the_first_ones_place() -> None:
+    queue = WorkQueue[str]()
     for key in "abacb":
-        dirty.add(key)
-    assert [dirty.pop() for _ in range(len(dirty))] == ["a", "b", "c"]
+        queue.add(key)
+    assert [queue.pop() for _ in range(len(queue))] == ["a", "b", "c"]
 
 
 @given(
@@ -21,7 +22,7 @@ def test_many_events_of_one_object_cost_one_look_in_the_first_ones_place() -> No
     st.integers(0, 60),
 )
 def test_timers_agree_with_a_plain_dictionary(steps: list[tuple[str, float | None]], now: float) -> None:
-    timers, want = Timers(), dict[str, float]()
+    timers, want = Timers[str](), dict[str, float]()
     for key, when in steps:
         timers.set(key, when)
         if when is None:
@@ -35,7 +36,7 @@ def test_timers_agree_with_a_plain_dictionary(steps: list[tuple[str, float | Non
 
 
 def test_replaced_timers_do_not_pile_up() -> None:
-    timers = Timers()
+    timers = Timers[str]()
     for n in range(10_000):
         timers.set("one", float(n))
     assert len(timers._heap) < 200
@@ -48,12 +49,13 @@ def test_tombstones_forget_the_oldest() -> None:
     assert ["a" in tombstones, "b" in tombstones, "c" in tombstones, len(tombstones)] == [False, True, True, 2]
 
 
-def test_notes_are_kept_while_an_answer_is_outstanding() -> None:
-    notebook = Notebook()
-    notebook.of("a").outstanding = 1
-    notebook.drop("a")
-    assert len(notebook) == 1
-    notebook.of("a").outstanding = 0
-    notebook.drop("a")
-    assert len(notebook) == 0
-    assert not notebook.of("a").in_doubt
+def test_expectations_are_kept_while_a_response_is_outstanding() -> None:
+    expectations = ExpectationsOfAll(Expectations)
+    one = Ref(JOB, "a")
+    expectations.of(one).outstanding = 1
+    expectations.drop(one)
+    assert len(expectations) == 1
+    expectations.of(one).outstanding = 0
+    expectations.drop(one)
+    assert len(expectations) == 0
+    assert not expectations.of(one).must_confirm

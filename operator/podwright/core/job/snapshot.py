@@ -51,8 +51,6 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     recorded_at: float = 0.0
     allowed: IndexSet | None = None
     missing: str = ""
-    granted: int = 0
-    room: int = 1_000_000
     intended: frozenset[int] = frozenset()
     memory: Rulings | None = None
 

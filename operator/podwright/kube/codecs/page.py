@@ -8,7 +8,7 @@ import datetime
 import enum
 import re
 from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
@@ -268,6 +268,21 @@ def _pod_version(pod: PodView) -> int:
 
 def _job_version(job: JobView) -> int:
     return job.resource_version
+
+
+def object_decoder(kind: str, *, wire: type[Any], view: Callable[[Any], Any]) -> ObjectDecoder[Any, Any]:
+    """Return a decoder of a kind, from the struct that its JSON has and the view that is made of it.
+
+    The view has `resource_version`.
+    """
+    return ObjectDecoder(
+        kind=kind,
+        one=msgspec.json.Decoder(wire),
+        page=msgspec.json.Decoder(_List[wire]),  # type: ignore[valid-type]
+        event=msgspec.json.Decoder(_Event[wire]),  # type: ignore[valid-type]
+        view=view,
+        resource_version=lambda seen: seen.resource_version,
+    )
 
 
 PODS: Final = ObjectDecoder(

@@ -1,7 +1,7 @@
 """Arrays under `deliveryMode: AtMostOnce`: a unit is on record as started before its pod is asked for, many in one write.
 
 The rule for single jobs (ADR 0011), for sets: what is on record as started and has no pod may have run, unless it is this
-process that recorded it and surely has not asked for the pod. `going` asks, `closing` takes intents back; `record` takes units off
+process that recorded it and surely has not asked for the pod. `active` asks, `termination` takes intents back; `record` takes units off
 that never ran.
 """
 

@@ -1,6 +1,6 @@
 """What status says of an array, and when that is written: what has ended soon, what is merely news seldom.
 
-Used by `going` and `closing`, which decide what is to be done; nothing here starts or ends a pod.
+Used by `active` and `termination`, which decide what is to be done; nothing here starts or ends a pod.
 """
 
 from collections.abc import Sequence

@@ -26,7 +26,7 @@ def kept_pod(pod: PodView) -> PodView:
     return msgspec.structs.replace(pod, reason="", message="", waiting_reason="", waiting_message="", disruption="")
 
 
-def keepsake(job: JobView) -> JobView:
+def compacted(job: JobView) -> JobView:
     """Return what must be known of a job that is over: who it is, when and how it ended, and which pods its record names."""
     attempts = tuple(
         Attempt(

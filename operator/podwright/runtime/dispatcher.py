@@ -1,0 +1,208 @@
+"""Carries out what was decided: leaves a permit with the writer, or has the command wait, or first asks what it hangs on.
+
+Called by the engine with the commands of each decision, and by the writer with the responses. It decides nothing about an object
+and repeats nothing: whatever comes of a command, its object is marked, and the next reconcile sees the new state.
+"""
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from podwright.core.commands import (
+    RULES,
+    Command,
+    Confirm,
+    CreateChild,
+    Delete,
+    PatchChild,
+    Release,
+    ReportProblem,
+    WriteStatus,
+    is_cleanup,
+    rank_of,
+)
+from podwright.core.values.ref import Ref
+from podwright.kube.codecs.requests import ApiRequest
+from podwright.runtime.cleanup import Cleanup
+from podwright.runtime.controllers.controller import Controller, Subject
+from podwright.runtime.lanes import HELD_BACK, NOT_LEADER, OVERTAKEN, Permit, Result, Withheld
+from podwright.runtime.quota import QuotaLines
+from podwright.runtime.responses import Responses
+from podwright.runtime.status_updates import PendingUpdates
+from podwright.runtime.tenure import Tenure, Tenures
+from podwright.runtime.writer import Writer
+from podwright.store.expectations import Expectations
+from podwright.store.timers import Timers
+
+MOST_CREATIONS: Final = 1000
+"""Creations of one object that may wait for a place; the next reconcile asks for more. Each takes about a kilobyte."""
+FEW_CREATIONS: Final = 16
+"""The same while very many wait already."""
+MANY_WAITING: Final = 10_000
+
+
+class Dispatcher:
+    """Made once per engine. `mark` asks for an object to be reconciled."""
+
+    def __init__(
+        self,
+        *,
+        writer: Writer,
+        tenures: Tenures,
+        responses: Responses,
+        cleanup: Cleanup,
+        quota: QuotaLines,
+        timers: Timers[Ref],
+        clock: Callable[[], float],
+        mark: Callable[[Ref], None],
+    ) -> None:
+        self._writer = writer
+        self._tenures = tenures
+        self._responses = responses
+        self._cleanup = cleanup
+        self._quota = quota
+        self._timers = timers
+        self._clock = clock
+        self._mark = mark
+        self.updates = PendingUpdates()
+        writer.on_idle = self._tell
+
+    def room(self, expectations: Expectations) -> int:
+        """Return how many more creations of an object may wait for a place."""
+        most = MOST_CREATIONS if self._writer.backlog < MANY_WAITING else FEW_CREATIONS
+        return max(0, most - expectations.creating)
+
+    def issue(
+        self,
+        commands: tuple[Command, ...],
+        *,
+        controller: Controller,
+        subject: Subject | None,
+        expectations: Any,
+        tenure: Tenure,
+        now: float,
+    ) -> None:
+        """Carry out commands that were just decided on this snapshot of an object, but for those that must not be yet."""
+        if not commands:
+            return
+        if not any(isinstance(command, WriteStatus) and command.deferrable for command in commands):
+            self.updates.discard(commands[0].of)
+        for command in commands:
+            self._issue(
+                command, controller=controller, subject=subject, expectations=expectations, tenure=tenure, now=now
+            )
+
+    def _issue(
+        self,
+        command: Command,
+        *,
+        controller: Controller,
+        subject: Subject | None,
+        expectations: Any,
+        tenure: Tenure,
+        now: float,
+    ) -> None:
+        of = command.of
+        if isinstance(command, Confirm):
+            expectations.confirm_children.add(command.name)
+            controller.confirming(command, expectations=expectations)
+            self._mark(of)
+        elif isinstance(command, WriteStatus) and command.deferrable and self._puts_off(of):
+            self.updates.add(of, now=time.monotonic())
+        elif is_child_change(command) and now < expectations.refused_until(command.name):
+            self._timers.bring_forward(of, expectations.refused_until(command.name))
+        elif isinstance(command, CreateChild) and subject is not None and not _confirmed(subject, expectations, tenure):
+            expectations.confirm_self = True
+            self._mark(of)
+        elif not controller.may_send(command, expectations=expectations, tenure=tenure, now=now):
+            pass  # the controller has seen to it that it is decided again
+        elif is_cleanup(command) and not self._cleanup.begin(of):
+            pass  # it waits in line
+        else:
+            self.submit(command, controller=controller, subject=subject, expectations=expectations, tenure=tenure)
+
+    def submit(
+        self,
+        command: Command,
+        *,
+        controller: Controller,
+        subject: Subject | None,
+        expectations: Any,
+        tenure: Tenure,
+        then: Callable[[Result], None] | None = None,
+    ) -> None:
+        """Leave a permit for a command that writes. `then` is told what became of it."""
+        expectations.begin(command)
+        controller.begin(command, expectations=expectations, tenure=tenure)
+        self._writer.submit(
+            Permit(
+                namespace=command.namespace,
+                rank=rank_of(command),
+                priority=controller.priority_of(command.of),
+                build=functools.partial(self._build, command, controller, subject, tenure),
+                done=functools.partial(self._done, command, controller, subject, then),
+                admitted=_is_admitted(command),
+            )
+        )
+
+    def _build(
+        self, command: Command, controller: Controller, subject: Subject | None, tenure: Tenure
+    ) -> ApiRequest | Withheld:
+        held = self._tenures.tenure(tenure.shard)
+        if held is None or held.epoch != tenure.epoch:
+            return NOT_LEADER
+        # A write may wait long in a burst; what was decided on an older snapshot, and hangs on what has changed, is decided again.
+        if RULES[type(command)].overtaken and not controller.still_wanted(command, decided_on=subject):
+            return OVERTAKEN
+        request = controller.request(command, tenure=tenure)
+        if isinstance(command, CreateChild) and not self._quota.begin(
+            command.of, command.name, namespace=command.namespace, now=self._clock()
+        ):
+            return HELD_BACK
+        return request
+
+    def _done(
+        self,
+        command: Command,
+        controller: Controller,
+        subject: Subject | None,
+        then: Callable[[Result], None] | None,
+        result: Result,
+    ) -> None:
+        expectations = controller.expectations.of(command.of)
+        expectations.end(command)
+        if is_cleanup(command):
+            self._cleanup.end()
+        now = self._clock()
+        self._responses.take(
+            command, controller=controller, before=subject, result=result, expectations=expectations, now=now
+        )
+        controller.ended(command, result=result, expectations=expectations, now=now)
+        if then is not None:
+            then(result)
+        self._mark(command.of)
+
+    def _puts_off(self, of: Ref) -> bool:
+        return not self.updates.take_grant(of) and self._writer.busy
+
+    def _tell(self, places: int) -> None:
+        """Have objects reconciled whose news can be told now."""
+        if len(self.updates):
+            for ref in self.updates.grant(places, now=time.monotonic()):
+                self._mark(ref)
+
+
+def is_child_change(command: Command) -> bool:
+    """Return whether a command changes a child that exists."""
+    return isinstance(command, Delete | PatchChild | Release) and command.target != command.of
+
+
+def _confirmed(subject: Subject, expectations: Expectations, tenure: Tenure) -> bool:
+    """Return whether the snapshot is surely newer than anything the shard's former holder did."""
+    return subject.resource_version > tenure.baseline or expectations.confirmed_epoch == tenure.epoch
+
+
+def _is_admitted(command: Command) -> bool:
+    """Return whether admission that tenants may have a hand in has a say in the write: of pods, and of all else but our own status."""
+    return not isinstance(command, WriteStatus | ReportProblem)

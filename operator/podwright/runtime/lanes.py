@@ -1,0 +1,149 @@
+"""Whose write goes next: one lane per namespace, served in turn, each with a bounded number of places. Used by the writer only.
+
+Within a lane, by rank, then by priority (higher first), then in order of arrival. What finishes or starts work goes before what only
+informs or tidies up, over all lanes; so one namespace's many or slow writes never keep another's from being sent.
+"""
+
+import heapq
+import itertools
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from podwright.core.commands import Rank
+from podwright.kube.client import Ambiguous, ApiResponse, Unsent
+from podwright.kube.codecs.requests import ApiRequest
+from podwright.runtime.flow import NamespaceLimit
+
+
+class Withheld(msgspec.Struct, frozen=True, gc=False):
+    """A write was not sent at all. `error` is one of ours that kept its request from being built."""
+
+    reason: str
+    error: Exception | None = None
+
+
+NOT_LEADER: Final = Withheld("NotLeader")
+OVERTAKEN: Final = Withheld("Overtaken")  # what it was decided on has changed: it is decided anew
+HELD_BACK: Final = Withheld("HeldBack")  # others of its kind were refused meanwhile: it is asked for again in its time
+
+Result = ApiResponse | Unsent | Ambiguous | Withheld
+
+
+class Permit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Leave to write. The request is made by `build` when a place is free, so that what waits takes no memory to speak of.
+
+    Attributes:
+        namespace: whose place it takes.
+        rank: how urgent it is.
+        priority: how urgent it is within its namespace, among others of its rank; higher is first.
+        build: called right before sending; may find that it must not be sent any more.
+        done: gets the result, in the loop's thread.
+        admitted: policies and webhooks for pods have a say in it, so that its trouble may be its namespace's own.
+    """
+
+    namespace: str
+    rank: Rank
+    priority: int
+    build: Callable[[], ApiRequest | Withheld]
+    done: Callable[[Result], None]
+    admitted: bool = False
+
+
+class Lane:
+    """The writes of one namespace that wait, and how many of it are under way."""
+
+    def __init__(self) -> None:
+        self.under_way = 0
+        self.limit = NamespaceLimit()
+        self.urgent: list[tuple[int, int, int, Permit]] = []
+        self.idle: list[tuple[int, int, int, Permit]] = []
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether nothing waits or is under way."""
+        return not (self.urgent or self.idle or self.under_way)
+
+
+class Lanes:
+    """All lanes that have writes, or that have had trouble."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[str, Lane] = {}
+        self._order = itertools.count()
+        # Namespaces with writes of either sort, the one whose turn it is first.
+        self._urgent: OrderedDict[str, None] = OrderedDict()
+        self._idle: OrderedDict[str, None] = OrderedDict()
+        self._waiting = 0
+        self._urgent_waiting = 0
+
+    def __len__(self) -> int:
+        """Return how many writes wait."""
+        return self._waiting
+
+    @property
+    def has_urgent(self) -> bool:
+        """Return whether writes wait that finish or start work."""
+        return self._urgent_waiting > 0
+
+    def of(self, namespace: str) -> Lane:
+        """Return the lane of a namespace."""
+        lane = self._lanes.get(namespace)
+        if lane is None:
+            lane = self._lanes[namespace] = Lane()
+        return lane
+
+    def add(self, permit: Permit) -> None:
+        """Queue a permit in its lane."""
+        lane = self.of(permit.namespace)
+        urgent = permit.rank <= Rank.RELEASE
+        queue, turns = (lane.urgent, self._urgent) if urgent else (lane.idle, self._idle)
+        heapq.heappush(queue, (permit.rank, -permit.priority, next(self._order), permit))
+        turns.setdefault(permit.namespace, None)
+        self._waiting += 1
+        self._urgent_waiting += urgent
+
+    def take(self, *, places: int) -> Permit | None:
+        """Take the permit whose turn it is; None if none waits that its namespace has a place for.
+
+        Args:
+            places: how many writes of all namespaces together may be under way.
+        """
+        return self._take(self._urgent, places=places, urgent=True) or self._take(
+            self._idle, places=places, urgent=False
+        )
+
+    def begin(self, namespace: str) -> None:
+        """Take a place of a namespace."""
+        self.of(namespace).under_way += 1
+
+    def end(self, namespace: str) -> None:
+        """Return it; a lane that is empty and has no trouble on record is forgotten."""
+        lane = self.of(namespace)
+        lane.under_way -= 1
+        if lane.is_empty and not lane.limit.is_reduced:
+            del self._lanes[namespace]
+
+    def forget_quiet(self) -> None:
+        """Forget the trouble of lanes that have nothing to send."""
+        for namespace in [name for name, lane in self._lanes.items() if lane.is_empty]:
+            del self._lanes[namespace]
+
+    def _take(self, turns: OrderedDict[str, None], *, places: int, urgent: bool) -> Permit | None:
+        # No more lanes can be without a place than there are writes under way, so this ends soon.
+        for namespace in itertools.islice(turns, None):
+            lane = self._lanes[namespace]
+            if lane.under_way >= lane.limit.places(of=places):
+                continue
+            queue = lane.urgent if urgent else lane.idle
+            permit = heapq.heappop(queue)[3]
+            if queue:
+                turns.move_to_end(namespace)
+            else:
+                del turns[namespace]
+            self._waiting -= 1
+            self._urgent_waiting -= urgent
+            return permit
+        return None

@@ -1,0 +1,57 @@
+"""Objects of which something is to be told that only informs people: kept by name until the writer is idle. Used by the dispatcher.
+
+What is kept is whose status is to be told, not what it would say: when its turn comes the object is reconciled again, and what is told
+is the newest. So any number of waiting objects costs a set, no polling and no queue of requests.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Final
+
+from podwright.core.values.ref import Ref
+
+PATIENCE: Final = 30.0
+"""Seconds for which a busy operator may put off a write that only informs."""
+
+
+class PendingUpdates:
+    """The objects, those first that have waited longest. Times are monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._waiting: OrderedDict[Ref, float] = OrderedDict()
+        self._granted: set[Ref] = set()
+
+    def add(self, ref: Ref, *, now: float) -> None:
+        """Have an object wait, unless it does."""
+        self._waiting.setdefault(ref, now)
+
+    def discard(self, ref: Ref) -> None:
+        """Forget an object: there is nothing to tell of it any more."""
+        self._waiting.pop(ref, None)
+        self._granted.discard(ref)
+
+    def take_grant(self, ref: Ref) -> bool:
+        """Return whether it is an object's turn, and end it."""
+        if ref not in self._granted:
+            return False
+        self._granted.discard(ref)
+        return True
+
+    def grant(self, places: int, *, now: float) -> Iterator[Ref]:
+        """Give as many objects their turn as there are places for, and all that have waited too long."""
+        while self._waiting:
+            ref, since = next(iter(self._waiting.items()))
+            if len(self._granted) >= places and now - since < PATIENCE:
+                return
+            if len(self._granted) >= max(places, _MOST_GRANTED):
+                return
+            del self._waiting[ref]
+            self._granted.add(ref)
+            yield ref
+
+    def __len__(self) -> int:
+        """Return how many objects wait."""
+        return len(self._waiting)
+
+
+_MOST_GRANTED: Final = 16

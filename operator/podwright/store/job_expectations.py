@@ -1,0 +1,66 @@
+"""What this process must remember about a BatchJob between two reconciles, beyond what is expected of objects of any kind."""
+
+import msgspec
+
+from podwright.core.job.array.rulings import Rulings
+from podwright.core.job.array.units import Units
+from podwright.core.view import Refusal
+from podwright.store.expectations import ChildState, Expectations
+from podwright.store.intents import Intents
+
+
+class JobExpectations(Expectations, kw_only=True):
+    """About one job.
+
+    Attributes:
+        refusal: the last refusal of a pod.
+        asked_for_pod_epoch: the epoch in which the API server itself was last asked for a first pod that the cache lacks.
+        key_doubtful: the Lease of its idempotency key must be read before it can be claimed.
+        key_held: the job is known to hold its idempotency key.
+        written_at: when the job's status was last written (Unix seconds).
+        reconcile_after: an array is not reconciled again before (Unix seconds).
+        invalid_status: the API server found the last status invalid; the next one leaves out what programs wrote.
+        intents: of an array, what it meant to start and has not asked for.
+        units: of an array, its record as it was last arranged.
+        rulings: what was found out about its ended and waiting pods.
+        intent_epoch: the epoch in which this process last asked to record an intent (`core.job.at_most_once`).
+        repair_after: by uid, pods that lack labels of ours, and when they may be patched again (Unix seconds).
+        pod_asked: whether that intent's pod was asked for, and no answer tells that it was not created.
+    """
+
+    refusal: Refusal | None = None
+    asked_for_pod_epoch: int = -1
+    key_doubtful: bool = False
+    key_held: bool = False
+    written_at: float = 0.0
+    reconcile_after: float = 0.0
+    invalid_status: bool = False
+    intents: Intents = msgspec.field(default_factory=Intents)
+    units: Units | None = None
+    rulings: Rulings | None = None
+    intent_epoch: int = -1
+    pod_asked: bool = False
+    repair_after: dict[str, float] = msgspec.field(default_factory=dict)
+
+    @property
+    def units_in_creation(self) -> list[int]:
+        """Return the units, or the only task, whose pods are being created."""
+        return [child.spec.task_index for _, child in self.in_state(ChildState.SENT)]
+
+    @property
+    def is_unasked(self) -> bool:
+        """Return whether this process recorded an intent whose pod it surely has not asked for."""
+        return self.intent_epoch >= 0 and not self.pod_asked
+
+    def own_intent(self, epoch: int) -> bool:
+        """Return whether that intent, if one is on record, can only be ours: nobody else writes in our epoch."""
+        return self.is_unasked and self.intent_epoch == epoch
+
+    def set_back(self, now: float) -> None:
+        """Forget, or bring near, what was recorded by a clock that has been set back to `now`, so that nobody waits for it."""
+        super().set_back(now)
+        self.reconcile_after = 0.0
+        self.repair_after.clear()
+        self.written_at = min(self.written_at, now)
+        if self.refusal is not None and self.refusal.at > now:
+            self.refusal = msgspec.structs.replace(self.refusal, at=now)

@@ -1,0 +1,262 @@
+"""Tenants whose jobs are refused, held back or never end: nobody else waits, and they themselves lose no more than they must."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from podwright.kube.client import ApiResponse
+from podwright.kube.codecs.requests import ApiRequest
+from podwright.runtime.writer import Send
+from tests.simulation.world import World, started_world, until
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with started_world() as running:
+        yield running
+
+
+def status(code: int, reason: str, message: str) -> ApiResponse:
+    """Build what the API server answers when it refuses."""
+    body = {"kind": "Status", "code": code, "reason": reason, "message": message}
+    return ApiResponse(code, json.dumps(body).encode())
+
+
+def live_pods(world: World) -> int:
+    return sum(pod["status"].get("phase") not in ("Succeeded", "Failed") for pod in world.pod_objects())
+
+
+async def test_s9_an_array_keeps_its_place_while_it_reports_progress(world: World) -> None:
+    """Each of its status writes changed the snapshot that its waiting creations were decided on."""
+
+    async def slow(request: ApiRequest, send: Send) -> ApiResponse:
+        await asyncio.sleep(0.02)
+        return await send(request)
+
+    world.fault = slow
+    world.submit("array", script={"duration": "200ms"}, array={"size": 60, "parallelism": 20})
+    for number in range(300):
+        world.submit(f"other-{number}", script={"duration": "1h"})
+    await until(lambda: world.is_finished("array"), seconds=40)
+    overtaken = world.metrics.registry.get_sample_value(
+        "podwright_api_writes_total", {"command": "CreatePod", "result": "Overtaken"}
+    )
+    assert (overtaken or 0) <= 10
+
+
+async def test_s16_updates_that_wait_are_not_polled(world: World) -> None:
+    release = asyncio.Event()
+
+    async def hold_creations(request: ApiRequest, send: Send) -> ApiResponse:
+        if request.method == "POST":
+            await release.wait()
+        return await send(request)
+
+    world.fault = hold_creations
+    for number in range(60):
+        world.submit(f"busy-{number}")
+    await asyncio.sleep(0.3)
+    for number in range(200):
+        world.submit(f"delayed-{number}", startAt="2099-01-01T00:00:00Z")
+    await asyncio.sleep(4.0)
+    before = world.metrics.registry.get_sample_value("podwright_decisions_total") or 0
+    await asyncio.sleep(2.0)
+    after = world.metrics.registry.get_sample_value("podwright_decisions_total") or 0
+    assert after - before < 50
+    release.set()
+    await until(lambda: all(world.status(f"delayed-{number}").get("reason") == "Delayed" for number in range(200)))
+
+
+@pytest.mark.parametrize(("size", "duration"), [(60, 0.5), (30, 1.5)])
+async def test_b15_a_full_quota_is_kept_busy_by_few_requests(world: World, size: int, duration: float) -> None:
+    quota = 5
+
+    async def refuse(request: ApiRequest, send: Send) -> ApiResponse:
+        if request.method == "POST" and live_pods(world) >= quota:
+            return status(403, "Forbidden", 'pods "p" is forbidden: exceeded quota: few, used: pods=5')
+        return await send(request)
+
+    world.fault = refuse
+    began = time.monotonic()
+    world.submit("array", script={"duration": f"{int(duration * 1000)}ms"}, array={"size": size, "parallelism": 1000})
+    await until(lambda: "finishTime" in world.status("array"), seconds=60)
+    took, ideal = time.monotonic() - began, size / quota * duration
+    posts = sum(request.method == "POST" for request in world.writes)
+    assert posts <= 3 * size
+    assert took <= ideal / 0.9 + 3.0, "quota was left idle"
+
+
+async def test_b15_many_single_jobs_share_one_probe(world: World) -> None:
+    room = 0
+
+    async def refuse(request: ApiRequest, send: Send) -> ApiResponse:
+        if request.method == "POST" and live_pods(world) >= room:
+            return status(403, "Forbidden", 'pods "p" is forbidden: exceeded quota: few')
+        return await send(request)
+
+    world.fault = refuse
+    for number in range(100):
+        world.submit(f"job-{number}", script={"duration": "50ms"})
+    await until(lambda: all(world.status(f"job-{n}").get("reason") == "QuotaExceeded" for n in range(100)), seconds=20)
+    before = sum(request.method == "POST" for request in world.writes)
+    await asyncio.sleep(4.0)
+    assert sum(request.method == "POST" for request in world.writes) - before <= 8
+    room = 10
+    await until(lambda: all("finishTime" in world.status(f"job-{n}") for n in range(100)), seconds=60)
+    assert sum(request.method == "POST" for request in world.writes) <= 300
+
+
+async def test_b7_a_pod_that_may_not_be_changed_holds_up_only_itself(world: World) -> None:
+    refused = True
+
+    async def refuse(request: ApiRequest, send: Send) -> ApiResponse:
+        if refused and request.method == "PATCH" and request.path.endswith("-3-0"):
+            return status(403, "Forbidden", "ValidatingAdmissionPolicy 'no' denied request: pods may not be changed")
+        return await send(request)
+
+    world.fault = refuse
+    began = time.monotonic()
+    world.submit("array", script={"duration": "300ms"}, array={"size": 40, "parallelism": 5}, ttlSecondsAfterFinished=1)
+    await until(lambda: not world.exists("array"), seconds=30)
+    assert time.monotonic() - began < 40 / 5 * 0.3 + 8.0, "the array was slowed down, or its TTL stopped"
+    attempts = sum(request.path.endswith("-3-0") and request.method == "PATCH" for request in world.writes)
+    assert attempts <= 8
+    refused = False
+    await until(lambda: not world.pod_objects(), seconds=40)
+
+
+async def test_s13_nothing_is_created_while_a_job_is_unreadable(world: World) -> None:
+    world.tenures.current, tenure = None, world.tenures.current
+    world.submit("odd")
+    await until(lambda: bool(world.store.uids()))
+    world.edit("odd", retry={"limit": 1, "initial": "soon"})
+    await asyncio.sleep(0.3)
+    world.tenures.current = tenure
+    world.engine.mark_all()
+    await until(lambda: world.status("odd").get("reason") == "InternalError")
+    await asyncio.sleep(0.5)
+    assert world.pod_objects() == []
+    world.delete_job("odd")
+    await until(lambda: not world.store.uids())
+
+
+async def test_s13_pods_of_an_unreadable_job_go_when_it_is_deleted(world: World) -> None:
+    world.submit("odd", script={"duration": "1h"})
+    await until(lambda: len(world.pod_objects()) == 1)
+    world.edit("odd", retry={"limit": 1, "initial": "soon"})
+    await until(lambda: world.status("odd").get("reason") == "InternalError")
+    world.delete_job("odd")
+    await until(lambda: not world.pod_objects())
+
+
+async def test_s20_one_failed_read_discards_no_other(world: World) -> None:
+    """Of 30 pods to be confirmed each can be read but one, which fails three times."""
+    creations = 0
+
+    async def lose(request: ApiRequest, send: Send) -> ApiResponse:
+        nonlocal creations
+        if request.method == "POST" and creations < 30:
+            creations += 1
+            await send(request)
+            return ApiResponse(504, b"")
+        return await send(request)
+
+    reads: list[str] = []
+    world.fault = lose
+    former = world.client_send
+
+    async def flaky(request: ApiRequest) -> ApiResponse:
+        reads.append(request.path)
+        if request.path.endswith("-7-0") and reads.count(request.path) <= 3:
+            return ApiResponse(503, b"")
+        return await former(request)
+
+    world.controller._reads._send = flaky
+    world.submit("array", script={"duration": "100ms"}, array={"size": 30, "parallelism": 30})
+    await until(lambda: "finishTime" in world.status("array"), seconds=20)
+    assert len([path for path in reads if "/pods/" in path]) <= 30 + 15
+
+
+async def test_l8_pods_that_belong_to_no_job_are_not_kept(world: World) -> None:
+    world.submit("victim", script={"duration": "1h"})
+    await until(lambda: len(world.pod_objects()) == 1)
+    name = world.pod_objects()[0]["metadata"]["name"]
+    for number in range(50):
+        world.patch_pod(name, owner_uid=f"u-{number}")
+    await asyncio.sleep(0.5)
+    assert world.store.counts()[1] <= 1
+    assert len(world.engine._queue) == 0
+
+
+MEMORY = """
+import asyncio, json, resource, time
+from podwright.core.spec import ArraySpec
+from podwright.core.values.index_set import IndexSet
+from podwright.kube.client import ApiResponse
+from podwright.runtime.controllers.job_controller import JobController
+from podwright.runtime.engine import Engine
+from podwright.runtime.flow import AdaptiveLimit
+from podwright.runtime.keys import Keys
+from podwright.runtime.metrics import Metrics
+from podwright.runtime.reads import ReadPlaces
+from podwright.runtime.writer import Writer
+from podwright.runtime.tenure import Tenure
+from tests.support.builders import make_job
+
+class Tenures:
+    shards = 1
+    def tenure(self, shard):
+        return Tenure(shard=0, epoch=1, baseline=0)
+
+async def main():
+    sent = 0
+    async def send(request):
+        nonlocal sent
+        sent += 1
+        await asyncio.sleep(0.01)
+        if request.method == "POST":
+            body = {"kind": "Status", "code": 403, "reason": "Forbidden", "message": "exceeded quota: few"}
+            return ApiResponse(403, json.dumps(body).encode()) if sent % 2 and QUOTA else await asyncio.sleep(3600)
+        return ApiResponse(409, b'{"kind":"Status","code":409,"reason":"Conflict","message":"x"}')
+    metrics, reads = Metrics(), ReadPlaces()
+    engine = Engine(writer=Writer(send=send, limit=AdaptiveLimit()), reads=reads, tenures=Tenures(), clock=time.time, metrics=metrics)
+    keys = Keys(send=send, namespace="podwright-system")
+    jobs = JobController(engine=engine, send=send, reads=reads, keys=keys, clock=time.time, metrics=metrics)
+    engine.register(jobs)
+    for number in range(20):
+        spec = {"containers": [{"name": "main", "image": "busybox:1", "env": [{"name": "A", "value": "x" * 50_000}]}]}
+        jobs.store.put_job(make_job(
+            uid=f"uid-{number}", name=f"job-{number}", namespace=f"tenant-{number % 2}", created=time.time(),
+            template=json.dumps({"spec": spec}).encode(),
+            array=ArraySpec(size=10_000, tasks=IndexSet.up_to(10_000), parallelism=10_000),
+        ))
+    running = asyncio.create_task(engine.run())
+    longest = 0.0
+    until = time.monotonic() + 4
+    while time.monotonic() < until:
+        before = time.thread_time()
+        await asyncio.sleep(0.001)
+        longest = max(longest, time.thread_time() - before)
+    running.cancel()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"peak": peak, "longest": longest, "sent": sent, "decisions": metrics.registry.get_sample_value("podwright_decisions_total")}))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("quota", [False, True], ids=["S4 nothing is answered", "L2 a quota refuses"])
+def test_twenty_arrays_of_ten_thousand_do_not_exhaust_the_operator(quota: bool) -> None:
+    code = f"QUOTA = {quota}\n{MEMORY}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr
+    seen: dict[str, Any] = json.loads(done.stdout)
+    assert seen["sent"] > 0
+    assert seen["peak"] <= 300, seen
+    assert seen["longest"] <= 0.2, seen
