@@ -63,7 +63,8 @@ def test_s24_rights_in_the_watched_namespaces_are_enough(
             Jobs(api, "team-a").submit("retried", script={"exit-codes": "1,0"}, retry={"limit": 1, "initial": "10ms"})
             Jobs(api, "team-a").wait_until_over("retried")
             assert operator.fetch("/readyz") == (200, "ok")
-            assert api.get("BatchJob", "other", "left-alone").expect().get("status", {}).get("phase") is None
+            untouched = api.get("BatchJob", "other", "left-alone").expect()["status"]
+            assert untouched["observedGeneration"] == -1, "what the schema's defaults say, and nobody else"
             assert operator.stop() == 0
     _, forbidden = used(audit_log)
     assert not forbidden

@@ -52,6 +52,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     allowed: IndexSet | None = None
     missing: str = ""
     intended: frozenset[int] = frozenset()
+    granted: int = 0
+    room: int = 1_000_000
     memory: Rulings | None = None
 
     @property
