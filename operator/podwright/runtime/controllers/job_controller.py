@@ -26,7 +26,7 @@ from podwright.core.job.basis import still_creates
 from podwright.core.job.recorded import end_is_recorded
 from podwright.core.job.repair import PAUSE as REPAIR_PAUSE
 from podwright.core.job.repair import repaired
-from podwright.core.job.status import with_problem
+from podwright.core.job.status import with_problem, without_results
 from podwright.core.job.write import write_status
 from podwright.core.run.phase import IllegalTransitionError
 from podwright.core.values.ref import JOB, Ref
@@ -182,6 +182,8 @@ class JobController:
         )
         if job is not None and not job.deleting:
             decision = self._with_repairs(job, decision, expectations=expectations, now=now)
+        if expectations.invalid_status:
+            decision = _without_results(decision)
         if expectations.refused_children:
             again = min(until for _, until in expectations.refused_children.values())
             requeue_at = again if decision.requeue_at is None else min(again, decision.requeue_at)
@@ -274,6 +276,7 @@ class JobController:
                 self._created(command, body=body, now=now)
             case WriteStatus():
                 expectations.written_at = now
+                expectations.invalid_status = False
                 self._status_written(command, body=body)
             case Delete() if command.target == command.of:
                 self.store.remove_job(command.of.uid)
@@ -308,7 +311,8 @@ class JobController:
         return _is_for_quota(expectations.refusal)
 
     def status_refused(self, command: WriteStatus, *, error: StatusError, expectations: JobExpectations) -> None:
-        """Forget intents: what is on record may be somebody else's."""
+        """Forget intents: what is on record may be somebody else's. Remember that a status was found invalid."""
+        expectations.invalid_status = error.genuine and error.code == 422
         expectations.intents.forget()
         if recorded_intent(command.status) is not None:
             expectations.intent_epoch = -1  # whatever intent is on record, it is not the one that was refused
@@ -459,3 +463,13 @@ class JobController:
 
 def _is_for_quota(refusal: Refusal) -> bool:
     return refusal.kind is RefusalKind.RETRYABLE and refusal.reason == "QuotaExceeded"
+
+
+def _without_results(decision: Decision) -> Decision:
+    commands = tuple(
+        msgspec.structs.replace(command, status=without_results(command.status))
+        if isinstance(command, WriteStatus)
+        else command
+        for command in decision.commands
+    )
+    return msgspec.structs.replace(decision, commands=commands)
