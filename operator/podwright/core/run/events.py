@@ -27,6 +27,14 @@ class EventLevel(enum.StrEnum):
     ALL = "All"
 
 
+class EventReason(enum.StrEnum):
+    """Reasons of events that are no phase and no reason of a status."""
+
+    STARTED = "Started"
+    RETRYING = "Retrying"
+    RESUMED = "Resumed"
+
+
 class RunEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One fact about a run.
 
@@ -60,7 +68,7 @@ def _retry(*, before: JobStatus, after: JobStatus) -> RunEvent | None:
     detail = f": {failed.message}" if failed.message else ""
     return _event(
         warning=True,
-        reason="Retrying",
+        reason=EventReason.RETRYING,
         message=f"{what} failed ({failed.reason}{code}){detail}",
         fact=f"retrying-{_failures(after)}",
     )
@@ -72,13 +80,13 @@ def _phase_event(*, before: JobStatus, after: JobStatus, everything: bool) -> Ru
         case Phase.FAILED | Phase.DEAD_LETTERED if entered:
             return _of_status(after, warning=True, reason=str(after.phase))
         case Phase.SUCCEEDED if entered and (everything or _met_trouble(before, after)):
-            return _of_status(after, reason="Succeeded")
+            return _of_status(after, reason=str(after.phase))
         case Phase.STOPPING | Phase.SUSPENDED | Phase.CANCELLED | Phase.SKIPPED if entered:
             return _of_status(after, reason=str(after.phase))
         case Phase.RUNNING if entered and everything:
-            return _of_status(after, reason="Started")
+            return _of_status(after, reason=EventReason.STARTED)
         case Phase.PENDING if before.phase in _STOPPED_BY_US:
-            return _of_status(after, reason="Resumed")
+            return _of_status(after, reason=EventReason.RESUMED)
         case Phase.PENDING | Phase.RETRYING if after.reason in TROUBLES and after.reason != before.reason:
             return _of_status(after, warning=True, reason=after.reason)
         case _:
