@@ -27,7 +27,7 @@ from podwright.core.job.oversize import Oversize, did_not_fit, fitted
 from podwright.core.job.recorded import end_is_recorded
 from podwright.core.job.repair import PAUSE as REPAIR_PAUSE
 from podwright.core.job.repair import repaired
-from podwright.core.job.status import with_problem
+from podwright.core.job.status import with_problem, without_results
 from podwright.core.job.write import write_status
 from podwright.core.run.phase import IllegalTransitionError
 from podwright.core.values.ref import JOB, Ref
@@ -39,6 +39,7 @@ from podwright.runtime.array_look import note_intents
 from podwright.runtime.controllers.controller import Engine, Reflected
 from podwright.runtime.controllers.job_reads import JobReads
 from podwright.runtime.decision import decide
+from podwright.runtime.events import EventRecorder
 from podwright.runtime.feeds import JobFeed, PodFeed
 from podwright.runtime.keys import Keys
 from podwright.runtime.lanes import Result
@@ -67,6 +68,7 @@ class JobController:
         clock: Callable[[], float],
         metrics: Metrics,
         accounting: Accounting = Accounting.EXACT,
+        events: EventRecorder | None = None,
     ) -> None:
         self._engine = engine
         self._places = reads
@@ -74,6 +76,7 @@ class JobController:
         self._clock = clock
         self._metrics = metrics
         self._accounting = accounting
+        self._events = events
         self.expectations: ExpectationsOfAll[Any] = ExpectationsOfAll(JobExpectations)
         self.store = JobStore(on_change=self._mark, on_pod_end=engine.child_ended)
         self._reads = JobReads(send=send, store=self.store, clock=clock)
@@ -178,6 +181,8 @@ class JobController:
             granted=granted,
             room=room,
         )
+        if expectations.invalid_status:
+            decision = _without_results(decision)
         if job is not None and expectations.oversize is not None:
             decision = self._fitted(job, decision, expectations=expectations, now=now)
         if job is not None and not job.deleting:
@@ -289,6 +294,7 @@ class JobController:
                 self._created(command, body=body, now=now)
             case WriteStatus():
                 expectations.written_at = now
+                expectations.invalid_status = False
                 version = self._status_written(command, body=body)
                 if expectations.oversize is not None:
                     # What fitted was the smaller status; the next one is written small at once.
@@ -326,7 +332,8 @@ class JobController:
         return _is_for_quota(expectations.refusal)
 
     def status_refused(self, command: WriteStatus, *, error: StatusError, expectations: JobExpectations) -> None:
-        """Forget intents: what is on record may be somebody else's."""
+        """Forget intents: what is on record may be somebody else's. Remember that a status was found invalid."""
+        expectations.invalid_status = error.genuine and error.code == 422
         expectations.intents.forget()
         if recorded_intent(command.status) is not None:
             expectations.intent_epoch = -1  # whatever intent is on record, it is not the one that was refused
@@ -417,6 +424,8 @@ class JobController:
         job = self.store.job(command.of.uid)
         if job is None or job.resource_version != command.resource_version:
             return version  # the watch was faster
+        if self._events is not None:
+            self._events.status_written(job=job, after=command.status)
         self.store.put_job(
             msgspec.structs.replace(
                 job,
@@ -484,3 +493,13 @@ class JobController:
 
 def _is_for_quota(refusal: Refusal) -> bool:
     return refusal.kind is RefusalKind.RETRYABLE and refusal.reason == "QuotaExceeded"
+
+
+def _without_results(decision: Decision) -> Decision:
+    commands = tuple(
+        msgspec.structs.replace(command, status=without_results(command.status))
+        if isinstance(command, WriteStatus)
+        else command
+        for command in decision.commands
+    )
+    return msgspec.structs.replace(decision, commands=commands)
