@@ -19,6 +19,7 @@ class JobExpectations(Expectations, kw_only=True):
         key_held: the job is known to hold its idempotency key.
         written_at: when the job's status was last written (Unix seconds).
         reconcile_after: an array is not reconciled again before (Unix seconds).
+        invalid_status: the API server found the last status invalid; the next one leaves out what programs wrote.
         intents: of an array, what it meant to start and has not asked for.
         units: of an array, its record as it was last arranged.
         rulings: what was found out about its ended and waiting pods.
@@ -34,6 +35,7 @@ class JobExpectations(Expectations, kw_only=True):
     key_held: bool = False
     written_at: float = 0.0
     reconcile_after: float = 0.0
+    invalid_status: bool = False
     intents: Intents = msgspec.field(default_factory=Intents)
     units: Units | None = None
     rulings: Rulings | None = None

@@ -26,7 +26,7 @@ from podwright.core.job.basis import still_creates
 from podwright.core.job.recorded import end_is_recorded
 from podwright.core.job.repair import PAUSE as REPAIR_PAUSE
 from podwright.core.job.repair import repaired
-from podwright.core.job.status import with_problem
+from podwright.core.job.status import with_problem, without_results
 from podwright.core.job.write import write_status
 from podwright.core.run.phase import IllegalTransitionError
 from podwright.core.values.ref import JOB, Ref
@@ -39,6 +39,7 @@ from podwright.runtime.array_look import note_intents
 from podwright.runtime.controllers.controller import Engine, Reflected
 from podwright.runtime.controllers.job_reads import JobReads
 from podwright.runtime.decision import decide
+from podwright.runtime.events import EventRecorder
 from podwright.runtime.feeds import JobFeed, PodFeed
 from podwright.runtime.keys import Keys
 from podwright.runtime.lanes import Result, Withheld
@@ -67,6 +68,7 @@ class JobController:
         clock: Callable[[], float],
         metrics: Metrics,
         accounting: Accounting = Accounting.EXACT,
+        events: EventRecorder | None = None,
     ) -> None:
         self._engine = engine
         self._places = reads
@@ -74,6 +76,7 @@ class JobController:
         self._clock = clock
         self._metrics = metrics
         self._accounting = accounting
+        self._events = events
         self.expectations: ExpectationsOfAll[Any] = ExpectationsOfAll(JobExpectations)
         self.store = JobStore(on_change=self._mark, on_pod_end=engine.child_ended)
         self._reads = JobReads(send=send, store=self.store, clock=clock)
@@ -180,6 +183,8 @@ class JobController:
         )
         if job is not None and not job.deleting:
             decision = self._with_repairs(job, decision, expectations=expectations, now=now)
+        if expectations.invalid_status:
+            decision = _without_results(decision)
         if expectations.refused_children:
             again = min(until for _, until in expectations.refused_children.values())
             requeue_at = again if decision.requeue_at is None else min(again, decision.requeue_at)
@@ -273,6 +278,7 @@ class JobController:
                 self._created(command, body=body, now=now)
             case WriteStatus():
                 expectations.written_at = now
+                expectations.invalid_status = False
                 self._status_written(command, body=body)
             case Delete() if command.target == command.of:
                 self.store.remove_job(command.of.uid)
@@ -307,7 +313,11 @@ class JobController:
         return _is_for_quota(expectations.refusal)
 
     def status_refused(self, command: WriteStatus, *, error: StatusError, expectations: JobExpectations) -> None:
-        """Forget the intents that this write was to record: if they are on record, then by somebody else."""
+        """Forget the intents that this write was to record: if they are on record, then by somebody else.
+
+        Remember that a status was found invalid.
+        """
+        expectations.invalid_status = error.genuine and error.code == 422
         expectations.intents.refused()
         if recorded_intent(command.status) is not None and command.resource_version == expectations.intent_version:
             expectations.intent_epoch = -1
@@ -392,6 +402,8 @@ class JobController:
         job = self.store.job(command.of.uid)
         if job is None or job.resource_version != command.resource_version:
             return  # the watch was faster
+        if self._events is not None:
+            self._events.status_written(job=job, after=command.status)
         self.store.put_job(
             msgspec.structs.replace(
                 job,
@@ -463,3 +475,13 @@ def _never_made(result: Result) -> bool:
 
 def _is_for_quota(refusal: Refusal) -> bool:
     return refusal.kind is RefusalKind.RETRYABLE and refusal.reason == "QuotaExceeded"
+
+
+def _without_results(decision: Decision) -> Decision:
+    commands = tuple(
+        msgspec.structs.replace(command, status=without_results(command.status))
+        if isinstance(command, WriteStatus)
+        else command
+        for command in decision.commands
+    )
+    return msgspec.structs.replace(decision, commands=commands)
