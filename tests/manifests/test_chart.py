@@ -67,6 +67,11 @@ def test_accounting(render: Callable[..., Objects]) -> None:
     assert container["args"] == ["--accounting=Bulk"]
 
 
+def test_events(render: Callable[..., Objects]) -> None:
+    (container,) = render("events=Off")[DEPLOYMENT]["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["--events=Off"]
+
+
 def test_another_namespace_is_used_everywhere(render: Callable[..., Objects]) -> None:
     for objects in (render(namespace="jobs"), render("namespaceOverride=jobs", namespace="other")):
         assert "podwright-system" not in str(objects)

@@ -14,6 +14,7 @@ OPERATOR = {
     *(("podwright.dev", "batchjobs", (), verb) for verb in ("get", "list", "watch", "delete")),
     ("podwright.dev", "batchjobs/status", (), "patch"),
     *(("", "pods", (), verb) for verb in ("get", "list", "watch", "create", "patch", "delete")),
+    ("", "events", (), "create"),
 }
 OPERATOR_IN_ITS_NAMESPACE = {
     # The Leases of idempotency keys are named by hashes.

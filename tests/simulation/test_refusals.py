@@ -10,8 +10,8 @@ from podwright.kube.codecs.requests import ApiRequest
 from podwright.runtime.writer import Send
 from tests.simulation.world import World, started_world, until
 from tests.support.simulator.admission import Operation, Request
-from tests.support.simulator.errors import ApiError, forbidden, internal
-from tests.support.simulator.kinds import POD
+from tests.support.simulator.errors import ApiError, forbidden, internal, invalid
+from tests.support.simulator.kinds import BATCH_JOB, POD
 
 ErrorOf = Callable[[Request], ApiError]
 
@@ -106,3 +106,45 @@ async def test_s8_a_page_of_a_proxy_is_no_refusal(world: World) -> None:
     world.fault = None
     await until(world.is_over, seconds=15)
     assert world.status()["phase"] == "Succeeded"
+
+
+@pytest.mark.parametrize(
+    ("on_exhausted", "phase"), [("DeadLetter", "DeadLettered"), ("Fail", "Failed")], ids=["B18 kept", "B18 not kept"]
+)
+async def test_more_memory_that_is_refused_is_the_end_of_the_retries(
+    world: World, on_exhausted: str, phase: str
+) -> None:
+    def rule(request: Request) -> None:
+        if request.kind is POD and request.operation is Operation.CREATE and request.name.endswith("-1"):
+            raise forbidden("pods", request.name, "maximum memory usage per Container is 100Mi, but limit is 128Mi")
+
+    world.api.rules.append(rule)
+    container = {"name": "main", "image": "busybox:1", "resources": {"limits": {"memory": "64Mi"}}}
+    annotations = {"fake.podwright.dev/exit-code": "137", "fake.podwright.dev/reason": "OOMKilled"}
+    world.submit(
+        template={"metadata": {"annotations": annotations}, "spec": {"containers": [container]}},
+        retry={"limit": 3, "initial": "10ms", "max": "10ms"},
+        failurePolicy={"onOutOfMemory": {"factor": "2", "maxMemory": "1Gi"}},
+        onExhausted=on_exhausted,
+    )
+    await until(world.is_over)
+    assert (world.status()["phase"], world.status()["reason"]) == (phase, "OOMKilled")
+    assert world.status()["message"].startswith("OOMKilled; more memory was refused: ")
+
+
+async def test_d11_a_status_that_the_schema_refuses_is_written_without_what_programs_said(world: World) -> None:
+    def rule(request: Request) -> None:
+        if request.kind is BATCH_JOB and (request.document or {}).get("status", {}).get("outputs"):
+            raise invalid("BatchJob", request.name, ("status.outputs", "Too long"))
+
+    world.kubelet.pause()
+    world.submit()
+    await until(lambda: bool(world.pod_objects()))
+    world.api.rules.append(rule)
+    terminated = {"exitCode": 0, "reason": "Completed", "message": '{"outputs": {"rows": 3}}'}
+    pod = world.pod_objects()[0]["metadata"]["name"]
+    world.end_pod(pod, exit_code=0, containerStatuses=[{"name": "main", "state": {"terminated": terminated}}])
+    await until(world.is_over, seconds=20)
+    assert world.status()["phase"] == "Succeeded"
+    assert "outputs" not in world.status()
+    assert "were left out" in world.status()["message"]

@@ -249,7 +249,7 @@ async def operator(url: str, *, epoch: int) -> AsyncIterator[asyncio.subprocess.
 
 @asynccontextmanager
 async def cluster(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Api, str]]:
-    monkeypatch.setitem(kinds.SERVED, ("widgets.test", "v1", "widgets"), SERVED)  # type: ignore[arg-type]
+    monkeypatch.setitem(kinds.SERVED, ("widgets.test", "v1", "widgets"), SERVED)
     api = Api()
     api.rules.append(fence(api))
     api.create(NAMESPACE, "", {"metadata": {"name": SYSTEM_NAMESPACE}}, user="system:admin")

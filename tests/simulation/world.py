@@ -14,12 +14,14 @@ import msgspec
 
 from podwright.core.accounting import Accounting
 from podwright.core.constants import names
+from podwright.core.run.events import EventLevel
 from podwright.kube.client import ApiClient, ApiResponse
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.credentials import Access, FixedCredentials
 from podwright.kube.reflector import Reflector
 from podwright.runtime.controllers.job_controller import JobController
 from podwright.runtime.engine import Engine
+from podwright.runtime.events import EventRecorder
 from podwright.runtime.flow import AdaptiveLimit
 from podwright.runtime.key_sweep import KeySweep
 from podwright.runtime.keys import Keys
@@ -86,6 +88,13 @@ class World:
             clock=clock,
             metrics=self.metrics,
         )
+        self.events = EventRecorder(
+            send=client.send,  # beside the writes that tests count
+            level=EventLevel.PROBLEMS,
+            clock=clock,
+            monotonic=time.monotonic,
+            on_sent=self.metrics.event_recorded,
+        )
         self.controller = JobController(
             engine=self.engine,
             send=client.send,
@@ -94,6 +103,7 @@ class World:
             clock=clock,
             metrics=self.metrics,
             accounting=accounting,
+            events=self.events,
         )
         self.engine.register(self.controller)
         store = self.store = self.controller.store
@@ -260,7 +270,9 @@ async def started_world(*, start: bool = True, accounting: Accounting = Accounti
         credentials = FixedCredentials(Access(server=simulator.url, token=USER))
         async with ApiClient(credentials) as client:
             world = World(api=api, simulator=simulator, client=client, accounting=accounting)
-            tasks = [asyncio.create_task(part.run()) for part in (world.jobs, world.pods, world.key_sweep)]
+            tasks = [
+                asyncio.create_task(part.run()) for part in (world.jobs, world.pods, world.key_sweep, world.events)
+            ]
             try:
                 await asyncio.wait_for(asyncio.gather(world.jobs.synced.wait(), world.pods.synced.wait()), 10)
                 if start:

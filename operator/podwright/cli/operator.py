@@ -9,6 +9,7 @@ import typer
 
 from podwright.cli.errors import CommandError
 from podwright.core.accounting import Accounting
+from podwright.core.run.events import EventLevel
 
 app = typer.Typer(help="Run the operator.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -59,6 +60,15 @@ def run(
             " pod; one that ends and is deleted while no operator watches leaves no trace and runs again.",
         ),
     ] = Accounting.EXACT,
+    events: Annotated[
+        EventLevel,
+        typer.Option(
+            envvar="PODWRIGHT_EVENTS",
+            case_sensitive=False,
+            help="Kubernetes Events of jobs. Off: none. Problems: retries, refusals, stops and bad ends, and successes that came"
+            " after one. All: starts and plain successes too, at an API write each.",
+        ),
+    ] = EventLevel.PROBLEMS,
     fence: Annotated[
         bool,
         typer.Option(
@@ -103,6 +113,7 @@ def run(
         http_host=http_host,
         http_port=http_port,
         accounting=accounting,
+        events=events,
         fence=fence,
         highest_concurrency=highest_concurrency,
     )

@@ -36,6 +36,12 @@ class Metrics:
         self._undecodable = Counter(
             "podwright_undecodable_objects", "Objects that could not be read.", ["kind"], registry=self.registry
         )
+        self._events = Counter(
+            "podwright_events",
+            "Kubernetes Events of jobs, by result: sent, failed, or dropped where too many waited.",
+            ["result"],
+            registry=self.registry,
+        )
         self._fenced = Counter(
             "podwright_fence_rejections",
             "Pods refused by the admission policy for being of a former epoch.",
@@ -138,6 +144,10 @@ class Metrics:
     def undecodable(self, kind: str) -> None:
         """Count an object that could not be read."""
         self._undecodable.labels(kind).inc()
+
+    def event_recorded(self, result: str) -> None:
+        """Count a Kubernetes Event that was sent, failed, or was dropped."""
+        self._events.labels(result).inc()
 
     def fenced(self) -> None:
         """Count a pod that the fence refused."""

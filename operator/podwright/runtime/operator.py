@@ -20,6 +20,7 @@ from podwright.kube.credentials import Credentials
 from podwright.kube.reflector import Reflector
 from podwright.runtime.controllers.job_controller import JobController
 from podwright.runtime.engine import Engine
+from podwright.runtime.events import EventRecorder
 from podwright.runtime.flow import AdaptiveLimit
 from podwright.runtime.key_sweep import KeySweep
 from podwright.runtime.keys import Keys
@@ -58,6 +59,13 @@ class Operator:
         )
         keys = Keys(send=self._read, namespace=settings.namespace)
         reads = ReadPlaces()
+        self._events = EventRecorder(
+            send=self._write,
+            level=settings.events,
+            clock=time.time,
+            monotonic=time.monotonic,
+            on_sent=self.metrics.event_recorded,
+        )
         self.engine = Engine(
             writer=self._writer, reads=reads, tenures=self._leadership, clock=time.time, metrics=self.metrics
         )
@@ -69,6 +77,7 @@ class Operator:
             clock=time.time,
             metrics=self.metrics,
             accounting=settings.accounting,
+            events=self._events,
         )
         self.engine.register(self.jobs)
         self._reflectors = [
@@ -102,6 +111,7 @@ class Operator:
             asyncio.create_task(self._lead(), name="leadership"),
             asyncio.create_task(self.engine.run(), name="engine"),
             asyncio.create_task(self._key_sweep.run(), name="sweep of old keys"),
+            asyncio.create_task(self._events.run(), name="event recorder"),
             asyncio.create_task(self._lag.run(), name="measurement of the loop's lag"),
             asyncio.create_task(self._step_down_when_blind(), name="watch over the caches"),
         }

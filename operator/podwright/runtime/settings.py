@@ -3,6 +3,7 @@
 import msgspec
 
 from podwright.core.accounting import Accounting
+from podwright.core.run.events import EventLevel
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +25,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Without news of jobs or pods for so long a leader steps down, and a standby doesn't compete. Longer than the silence
     after which a watch is opened anew."""
     accounting: Accounting = Accounting.EXACT
+    events: EventLevel = EventLevel.PROBLEMS
+    """Which Kubernetes Events of jobs are recorded."""
     fence: bool = True
     """Refuse to lead unless the admission policy that fences out former leaders is in force."""
     http_port: int = 8080

@@ -19,10 +19,12 @@ class JobExpectations(Expectations, kw_only=True):
         key_held: the job is known to hold its idempotency key.
         written_at: when the job's status was last written (Unix seconds).
         reconcile_after: an array is not reconciled again before (Unix seconds).
+        invalid_status: the API server found the last status invalid; the next one leaves out what programs wrote.
         intents: of an array, what it meant to start and has not asked for.
         units: of an array, its record as it was last arranged.
         rulings: what was found out about its ended and waiting pods.
         intent_epoch: the epoch in which this process last asked to record an intent (`core.job.at_most_once`).
+        intent_version: the job's resourceVersion that this was asked for on.
         repair_after: by uid, pods that lack labels of ours, and when they may be patched again (Unix seconds).
         pod_asked: whether that intent's pod was asked for, and no answer tells that it was not created.
     """
@@ -33,10 +35,12 @@ class JobExpectations(Expectations, kw_only=True):
     key_held: bool = False
     written_at: float = 0.0
     reconcile_after: float = 0.0
+    invalid_status: bool = False
     intents: Intents = msgspec.field(default_factory=Intents)
     units: Units | None = None
     rulings: Rulings | None = None
     intent_epoch: int = -1
+    intent_version: int = -1
     pod_asked: bool = False
     repair_after: dict[str, float] = msgspec.field(default_factory=dict)
 

@@ -65,6 +65,9 @@ LEASE: Final = Kind(
     create_by_put=True,
     subresources=(),
 )
+EVENT: Final = Kind(
+    group="", version="v1", plural="events", kind="Event", has_status=False, counts_generations=False, subresources=()
+)
 NAMESPACE: Final = Kind(
     group="",
     version="v1",
@@ -76,5 +79,5 @@ NAMESPACE: Final = Kind(
 )
 
 SERVED: Final[Mapping[tuple[str, str, str], Kind]] = {
-    (kind.group, kind.version, kind.plural): kind for kind in (BATCH_JOB, POD, LEASE, NAMESPACE)
+    (kind.group, kind.version, kind.plural): kind for kind in (BATCH_JOB, POD, LEASE, EVENT, NAMESPACE)
 }

@@ -286,7 +286,7 @@ class Reason(enum.StrEnum):
     )
     OOM_KILLED = (
         "OOMKilled",
-        (_ATTEMPT,),
+        (_ENDED, _ATTEMPT),
         "A container needed more memory than its limit.",
         "Raise the limit, or let failurePolicy.onOutOfMemory do so.",
     )

@@ -4,12 +4,22 @@ The same for a job's only pod and for each pod of an array. What is found here i
 and the verdict is read from that record: a pod that was deleted no longer tells why, and the spec may have changed meanwhile.
 """
 
+from typing import Final
+
 from podwright.core.attempt.ending import MESSAGE_LIMIT, Ending
 from podwright.core.attempt.failure_policy import ends_wait, evidence_of_wait
 from podwright.core.attempt.redaction import redacted
 from podwright.core.constants.reasons import Reason
+from podwright.core.job.pod.heartbeat import ended_for_lack_of_progress
 from podwright.core.run.deadline import attempt_deadline, start_deadline
 from podwright.core.view import JobView, PodView
+
+_IMAGE_WAITS: Final = {
+    "ErrImagePull": "ErrImagePull",
+    "ImagePullBackOff": "ErrImagePull",
+    "ErrImageNeverPull": "ErrImageNeverPull",
+    "InvalidImageName": Reason.INVALID_IMAGE_NAME,
+}
 
 
 def due_ending(*, job: JobView, pod: PodView, now: float) -> Ending | None:
@@ -26,13 +36,18 @@ def ending_of_wait(pod: PodView) -> Ending:
 
 def out_of_time(*, job: JobView, pod: PodView, now: float) -> Ending | None:
     """Return which limit of time an attempt has reached, None if it hasn't."""
+    if job.progress_timeout is not None and ended_for_lack_of_progress(pod.message):
+        # The kubelet ended that container alone, and others run on.
+        return Ending(reason=Reason.PROGRESS_TIMEOUT, message=pod.message.strip()[:MESSAGE_LIMIT])
     limit = attempt_deadline(job=job, pod=pod)
     if limit is not None and now >= limit:
         message = f"it ran longer than spec.timeouts.attempt ({job.attempt_timeout:g} s), and its kubelet didn't end it"
         return Ending(reason=Reason.ATTEMPT_TIMEOUT, message=message)
     limit = start_deadline(job=job, pod=pod)
     if limit is not None and now >= limit:
-        return Ending(reason=Reason.START_TIMEOUT, message=_why_it_did_not_start(job=job, pod=pod))
+        # An image that can't be had is what has to be mended; the limit is only when we stopped waiting for it.
+        reason = _IMAGE_WAITS.get(pod.waiting_reason, Reason.START_TIMEOUT)
+        return Ending(reason=reason, message=_why_it_did_not_start(job=job, pod=pod))
     return None
 
 
@@ -46,7 +61,7 @@ def next_limit(*, job: JobView, pod: PodView) -> float | None:
 
 def has_limits(job: JobView) -> bool:
     """Return whether any attempt of the job may have to be ended: most arrays need not be asked for each of their pods."""
-    timed = job.attempt_timeout is not None or job.start_timeout is not None
+    timed = any(limit is not None for limit in (job.attempt_timeout, job.start_timeout, job.progress_timeout))
     return timed or any(rule.waiting_reasons for rule in job.failure_policy.rules)
 
 

@@ -102,6 +102,17 @@ def is_intent(attempt: Attempt) -> bool:
     return attempt.outcome is None and not attempt.pod_uid
 
 
+def without_results(status: JobStatus) -> JobStatus:
+    """Return the status without anything that the job's own program wrote, for an API server that refuses the whole.
+
+    Such a status must not happen; but if it does, how the job ended is worth more than what it said.
+    """
+    left_out = "results and messages were left out: the API server refused them"
+    attempts = tuple(msgspec.structs.replace(attempt, message="") for attempt in status.attempts)
+    message = f"{status.message[: _MESSAGE_LIMIT - len(left_out) - 2]}; {left_out}"
+    return msgspec.structs.replace(status, message=message, outputs="", artifacts=(), attempts=attempts)
+
+
 def observing(job: JobView) -> JobStatus:
     """Return the present status, said of the present generation of the job: an edit that changes nothing else was seen."""
     return msgspec.structs.replace(

@@ -26,11 +26,12 @@ from podwright.core.job.basis import still_creates
 from podwright.core.job.recorded import end_is_recorded
 from podwright.core.job.repair import PAUSE as REPAIR_PAUSE
 from podwright.core.job.repair import repaired
-from podwright.core.job.status import with_problem
+from podwright.core.job.status import with_problem, without_results
 from podwright.core.job.write import write_status
 from podwright.core.run.phase import IllegalTransitionError
 from podwright.core.values.ref import JOB, Ref
 from podwright.core.view import JobView, PodView, Refusal, RefusalKind
+from podwright.kube.client import ApiResponse, Unsent
 from podwright.kube.codecs.page import JOBS, PODS, decode_metadata, decode_pod
 from podwright.kube.codecs.requests import ApiRequest, jobs_path, pods_path
 from podwright.kube.errors import StatusError
@@ -38,9 +39,10 @@ from podwright.runtime.array_look import note_intents
 from podwright.runtime.controllers.controller import Engine, Reflected
 from podwright.runtime.controllers.job_reads import JobReads
 from podwright.runtime.decision import decide
+from podwright.runtime.events import EventRecorder
 from podwright.runtime.feeds import JobFeed, PodFeed
 from podwright.runtime.keys import Keys
-from podwright.runtime.lanes import Result
+from podwright.runtime.lanes import Result, Withheld
 from podwright.runtime.metrics import Metrics
 from podwright.runtime.reads import ReadPlaces
 from podwright.runtime.requests import request_for
@@ -66,6 +68,7 @@ class JobController:
         clock: Callable[[], float],
         metrics: Metrics,
         accounting: Accounting = Accounting.EXACT,
+        events: EventRecorder | None = None,
     ) -> None:
         self._engine = engine
         self._places = reads
@@ -73,6 +76,7 @@ class JobController:
         self._clock = clock
         self._metrics = metrics
         self._accounting = accounting
+        self._events = events
         self.expectations: ExpectationsOfAll[Any] = ExpectationsOfAll(JobExpectations)
         self.store = JobStore(on_change=self._mark, on_pod_end=engine.child_ended)
         self._reads = JobReads(send=send, store=self.store, clock=clock)
@@ -179,6 +183,8 @@ class JobController:
         )
         if job is not None and not job.deleting:
             decision = self._with_repairs(job, decision, expectations=expectations, now=now)
+        if expectations.invalid_status:
+            decision = _without_results(decision)
         if expectations.refused_children:
             again = min(until for _, until in expectations.refused_children.values())
             requeue_at = again if decision.requeue_at is None else min(again, decision.requeue_at)
@@ -237,6 +243,7 @@ class JobController:
         if recorded_intent(command.status) is not None and recorded_intent(job.status) is None:
             # A response that gets lost must not turn our intent into somebody else's.
             expectations.intent_epoch, expectations.pod_asked = tenure.epoch, False
+            expectations.intent_version = command.resource_version
         if job.array is not None:
             note_intents(command.status, job=job, expectations=expectations, epoch=tenure.epoch)
 
@@ -271,6 +278,7 @@ class JobController:
                 self._created(command, body=body, now=now)
             case WriteStatus():
                 expectations.written_at = now
+                expectations.invalid_status = False
                 self._status_written(command, body=body)
             case Delete() if command.target == command.of:
                 self.store.remove_job(command.of.uid)
@@ -305,17 +313,23 @@ class JobController:
         return _is_for_quota(expectations.refusal)
 
     def status_refused(self, command: WriteStatus, *, error: StatusError, expectations: JobExpectations) -> None:
-        """Forget intents: what is on record may be somebody else's."""
-        expectations.intents.forget()
-        if recorded_intent(command.status) is not None:
-            expectations.intent_epoch = -1  # whatever intent is on record, it is not the one that was refused
+        """Forget the intents that this write was to record: if they are on record, then by somebody else.
+
+        Remember that a status was found invalid.
+        """
+        expectations.invalid_status = error.genuine and error.code == 422
+        expectations.intents.refused()
+        if recorded_intent(command.status) is not None and command.resource_version == expectations.intent_version:
+            expectations.intent_epoch = -1
 
     def confirming(self, command: Confirm, *, expectations: JobExpectations) -> None:
         """Forget our intent: it was judged not to be ours."""
         expectations.intent_epoch = -1
 
     def ended(self, command: Command, *, result: Result, expectations: JobExpectations, now: float) -> None:
-        """Hand on what became of a claim to a key."""
+        """Hand on what became of a claim to a key, and keep intents that a write which was never made would have taken back."""
+        if isinstance(command, WriteStatus) and _never_made(result):
+            expectations.intents.not_written()
         if isinstance(command, ClaimKey):
             self._keys.take_answer(command, result=result, expectations=expectations, now=now)
             for uid in self._keys.end_turn(command.lease_name):
@@ -388,6 +402,8 @@ class JobController:
         job = self.store.job(command.of.uid)
         if job is None or job.resource_version != command.resource_version:
             return  # the watch was faster
+        if self._events is not None:
+            self._events.status_written(job=job, after=command.status)
         self.store.put_job(
             msgspec.structs.replace(
                 job,
@@ -452,5 +468,20 @@ class JobController:
         self._places.start(read())
 
 
+def _never_made(result: Result) -> bool:
+    """Return whether a write was not sent, or was turned away before it was looked at."""
+    return isinstance(result, Withheld | Unsent) or (isinstance(result, ApiResponse) and result.status == 429)
+
+
 def _is_for_quota(refusal: Refusal) -> bool:
     return refusal.kind is RefusalKind.RETRYABLE and refusal.reason == "QuotaExceeded"
+
+
+def _without_results(decision: Decision) -> Decision:
+    commands = tuple(
+        msgspec.structs.replace(command, status=without_results(command.status))
+        if isinstance(command, WriteStatus)
+        else command
+        for command in decision.commands
+    )
+    return msgspec.structs.replace(decision, commands=commands)

@@ -229,16 +229,16 @@ def test_d7_an_attempt_whose_kubelet_does_not_end_it_is_deleted_once_its_record_
 
 
 @pytest.mark.parametrize("began", [False, True], ids=["D7 never began", "D7 began while it was being deleted"])
-def test_d7_what_is_ended_for_not_starting_is_a_start_timeout(began: bool) -> None:
+def test_d7_what_is_ended_for_not_starting_says_what_it_waited_for(began: bool) -> None:
     job = make_job(start_timeout=10.0)
     pod = make_pod(job, node="node-1", waiting_reason="ErrImagePull", waiting_message="no such image")
     status = only_status(decide(job, pod)).status
-    assert (status.attempts[-1].reason, status.phase) == ("StartTimeout", Phase.PENDING)
+    assert (status.attempts[-1].reason, status.phase) == ("ErrImagePull", Phase.PENDING)
     job = msgspec.structs.replace(job, status=status)
     dead = finished(msgspec.structs.replace(pod, deletion_requested=NOW), at=NOW + 1, exit_code=137, message="gone")
     dead = msgspec.structs.replace(dead, containers_started=NOW if began else None)
     (attempt,) = only_status(decide(job, dead)).status.attempts
-    assert (attempt.reason, attempt.budget) == ("StartTimeout", Budget.USER)
+    assert (attempt.reason, attempt.budget) == ("ErrImagePull", Budget.USER)
     assert attempt.message.startswith("ErrImagePull: no such image; ")
 
 

@@ -1,9 +1,10 @@
 """The next attempt has no pod yet: create it, wait for its time, or end the job instead."""
 
 from podwright.core.attempt.ending import collided
-from podwright.core.attempt.refusal import ask_again_at
+from podwright.core.attempt.refusal import ask_again_at, refuses_more_memory
 from podwright.core.attempt.verdict import verdict_without_pod
 from podwright.core.commands import CreateChild, Decision, WriteStatus
+from podwright.core.constants.reasons import Reason
 from podwright.core.job.at_most_once import begin
 from podwright.core.job.single import ended
 from podwright.core.job.status import next_status
@@ -68,7 +69,11 @@ def _stopped(*, job: JobView, stop: Stop, now: float) -> Decision:
 
 def _refused(*, job: JobView, create: CreateChild, refusal: Refusal, now: float, intended: bool) -> Decision:
     if refusal.kind is RefusalKind.PERMANENT:
-        status = next_status(job=job, phase=Phase.FAILED, reason=refusal.reason, message=refusal.message, now=now)
+        phase, reason, message = Phase.FAILED, refusal.reason, refusal.message
+        if refuses_more_memory(refusal=refusal, out_of_memory=job.status.out_of_memory_count):
+            phase = Phase.DEAD_LETTERED if job.dead_letter else Phase.FAILED
+            reason, message = Reason.OOM_KILLED, f"OOMKilled; more memory was refused: {refusal.message}"
+        status = next_status(job=job, phase=phase, reason=reason, message=message, now=now)
         return Decision(commands=(write_status(job=job, status=status),))
     if refusal.kind is RefusalKind.COLLISION:
         attempt = collided(number=create.spec.attempt, pod_name=create.name, message=refusal.message, now=now)
