@@ -168,3 +168,33 @@ async def test_an_intent_that_another_process_left_is_given_up(world: World) -> 
     status = world.status()
     assert (status["phase"], status["reason"], creations(world)) == ("Failed", "MayHaveRun", 0)
     assert Key("default", name) not in world.api.table(POD).objects
+
+
+@pytest.mark.parametrize("lost", ["refused", "unsent"])
+async def test_d26_an_edit_between_intent_and_pods_makes_no_task_one_that_may_have_run(world: World, lost: str) -> None:
+    full = True
+    overtaken: list[str] = []
+
+    def quota(request: Request) -> None:
+        if full and request.kind is POD and request.operation is Operation.CREATE:
+            raise forbidden("pods", request.name, "exceeded quota: one")
+
+    async def edit_first(request: ApiRequest, send: Send) -> ApiResponse:
+        if request.path.endswith("status") and creations(world) and not overtaken:
+            overtaken.append(request.path)
+            if lost == "unsent":
+                raise Unsent("no connection")
+            world.edit(priority=7)
+            answer = await send(request)
+            assert answer.status == 409
+            return answer
+        return await send(request)
+
+    world.api.rules.append(quota)
+    world.fault = edit_first
+    world.submit(array={"size": 4, "parallelism": 4}, **ONCE)
+    await until(lambda: bool(overtaken) and world.status().get("reason") == "QuotaExceeded", seconds=20)
+    full = False
+    await until(world.is_over, seconds=30)
+    status = world.status()
+    assert (status["phase"], status["progress"]) == ("Succeeded", "4/4")

@@ -26,8 +26,7 @@ def note_intents(status: JobStatus, *, job: JobView, expectations: JobExpectatio
     """Record what a status write is about to record as started."""
     before = EMPTY if job.status.array is None else job.status.array.started
     after = EMPTY if status.array is None else status.array.started
-    if after != before:
-        expectations.intents.write(added=after - before, withdrawn=before - after, epoch=epoch)
+    expectations.intents.write(added=after - before, withdrawn=before - after, epoch=epoch)
 
 
 def keep_until(job: JobView, expectations: JobExpectations) -> float:

@@ -25,6 +25,7 @@ class JobExpectations(Expectations, kw_only=True):
         units: of an array, its record as it was last arranged.
         rulings: what was found out about its ended and waiting pods.
         intent_epoch: the epoch in which this process last asked to record an intent (`core.job.at_most_once`).
+        intent_version: the job's resourceVersion that this was asked for on.
         repair_after: by uid, pods that lack labels of ours, and when they may be patched again (Unix seconds).
         oversize: what is known of a status that did not fit.
         pod_asked: whether that intent's pod was asked for, and no answer tells that it was not created.
@@ -41,6 +42,7 @@ class JobExpectations(Expectations, kw_only=True):
     units: Units | None = None
     rulings: Rulings | None = None
     intent_epoch: int = -1
+    intent_version: int = -1
     pod_asked: bool = False
     oversize: Oversize | None = None
     repair_after: dict[str, float] = msgspec.field(default_factory=dict)

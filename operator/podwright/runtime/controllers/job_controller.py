@@ -32,6 +32,7 @@ from podwright.core.job.write import write_status
 from podwright.core.run.phase import IllegalTransitionError
 from podwright.core.values.ref import JOB, Ref
 from podwright.core.view import JobView, PodView, Refusal, RefusalKind
+from podwright.kube.client import ApiResponse, Unsent
 from podwright.kube.codecs.page import JOBS, PODS, decode_metadata, decode_pod
 from podwright.kube.codecs.requests import ApiRequest, jobs_path, pods_path
 from podwright.kube.errors import StatusError
@@ -42,7 +43,7 @@ from podwright.runtime.decision import decide
 from podwright.runtime.events import EventRecorder
 from podwright.runtime.feeds import JobFeed, PodFeed
 from podwright.runtime.keys import Keys
-from podwright.runtime.lanes import Result
+from podwright.runtime.lanes import Result, Withheld
 from podwright.runtime.metrics import Metrics
 from podwright.runtime.reads import ReadPlaces
 from podwright.runtime.requests import request_for
@@ -260,6 +261,7 @@ class JobController:
         if recorded_intent(command.status) is not None and recorded_intent(job.status) is None:
             # A response that gets lost must not turn our intent into somebody else's.
             expectations.intent_epoch, expectations.pod_asked = tenure.epoch, False
+            expectations.intent_version = command.resource_version
         if job.array is not None:
             note_intents(command.status, job=job, expectations=expectations, epoch=tenure.epoch)
 
@@ -332,11 +334,14 @@ class JobController:
         return _is_for_quota(expectations.refusal)
 
     def status_refused(self, command: WriteStatus, *, error: StatusError, expectations: JobExpectations) -> None:
-        """Forget intents: what is on record may be somebody else's. Remember that a status was found invalid."""
+        """Forget the intents that this write was to record: if they are on record, then by somebody else.
+
+        Remember that a status was found invalid.
+        """
         expectations.invalid_status = error.genuine and error.code == 422
-        expectations.intents.forget()
-        if recorded_intent(command.status) is not None:
-            expectations.intent_epoch = -1  # whatever intent is on record, it is not the one that was refused
+        expectations.intents.refused()
+        if recorded_intent(command.status) is not None and command.resource_version == expectations.intent_version:
+            expectations.intent_epoch = -1
 
     def status_too_large(self, command: WriteStatus, *, expectations: JobExpectations, now: float) -> None:
         """Have a smaller status written next, or see to it that nothing goes on that can't be recorded."""
@@ -349,7 +354,9 @@ class JobController:
         expectations.intent_epoch = -1
 
     def ended(self, command: Command, *, result: Result, expectations: JobExpectations, now: float) -> None:
-        """Hand on what became of a claim to a key."""
+        """Hand on what became of a claim to a key, and keep intents that a write which was never made would have taken back."""
+        if isinstance(command, WriteStatus) and _never_made(result):
+            expectations.intents.not_written()
         if isinstance(command, ClaimKey):
             self._keys.take_answer(command, result=result, expectations=expectations, now=now)
             for uid in self._keys.end_turn(command.lease_name):
@@ -489,6 +496,11 @@ class JobController:
             self._mark(job.uid)
 
         self._places.start(read())
+
+
+def _never_made(result: Result) -> bool:
+    """Return whether a write was not sent, or was turned away before it was looked at."""
+    return isinstance(result, Withheld | Unsent) or (isinstance(result, ApiResponse) and result.status == 429)
 
 
 def _is_for_quota(refusal: Refusal) -> bool:
