@@ -71,6 +71,12 @@ class Reason(enum.StrEnum):
         "The Lease of its idempotency key can't be read or written.",
         "The message says why: apply Podwright's manifests again, or delete the Lease.",
     )
+    TOO_MANY_KEYS = (
+        "TooManyKeys",
+        (_WAITING,),
+        "The namespace has as many idempotency keys as are remembered at once.",
+        "Goes on by itself once keys are forgotten, a dedupWindow after the ends of their jobs. Use shorter windows.",
+    )
     QUOTA_EXCEEDED = (
         "QuotaExceeded",
         (_WAITING,),

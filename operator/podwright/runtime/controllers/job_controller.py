@@ -23,6 +23,7 @@ from podwright.core.constants import names
 from podwright.core.constants.names import pod_name
 from podwright.core.job.at_most_once import recorded_intent
 from podwright.core.job.basis import still_creates
+from podwright.core.job.gates.gate import may_be_gated
 from podwright.core.job.oversize import Oversize, did_not_fit, fitted
 from podwright.core.job.recorded import end_is_recorded
 from podwright.core.job.repair import PAUSE as REPAIR_PAUSE
@@ -152,6 +153,11 @@ class JobController:
         if self.store.lacks_pods(ref.uid):
             expectations.relist_children = True
         if job is not None and expectations.key_doubtful and not expectations.must_confirm:
+            self._read_key(job, expectations=expectations)
+            return False
+        if job is None or expectations.must_confirm or not may_be_gated(job) or job.problem or self.store.pods(job.uid):
+            return True
+        if self._keys.must_ask_first(job, expectations=expectations, now=self._clock()):
             self._read_key(job, expectations=expectations)
             return False
         return True
@@ -339,15 +345,12 @@ class JobController:
         Remember that a status was found invalid.
         """
         expectations.invalid_status = error.genuine and error.code == 422
-        expectations.intents.refused()
-        if recorded_intent(command.status) is not None and command.resource_version == expectations.intent_version:
-            expectations.intent_epoch = -1
+        _forget_intents(command, expectations)
 
     def status_too_large(self, command: WriteStatus, *, expectations: JobExpectations, now: float) -> None:
         """Have a smaller status written next, or see to it that nothing goes on that can't be recorded."""
         expectations.oversize = did_not_fit(command, before=expectations.oversize, now=now)
-        expectations.intents.forget()
-        expectations.intent_epoch = -1
+        _forget_intents(command, expectations)
 
     def confirming(self, command: Confirm, *, expectations: JobExpectations) -> None:
         """Forget our intent: it was judged not to be ours."""
@@ -501,6 +504,13 @@ class JobController:
 def _never_made(result: Result) -> bool:
     """Return whether a write was not sent, or was turned away before it was looked at."""
     return isinstance(result, Withheld | Unsent) or (isinstance(result, ApiResponse) and result.status == 429)
+
+
+def _forget_intents(command: WriteStatus, expectations: JobExpectations) -> None:
+    """Forget the intents that a status write was to record, which was refused."""
+    expectations.intents.refused()
+    if recorded_intent(command.status) is not None and command.resource_version == expectations.intent_version:
+        expectations.intent_epoch = -1
 
 
 def _is_for_quota(refusal: Refusal) -> bool:
