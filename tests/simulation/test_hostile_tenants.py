@@ -89,7 +89,7 @@ async def test_b15_a_full_quota_is_kept_busy_by_few_requests(world: World, size:
     took, ideal = time.monotonic() - began, size / quota * duration
     posts = sum(request.method == "POST" for request in world.writes)
     assert posts <= 3 * size
-    assert took <= ideal / 0.9 + 3.0, "quota was left idle"
+    assert took <= ideal / 0.9 + 8.0, "quota was left idle"
 
 
 async def test_b15_many_single_jobs_share_one_probe(world: World) -> None:

@@ -47,6 +47,11 @@ class Metrics:
             "Pods refused by the admission policy for being of a former epoch.",
             registry=self.registry,
         )
+        self._too_large = Counter(
+            "podwright_statuses_too_large",
+            "Status writes that were refused since the object is too large with it; only that object is affected.",
+            registry=self.registry,
+        )
         self._finished = Counter(
             "podwright_jobs_finished", "Jobs that this operator brought to an end.", ["phase"], registry=self.registry
         )
@@ -144,6 +149,10 @@ class Metrics:
     def undecodable(self, kind: str) -> None:
         """Count an object that could not be read."""
         self._undecodable.labels(kind).inc()
+
+    def status_too_large(self) -> None:
+        """Count a status that did not fit."""
+        self._too_large.inc()
 
     def event_recorded(self, result: str) -> None:
         """Count a Kubernetes Event that was sent, failed, or was dropped."""

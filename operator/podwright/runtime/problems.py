@@ -21,6 +21,7 @@ from podwright.runtime.dispatcher import Dispatcher
 from podwright.runtime.lanes import Result
 from podwright.runtime.metrics import Metrics
 from podwright.runtime.tenure import Tenures
+from podwright.runtime.trouble import is_too_large
 from podwright.store.timers import Timers
 
 _PAUSE: Final = 5.0
@@ -110,7 +111,9 @@ class Problems:
 
     def _answered(self, ref: Ref, item: Undecodable, result: Result) -> None:
         """Be done with it if it was reported, and also if the API server does not want it: asking again would not help."""
-        if not isinstance(result, ApiResponse) or result.status >= 500 or result.status in (409, 429):
+        if not isinstance(result, ApiResponse):
+            return
+        if (result.status >= 500 and not is_too_large(result)) or result.status in (409, 429):
             return
         self._reported[ref] = item.error
         if result.status == 404:

@@ -75,6 +75,17 @@ class Responses:
                 self.backoff.failed(command.of, now=now)
             else:
                 self.backoff.succeeded(command.of)
+        elif isinstance(command, WriteStatus) and is_too_large(result):
+            self._metrics.status_too_large()
+            self._bounded.log(
+                logging.ERROR,
+                ("too large", command.of.kind, command.namespace),
+                "the status of %s %s/%s doesn't fit beside it: its spec, labels, annotations or managed fields are too large",
+                command.of.kind,
+                command.namespace,
+                command.name,
+            )
+            controller.status_too_large(command, expectations=expectations, now=now)
         elif isinstance(result, ApiResponse) and (admission_failed(result) or is_too_large(result)):
             refusal = parse_status(result.status, result.body)
             self._failure(command, controller=controller, error=refusal, expectations=expectations, now=now)

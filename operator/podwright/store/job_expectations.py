@@ -4,6 +4,7 @@ import msgspec
 
 from podwright.core.job.array.rulings import Rulings
 from podwright.core.job.array.units import Units
+from podwright.core.job.oversize import Oversize
 from podwright.core.view import Refusal
 from podwright.store.expectations import ChildState, Expectations
 from podwright.store.intents import Intents
@@ -26,6 +27,7 @@ class JobExpectations(Expectations, kw_only=True):
         intent_epoch: the epoch in which this process last asked to record an intent (`core.job.at_most_once`).
         intent_version: the job's resourceVersion that this was asked for on.
         repair_after: by uid, pods that lack labels of ours, and when they may be patched again (Unix seconds).
+        oversize: what is known of a status that did not fit.
         pod_asked: whether that intent's pod was asked for, and no answer tells that it was not created.
     """
 
@@ -42,6 +44,7 @@ class JobExpectations(Expectations, kw_only=True):
     intent_epoch: int = -1
     intent_version: int = -1
     pod_asked: bool = False
+    oversize: Oversize | None = None
     repair_after: dict[str, float] = msgspec.field(default_factory=dict)
 
     @property

@@ -182,6 +182,10 @@ class Controller(Protocol):
         """Record that the status was not written, and never will be from this snapshot."""
         ...
 
+    def status_too_large(self, command: WriteStatus, *, expectations: Any, now: float) -> None:
+        """Record that the status was not written as the object would be too large with it. It must not be asked for at once again."""
+        ...
+
     def confirming(self, command: Confirm, *, expectations: Any) -> None:
         """Record that a child is to be confirmed."""
         ...

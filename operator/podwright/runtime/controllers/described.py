@@ -276,6 +276,10 @@ class DescribedController:
     def status_refused(self, command: WriteStatus, *, error: StatusError, expectations: Expectations) -> None:
         """Nothing hangs on it."""
 
+    def status_too_large(self, command: WriteStatus, *, expectations: Expectations, now: float) -> None:
+        """Leave the object alone for a while."""
+        self._engine.put_off(command.of)
+
     def confirming(self, command: Confirm, *, expectations: Expectations) -> None:
         """Nothing hangs on it."""
 

@@ -23,6 +23,7 @@ from podwright.core.constants import names
 from podwright.core.constants.names import pod_name
 from podwright.core.job.at_most_once import recorded_intent
 from podwright.core.job.basis import still_creates
+from podwright.core.job.oversize import Oversize, did_not_fit, fitted
 from podwright.core.job.recorded import end_is_recorded
 from podwright.core.job.repair import PAUSE as REPAIR_PAUSE
 from podwright.core.job.repair import repaired
@@ -181,15 +182,32 @@ class JobController:
             granted=granted,
             room=room,
         )
-        if job is not None and not job.deleting:
-            decision = self._with_repairs(job, decision, expectations=expectations, now=now)
         if expectations.invalid_status:
             decision = _without_results(decision)
+        if job is not None and expectations.oversize is not None:
+            decision = self._fitted(job, decision, expectations=expectations, now=now)
+        if job is not None and not job.deleting:
+            decision = self._with_repairs(job, decision, expectations=expectations, now=now)
         if expectations.refused_children:
             again = min(until for _, until in expectations.refused_children.values())
             requeue_at = again if decision.requeue_at is None else min(again, decision.requeue_at)
             decision = msgspec.structs.replace(decision, requeue_at=max(now, requeue_at))
         return decision
+
+    def _fitted(self, job: JobView, decision: Decision, *, expectations: JobExpectations, now: float) -> Decision:
+        """Do what can be done for a job whose status does not fit; once the job has changed, all is tried anew."""
+        oversize = expectations.oversize
+        if oversize is None or oversize.version != job.resource_version:
+            expectations.oversize = None
+            return decision
+        return fitted(
+            decision,
+            oversize=oversize,
+            job=job,
+            pods=self.store.pods(job.uid),
+            changing=expectations.changing,
+            now=now,
+        )
 
     def _with_repairs(self, job: JobView, decision: Decision, *, expectations: JobExpectations, now: float) -> Decision:
         """Put marks back on pods of the job that lost them, and see in a while whether they have them now."""
@@ -279,7 +297,10 @@ class JobController:
             case WriteStatus():
                 expectations.written_at = now
                 expectations.invalid_status = False
-                self._status_written(command, body=body)
+                version = self._status_written(command, body=body)
+                if expectations.oversize is not None:
+                    # What fitted was the smaller status; the next one is written small at once.
+                    expectations.oversize = Oversize(version=version)
             case Delete() if command.target == command.of:
                 self.store.remove_job(command.of.uid)
             case Delete() | PatchChild():
@@ -321,6 +342,12 @@ class JobController:
         expectations.intents.refused()
         if recorded_intent(command.status) is not None and command.resource_version == expectations.intent_version:
             expectations.intent_epoch = -1
+
+    def status_too_large(self, command: WriteStatus, *, expectations: JobExpectations, now: float) -> None:
+        """Have a smaller status written next, or see to it that nothing goes on that can't be recorded."""
+        expectations.oversize = did_not_fit(command, before=expectations.oversize, now=now)
+        expectations.intents.forget()
+        expectations.intent_epoch = -1
 
     def confirming(self, command: Confirm, *, expectations: JobExpectations) -> None:
         """Forget our intent: it was judged not to be ours."""
@@ -398,20 +425,23 @@ class JobController:
             )
         )
 
-    def _status_written(self, command: WriteStatus, *, body: bytes) -> None:
+    def _status_written(self, command: WriteStatus, *, body: bytes) -> int:
+        """Put the written status into the store; return the job's new version."""
+        version = decode_metadata(body).resource_version
         job = self.store.job(command.of.uid)
         if job is None or job.resource_version != command.resource_version:
-            return  # the watch was faster
+            return version  # the watch was faster
         if self._events is not None:
             self._events.status_written(job=job, after=command.status)
         self.store.put_job(
             msgspec.structs.replace(
                 job,
                 status=command.status,
-                resource_version=decode_metadata(body).resource_version,
+                resource_version=version,
                 template=b"" if command.status.is_over else job.template,
             )
         )
+        return version
 
     def _released(self, command: Release, *, body: bytes) -> None:
         version = decode_metadata(body).resource_version
