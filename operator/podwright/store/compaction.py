@@ -6,6 +6,7 @@ a job that depends on it.
 
 import msgspec
 
+from podwright.core.run.retention import pods_go_early
 from podwright.core.view import ArrayRecord, Attempt, JobStatus, JobView, PodView, RetryGroup
 
 
@@ -15,8 +16,10 @@ def keeps_pods(job: JobView) -> bool:
 
 
 def lacks_pods(before: JobView, *, now: JobView) -> bool:
-    """Return whether pods were forgotten of a job that keeps them now that it is over."""
-    if not (is_closed(now) and keeps_pods(now)):
+    """Return whether pods were forgotten of a job that keeps them now that it is over, or is to be rid of them before."""
+    if not is_closed(now):
+        return now.array is not None and pods_go_early(now) and not pods_go_early(before)
+    if not keeps_pods(now):
         return False
     return not keeps_pods(before) if is_closed(before) else now.array is not None
 

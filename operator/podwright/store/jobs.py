@@ -17,6 +17,7 @@ from podwright.core.job.gates.dependency import Dependencies
 from podwright.core.job.identity import belongs
 from podwright.core.job.recorded import end_is_recorded
 from podwright.core.job.repair import is_unwatched
+from podwright.core.run.retention import pods_go_early
 from podwright.core.view import JobView, PodView
 from podwright.store.compaction import compacted, is_closed, keeps_pods, kept_pod, lacks_pods
 from podwright.store.dead_letters import DeadLetters
@@ -87,7 +88,7 @@ class JobStore:
         return self._departed.pop(uid, None)
 
     def lacks_pods(self, job_uid: str) -> bool:
-        """Return whether pods of the job were forgotten that are wanted now: `spec.retention.podSeconds` came after its end."""
+        """Return whether pods of the job were forgotten that are to be deleted now: `spec.retention.podSeconds` came later."""
         return job_uid in self._incomplete
 
     def uids(self) -> set[str]:
@@ -283,8 +284,9 @@ class JobStore:
                 return True
             if over:
                 return wanted and not pod.gone
-            # A single job's pods stay until its end; those of an array would become too many.
-            return not ((pod.gone or job.array is not None) and end_is_recorded(job=job, pod=pod))
+            # A single job's pods stay until its end; those of an array would become too many, unless they are to be deleted now.
+            kept = job.array is None or _is_to_be_deleted(job, pod)
+            return not ((pod.gone or not kept) and end_is_recorded(job=job, pod=pod))
 
         needed = (pod for pod in self.pods(job.uid) if is_needed(pod))
         self._keep(job.uid, {pod.uid: kept_pod(pod) if over and not pod.unsettled else pod for pod in needed})
@@ -297,7 +299,7 @@ class JobStore:
         """Forget a released pod if nothing will ever be decided on it again; tell whether that is so."""
         job = self._jobs.get(pod.job_uid)
         if job is not None and not is_closed(job):
-            if job.array is None or not end_is_recorded(job=job, pod=pod):
+            if job.array is None or _is_to_be_deleted(job, pod) or not end_is_recorded(job=job, pod=pod):
                 return False
             # Should an event bring it back after we forgot this, then as a pod whose end is on record: it is let go of again.
             self._settled.add(pod.uid)
@@ -306,3 +308,8 @@ class JobStore:
             return False
         self._deleted.add(pod.uid)  # late events must not bring it back
         return True
+
+
+def _is_to_be_deleted(job: JobView, pod: PodView) -> bool:
+    """Return whether a pod that has ended goes before its job's end: until that is asked for it must be known."""
+    return pods_go_early(job) and pod.deletion_requested is None and not pod.gone

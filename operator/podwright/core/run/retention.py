@@ -3,8 +3,13 @@
 Dead letters wait for a person, and what a GitOps tool would create again would run again: neither is deleted by time.
 """
 
+from typing import Final
+
+from podwright.core.constants.reasons import Reason
 from podwright.core.run.phase import Phase
-from podwright.core.view import JobView
+from podwright.core.view import JobView, Refusal
+
+_COUNT_OF_PODS: Final = "count/pods="
 
 
 def expires_at(job: JobView) -> float | None:
@@ -28,6 +33,19 @@ def pods_go_early(job: JobView) -> bool:
     They are deleted at the job's end anyway, so that costs nothing, and they hold no quota and no volume until then.
     """
     return job.retention.pods == 0
+
+
+def hint_on_quota(*, job: JobView, refusal: Refusal) -> str:
+    """Return what a refusal for quota leaves unsaid: that the job's own pods use it up, where they may; else nothing.
+
+    Quotas on `count/pods` count pods that have ended too, as no other quota does.
+    """
+    counted = refusal.reason == Reason.QUOTA_EXCEEDED and _COUNT_OF_PODS in refusal.message
+    if not counted or pods_go_early(job) or not job.status.attempt_count:
+        return ""
+    return (
+        "; pods of this job that have ended count, too: spec.retention.podSeconds: 0 deletes them before the job's end"
+    )
 
 
 def _kept(job: JobView) -> float | None:

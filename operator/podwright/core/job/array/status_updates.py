@@ -18,6 +18,7 @@ from podwright.core.job.snapshot import Snapshot
 from podwright.core.job.status import SETTLE
 from podwright.core.job.write import write_status
 from podwright.core.run.phase import Phase
+from podwright.core.run.retention import hint_on_quota
 from podwright.core.values.index_set import IndexSet
 from podwright.core.view import ArrayRecord, JobStatus, PodPhase, PodView
 
@@ -94,7 +95,8 @@ def progress_status(
         f"{len(running)} in pods, {waiting} waiting"
     )
     if snapshot.refusal is not None and reason == snapshot.refusal.reason:
-        message = f"{snapshot.refusal.message}; {message}"
+        hint = hint_on_quota(job=snapshot.job, refusal=snapshot.refusal)
+        message = f"{snapshot.refusal.message}{hint}; {message}"
     elif reason == _MISSING:
         message = f"there is no job {snapshot.missing}, whose tasks the others wait for; {message}"
     return status_after(snapshot, after, phase=phase, reason=reason, message=message, running=running, started=started)

@@ -10,6 +10,7 @@ from podwright.core.job.single import ended
 from podwright.core.job.status import next_status
 from podwright.core.job.write import write_status
 from podwright.core.run.phase import Phase
+from podwright.core.run.retention import hint_on_quota
 from podwright.core.run.stop import Stop, explain, phase_after
 from podwright.core.view import JobView, Refusal, RefusalKind
 
@@ -93,7 +94,7 @@ def _explanation(*, job: JobView, refusal: Refusal, now: float, urgent: bool) ->
         job=job,
         phase=phase,
         reason=refusal.reason,
-        message=refusal.message,
+        message=refusal.message + hint_on_quota(job=job, refusal=refusal),
         now=now,
         next_attempt=job.status.next_attempt,
     )
