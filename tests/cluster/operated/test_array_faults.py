@@ -196,7 +196,7 @@ def test_the_largest_record_is_accepted_and_fits(api: Api, jobs: Jobs) -> None:
     jobs.wait_for("gaps", lambda status: status.get("phase") == "Suspended")
     array = ArraySpec(size=100_000, tasks=IndexSet.up_to(100_000))
     record = ArrayRecord(
-        succeeded=IndexSet.of(n for n in range(10_000, 48_000) if n % 4 < 2),
+        succeeded=IndexSet.of(n for n in range(10_000, 43_000) if n % 4 < 2),
         failed=IndexSet.of(range(62_000, 67_000, 2)),
         retries=tuple(
             RetryGroup(indexes=IndexSet.of([70_000 + 2 * n]), attempts=n + 1, failed=n + 1, due=1e9 + n)
