@@ -346,7 +346,7 @@ class JobController:
     def status_too_large(self, command: WriteStatus, *, expectations: JobExpectations, now: float) -> None:
         """Have a smaller status written next, or see to it that nothing goes on that can't be recorded."""
         expectations.oversize = did_not_fit(command, before=expectations.oversize, now=now)
-        expectations.intents.forget()
+        expectations.intents.refused()
         expectations.intent_epoch = -1
 
     def confirming(self, command: Confirm, *, expectations: JobExpectations) -> None:
