@@ -38,7 +38,7 @@ from podwright.kube.codecs.page import JOBS, PODS, decode_metadata, decode_pod
 from podwright.kube.codecs.requests import ApiRequest, jobs_path, pods_path
 from podwright.kube.errors import StatusError
 from podwright.runtime.array_look import note_intents
-from podwright.runtime.controllers.controller import Engine, Reflected
+from podwright.runtime.controllers.controller import Engine, Reflected, Subject
 from podwright.runtime.controllers.job_reads import JobReads
 from podwright.runtime.decision import decide
 from podwright.runtime.events import EventRecorder
@@ -297,7 +297,9 @@ class JobController:
 
     # Responses.
 
-    def succeeded(self, command: Command, *, body: bytes, expectations: JobExpectations, now: float) -> None:
+    def succeeded(
+        self, command: Command, *, before: Subject | None, body: bytes, expectations: JobExpectations, now: float
+    ) -> None:
         """Put what was written into the store."""
         match command:
             case CreateChild():
@@ -309,6 +311,8 @@ class JobController:
                 expectations.written_at = now
                 expectations.invalid_status = False
                 version = self._status_written(command, body=body)
+                if self._events is not None and isinstance(before, JobView):
+                    self._events.status_written(job=before, after=command.status)
                 if expectations.oversize is not None:
                     # What fitted was the smaller status; the next one is written small at once.
                     expectations.oversize = Oversize(version=version)
@@ -439,8 +443,6 @@ class JobController:
         job = self.store.job(command.of.uid)
         if job is None or job.resource_version != command.resource_version:
             return version  # the watch was faster
-        if self._events is not None:
-            self._events.status_written(job=job, after=command.status)
         self.store.put_job(
             msgspec.structs.replace(
                 job,
