@@ -74,6 +74,14 @@ class PodFeed:
 
     def changed(self, item: PodView) -> None:
         """Take in a pod."""
+        if not item.job_uid:
+            _log.log(
+                logging.WARNING,
+                ("nobody's", item.namespace),
+                "pod %s/%s has a label of Podwright's but its marks are those of no job: it is left alone",
+                item.namespace,
+                item.name,
+            )
         self._store.put_pod(item)
 
     def deleted(self, item: PodView | Undecodable) -> None:
