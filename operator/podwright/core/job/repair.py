@@ -9,7 +9,8 @@ from typing import Final
 from podwright.core.commands import PatchChild
 from podwright.core.constants import names
 from podwright.core.job.identity import OWNER_REFERENCE
-from podwright.core.view import JobView, PodView
+from podwright.core.model.job import JobView
+from podwright.core.model.pod import PodView
 
 PAUSE: Final = 10.0
 """Seconds between two patches of a pod that keeps losing its labels."""

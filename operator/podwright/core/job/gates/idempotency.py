@@ -11,8 +11,8 @@ import msgspec
 from podwright.core.commands import ClaimKey
 from podwright.core.constants.names import key_lease_name
 from podwright.core.job.gates.result import OPEN, End, Gate, Issue, Wait
-from podwright.core.run.phase import Phase
-from podwright.core.view import JobView, KeyClaim
+from podwright.core.model.job import JobView, KeyClaim
+from podwright.core.model.phase import Phase
 
 ASK_AGAIN: Final = 30.0
 """Seconds between tries to claim a key whose Lease can't be written or read."""
