@@ -192,9 +192,10 @@ class TestStatus:
 
     def test_status_in_other_requests_is_ignored(self, api: Api, namespace: str) -> None:
         job = make_job(namespace=namespace) | {"status": {"observedGeneration": 1, "phase": "Failed"}}
-        assert api.create(job).expect()["status"] == {"observedGeneration": -1}
+        at_first = {"observedGeneration": -1, "phase": "Pending", "attemptCount": 0}
+        assert api.create(job).expect()["status"] == at_first
         changed = api.patch("BatchJob", namespace, "job", {"spec": {"priority": 1}, "status": {"phase": "Failed"}})
-        assert changed.expect()["status"] == {"observedGeneration": -1}
+        assert changed.expect()["status"] == at_first
 
 
 class TestManagedFields:

@@ -363,7 +363,7 @@ def test_lack_of_progress_is_told_from_other_ends(node: Node, name: str) -> None
 
 def test_one_task_can_be_given_up_and_one_can_end_all(node: Node) -> None:
     status = node.over("one-task-given-up")
-    assert (status["phase"], status["progress"], status["attemptCount"]) == ("DeadLettered", "2/3", 3)
+    assert (status["phase"], status["progress"], status["attemptCount"]) == ("Failed", "2/3", 3)
     assert status["array"]["failedIndexes"] == "1"
     status = node.over("one-task-ends-all")
     assert (status["phase"], status["reason"], status["progress"]) == ("Failed", "TaskFailed", "0/3")

@@ -338,6 +338,45 @@ async def test_a_damaged_lease_is_told_and_its_deletion_frees_the_key(
     assert world.status("first")["phase"] == "Succeeded"
 
 
+async def test_l16_the_keys_of_a_namespace_are_bounded_and_further_jobs_wait(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("podwright.core.constants.limits.MOST_KEYS", 3)
+    monkeypatch.setattr("podwright.core.job.gates.idempotency.ASK_AGAIN", 0.5)
+    for number in range(3):
+        world.submit(f"early-{number}", idempotencyKey=f"key-{number}", dedupWindow="1h")
+        await until(lambda: world.is_over(f"early-{number}"))  # noqa: B023 - awaited within the loop
+    world.submit("late", idempotencyKey="key-3", dedupWindow="1h")
+    world.submit("twin", idempotencyKey="key-0")
+    world.submit("without")
+    await until(lambda: world.status("late").get("reason") == "TooManyKeys")
+    await until(lambda: world.is_over("without") and world.is_over("twin"))
+    assert (world.status("without")["phase"], world.status("twin")["phase"]) == ("Succeeded", "Skipped")
+    assert len(world.api.table(LEASE).objects) == 3
+    claims = len([request for request in world.writes if "leases" in request.path])
+    await asyncio.sleep(1.5)
+    assert len([request for request in world.writes if "leases" in request.path]) == claims <= 3
+
+    world.api.delete(
+        LEASE, Key(SYSTEM_NAMESPACE, key_lease_name(namespace="default", key="key-1")), DeleteOptions(), user="admin"
+    )
+    await world.key_sweep._page()
+    await until(lambda: world.is_over("late"))
+    assert world.status("late")["phase"] == "Succeeded"
+
+
+async def test_l16_a_new_leader_learns_from_its_walk_that_a_namespace_is_full(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.submit("early", idempotencyKey="key-0", dedupWindow="1h")
+    await until(lambda: world.is_over("early"))
+    world.key_sweep._keys.count.walk_ended()  # as if nothing had been claimed by this process
+    monkeypatch.setattr("podwright.core.constants.limits.MOST_KEYS", 1)
+    await world.key_sweep._page()
+    world.submit("late", idempotencyKey="key-1")
+    await until(lambda: world.status("late").get("reason") == "TooManyKeys")
+
+
 def owner(pod: Object) -> str:
     """Return the name of a pod's job."""
     name: str = pod["metadata"]["labels"]["podwright.dev/job"]

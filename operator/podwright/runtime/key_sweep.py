@@ -104,9 +104,12 @@ class KeySweep:
         if page.strange:
             _log.warning("%d Leases of idempotency keys are damaged: delete them to free their keys", page.strange)
         for lease in page.leases:
+            self._keys.count.seen(lease.job_namespace)
             if self._leads(lease.job_namespace):
                 await self._safely(self._tidy(lease))
         self._token = page.continue_token
+        if not self._token:
+            self._keys.count.walk_ended()
         return _PAUSE if self._token else _REST
 
     async def _tidy(self, lease: KeyLease) -> None:
@@ -123,6 +126,7 @@ class KeySweep:
             return
         if now >= until + MARGIN:
             await self._carry_out(key_lease.delete_key_lease(lease, namespace=self._keys.namespace), lease)
+            self._keys.count.deleted(lease.job_namespace)
         elif holder is None and lease.ended is None:
             await self._record_end(lease, ended=until - lease.window)
 

@@ -23,6 +23,7 @@ from podwright.kube.codecs.page import decode_job
 from podwright.kube.errors import DecodeError, parse_status
 from podwright.kube.key_lease import KeyLease, decode_key_lease
 from podwright.kube.paths import JOBS, LEASES
+from podwright.runtime.key_count import KeyCount
 from podwright.runtime.lanes import Result
 from podwright.runtime.writer import Send
 from podwright.store.job_expectations import JobExpectations
@@ -30,6 +31,8 @@ from podwright.store.jobs import JobStore
 
 _READING_LIFE: Final = 5.0
 """Seconds for which an answer serves: long enough for a burst, short enough for somebody who deletes a Lease to free a key."""
+_FULL_LIFE: Final = 300.0
+"""Seconds for which the answer that nobody holds a key serves while its namespace has room for no other."""
 _READINGS_KEPT: Final = 10_000
 
 _log = logging.getLogger(__name__)
@@ -40,6 +43,7 @@ class Keys:
 
     def __init__(self, *, send: Send, namespace: str) -> None:
         self.namespace = namespace
+        self.count = KeyCount()
         self.departed: deque[JobView] = deque()
         self.has_departed = asyncio.Event()
         self._send = send
@@ -61,12 +65,24 @@ class Keys:
         if not self.is_known(lease, now=now):
             return None
         reading = self._readings[lease]
+        if reading.no_room and not self.count.is_full(job.namespace):
+            return None
         return with_end_known(claim=reading, holder=store.job(reading.holder_uid))
 
     def is_known(self, lease: str, *, now: float) -> bool:
         """Return whether there is an answer about a Lease that still serves."""
         reading = self._readings.get(lease)
-        return reading is not None and now < reading.at + (ASK_AGAIN if reading.problem else _READING_LIFE)
+        if reading is None:
+            return False
+        if reading.no_room:
+            return now < reading.at + _FULL_LIFE  # `claim_of` doubts it earlier
+        return now < reading.at + (ASK_AGAIN if reading.problem else _READING_LIFE)
+
+    def must_ask_first(self, job: JobView, *, expectations: JobExpectations, now: float) -> bool:
+        """Return whether a key must not be claimed before it is known to be held: its namespace has too many already."""
+        if not job.idempotency_key or expectations.key_held or not self.count.is_full(job.namespace):
+            return False
+        return not self.is_known(self.lease_of(job), now=now)
 
     def take_turn(self, lease: str, uid: str) -> bool:
         """Begin to ask about a Lease; False if another job does, whose `end_turn` then names this one."""
@@ -93,6 +109,8 @@ class Keys:
             return
         if result.status < 300:
             expectations.key_held = True
+            if not command.replaced_uid:
+                self.count.claimed(command.namespace)
             self._note(
                 command.lease_name,
                 KeyClaim(holder_uid=command.of.uid, holder_name=command.name, at=now),
@@ -110,6 +128,8 @@ class Keys:
         try:
             claim = await self._read(lease, uid=job.uid, now=now())
             self._readings.pop(lease, None)
+            if claim is None and self.count.is_full(job.namespace):
+                self._note(lease, KeyClaim(no_room=True, at=now()))
             if claim is not None:
                 # From its arrival: it must serve at least the job that asked, however long that took.
                 self._note(lease, msgspec.structs.replace(claim, at=now()))

@@ -68,7 +68,14 @@ class Responses:
             return
         if isinstance(result, ApiResponse) and result.status < 300:
             try:
-                self._success(command, controller=controller, body=result.body, expectations=expectations, now=now)
+                self._success(
+                    command,
+                    controller=controller,
+                    before=before,
+                    body=result.body,
+                    expectations=expectations,
+                    now=now,
+                )
             except DecodeError as error:
                 _log.warning("cannot understand the response to a %s: %s", type(command).__name__, error)
                 self._unknown(command, expectations=expectations, now=now)
@@ -103,8 +110,17 @@ class Responses:
             refusal = parse_status(result.status, result.body)
             self._failure(command, controller=controller, error=refusal, expectations=expectations, now=now)
 
-    def _success(self, command: Command, *, controller: Controller, body: bytes, expectations: Any, now: float) -> None:
-        controller.succeeded(command, body=body, expectations=expectations, now=now)
+    def _success(
+        self,
+        command: Command,
+        *,
+        controller: Controller,
+        before: Subject | None,
+        body: bytes,
+        expectations: Any,
+        now: float,
+    ) -> None:
+        controller.succeeded(command, before=before, body=body, expectations=expectations, now=now)
         if isinstance(command, CreateChild):
             expectations.created(command.name)
             self._quota.let_in(command.of, command.name, namespace=command.namespace, now=now)

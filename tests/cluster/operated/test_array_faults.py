@@ -116,7 +116,7 @@ def test_a_policy_that_refuses_one_task_ends_the_array_in_its_words(api: Api, jo
         }
         until(lambda: "not this one" in api.create(probe, dry_run=True).words)
         jobs.submit("partly", array={"size": 4}, script={"duration": "forever"})
-        status = jobs.wait_until_over("partly")
+        status = jobs.wait_until_over("partly", seconds=110)  # a denial is asked again for a minute
         assert (status["phase"], status["reason"]) == ("Failed", "PodRejected")
         assert "not this one" in status["message"]
         assert status.get("failedCount", 0) == 0
@@ -155,12 +155,12 @@ def _wait_for_webhook(operator: OperatorProcess, api: Api, jobs: Jobs, *, port: 
             "spec": {"containers": [{"name": "main", "image": "busybox:1"}]},
         }  # fmt: skip
         until(lambda: "failed calling webhook" in api.create(probe, dry_run=True).words)
-        before = pod_creations(operator)
         jobs.submit("waits", array={"size": 3})
         status = jobs.wait_for("waits", lambda status: "webhook" in status.get("message", ""))
         assert (status["phase"], status["attemptCount"]) == ("Pending", 0)
+        before = pod_creations(operator)
         time.sleep(2.0)
-        assert pod_creations(operator) - before <= 3 + 6, "a hot loop"
+        assert pod_creations(operator) - before <= 6, "a hot loop"
     finally:
         api.request("DELETE", f"{path}/{jobs.namespace}").expect()
     status = jobs.wait_until_over("waits", seconds=60)
@@ -182,8 +182,9 @@ def test_why_pods_wait_is_told_until_the_start_limit(jobs: Jobs) -> None:
     assert (status["phase"], status["attempts"][0]["reason"]) == ("Failed", "StartTimeout")
 
 
-def test_a_spec_of_a_mebibyte_runs(jobs: Jobs) -> None:
-    items = [f"{number}:{'x' * 90}" for number in range(10_000)]
+def test_the_longest_list_of_items_that_is_accepted_runs(jobs: Jobs) -> None:
+    """B39, K4: nearly 900,000 bytes of items."""
+    items = [f"{number}:{'x' * 80}" for number in range(10_000)]
     jobs.submit("big", array={"items": items, "indexes": "0-4,9995-9999"})
     status = jobs.wait_until_over("big")
     assert (status["phase"], status["progress"]) == ("Succeeded", "10/10")
@@ -195,7 +196,7 @@ def test_the_largest_record_is_accepted_and_fits(api: Api, jobs: Jobs) -> None:
     jobs.wait_for("gaps", lambda status: status.get("phase") == "Suspended")
     array = ArraySpec(size=100_000, tasks=IndexSet.up_to(100_000))
     record = ArrayRecord(
-        succeeded=IndexSet.of(n for n in range(10_000, 50_000) if n % 4 < 2),
+        succeeded=IndexSet.of(n for n in range(10_000, 43_000) if n % 4 < 2),
         failed=IndexSet.of(range(62_000, 67_000, 2)),
         retries=tuple(
             RetryGroup(indexes=IndexSet.of([70_000 + 2 * n]), attempts=n + 1, failed=n + 1, due=1e9 + n)

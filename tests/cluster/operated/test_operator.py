@@ -99,7 +99,7 @@ def test_an_operator_that_loses_its_lease_ends(start: Start, api: Api, shard: st
         operator.wait_until_leading()
         api.patch("Lease", "podwright-system", shard, {"spec": {"holderIdentity": "somebody else"}}).expect()
         assert operator.process.wait(timeout=15) == 1
-        assert "was lost" in operator.output
+        assert "lost the Lease" in operator.output
 
 
 def test_an_operator_whose_cluster_has_no_fence_does_not_lead(

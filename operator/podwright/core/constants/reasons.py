@@ -71,6 +71,12 @@ class Reason(enum.StrEnum):
         "The Lease of its idempotency key can't be read or written.",
         "The message says why: apply Podwright's manifests again, or delete the Lease.",
     )
+    TOO_MANY_KEYS = (
+        "TooManyKeys",
+        (_WAITING,),
+        "The namespace has as many idempotency keys as are remembered at once.",
+        "Goes on by itself once keys are forgotten, a dedupWindow after the ends of their jobs. Use shorter windows.",
+    )
     QUOTA_EXCEEDED = (
         "QuotaExceeded",
         (_WAITING,),
@@ -137,6 +143,12 @@ class Reason(enum.StrEnum):
         (_WAITING,),
         "No node fits the pod; the message is the scheduler's.",
         "Ask for less, or wait for room.",
+    )
+    POD_LABEL_MISSING = (
+        "PodLabelMissing",
+        (_WAITING, _ACTIVE),
+        "Something in the cluster keeps taking Podwright's labels off a pod; the message names them.",
+        "Exempt the label podwright.dev/* from the mutating policy that does it. Until then the pod's end is noticed late.",
     )
     POD_PENDING = "PodPending", (_WAITING,), "The pod exists and hasn't started.", "kubectl describe pod shows why."
     TASKS_PENDING = (

@@ -126,7 +126,8 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class KeyClaim(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Which job holds an idempotency key, as the API server last told at `at`.
 
-    `until` is when the key is free again, None while the holder is not over. `problem` says why nothing is known.
+    `until` is when the key is free again, None while the holder is not over. `problem` says why nothing is known. `no_room` says
+    that nobody holds it, and that the namespace has too many keys to claim another.
     """
 
     holder_uid: str = ""
@@ -136,3 +137,4 @@ class KeyClaim(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     lease_version: str = ""
     at: float = 0.0
     problem: str = ""
+    no_room: bool = False

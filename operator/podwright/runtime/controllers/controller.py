@@ -162,7 +162,9 @@ class Controller(Protocol):
         """
         ...
 
-    def succeeded(self, command: Command, *, body: bytes, expectations: Any, now: float) -> None:
+    def succeeded(
+        self, command: Command, *, before: Subject | None, body: bytes, expectations: Any, now: float
+    ) -> None:
         """Take in the response to a write that was carried out.
 
         Raises:

@@ -250,7 +250,9 @@ class DescribedController:
             accept=encode.METADATA_ONLY,
         )
 
-    def succeeded(self, command: Command, *, body: bytes, expectations: Expectations, now: float) -> None:
+    def succeeded(
+        self, command: Command, *, before: Subject | None, body: bytes, expectations: Expectations, now: float
+    ) -> None:
         """Put what was written into the store."""
         match command:
             case CreateChild():

@@ -23,10 +23,11 @@ from podwright.core.constants import names
 from podwright.core.constants.names import pod_name
 from podwright.core.job.at_most_once import recorded_intent
 from podwright.core.job.basis import still_creates
+from podwright.core.job.gates.gate import may_be_gated
 from podwright.core.job.oversize import Oversize, did_not_fit, fitted
 from podwright.core.job.recorded import end_is_recorded
 from podwright.core.job.repair import PAUSE as REPAIR_PAUSE
-from podwright.core.job.repair import repaired
+from podwright.core.job.repair import TELL_AFTER, repaired, telling
 from podwright.core.job.status import with_problem, without_results
 from podwright.core.job.write import write_status
 from podwright.core.model.attempt import Refusal, RefusalKind
@@ -39,7 +40,7 @@ from podwright.kube.codecs.page import JOBS, PODS, decode_metadata, decode_pod
 from podwright.kube.codecs.requests import ApiRequest, jobs_path, pods_path
 from podwright.kube.errors import StatusError
 from podwright.runtime.array_look import note_intents
-from podwright.runtime.controllers.controller import Engine, Reflected
+from podwright.runtime.controllers.controller import Engine, Reflected, Subject
 from podwright.runtime.controllers.job_reads import JobReads
 from podwright.runtime.decision import decide
 from podwright.runtime.events import EventRecorder
@@ -156,6 +157,11 @@ class JobController:
         if job is not None and expectations.key_doubtful and not expectations.must_confirm:
             self._read_key(job, expectations=expectations)
             return False
+        if job is None or expectations.must_confirm or not may_be_gated(job) or job.problem or self.store.pods(job.uid):
+            return True
+        if self._keys.must_ask_first(job, expectations=expectations, now=self._clock()):
+            self._read_key(job, expectations=expectations)
+            return False
         return True
 
     def decide(
@@ -220,10 +226,15 @@ class JobController:
         for pod in pods:
             if pod.name in expectations.changing or now < expectations.repair_after.get(pod.uid, 0.0):
                 continue
-            if pod.uid not in expectations.repair_after:
+            if pod.uid not in expectations.repair_since:
+                expectations.repair_since[pod.uid] = now
                 _log.warning("pod %s/%s lost %s: putting it back", pod.namespace, pod.name, ", ".join(pod.lacks))
             expectations.repair_after[pod.uid] = now + REPAIR_PAUSE
             repairs.append(repaired(pod, job=job))
+        lasting = [pod for pod in pods if now >= expectations.repair_since.get(pod.uid, now) + TELL_AFTER]
+        if lasting:
+            first = min(lasting, key=lambda pod: pod.name)
+            decision = telling(decision, job=job, pod=first, since=expectations.repair_since[first.uid])
         again = now + REPAIR_PAUSE
         requeue_at = again if decision.requeue_at is None else min(again, decision.requeue_at)
         return Decision(commands=(*decision.commands, *repairs), requeue_at=requeue_at)
@@ -288,7 +299,9 @@ class JobController:
 
     # Responses.
 
-    def succeeded(self, command: Command, *, body: bytes, expectations: JobExpectations, now: float) -> None:
+    def succeeded(
+        self, command: Command, *, before: Subject | None, body: bytes, expectations: JobExpectations, now: float
+    ) -> None:
         """Put what was written into the store."""
         match command:
             case CreateChild():
@@ -300,6 +313,8 @@ class JobController:
                 expectations.written_at = now
                 expectations.invalid_status = False
                 version = self._status_written(command, body=body)
+                if self._events is not None and isinstance(before, JobView):
+                    self._events.status_written(job=before, after=command.status)
                 if expectations.oversize is not None:
                     # What fitted was the smaller status; the next one is written small at once.
                     expectations.oversize = Oversize(version=version)
@@ -341,15 +356,12 @@ class JobController:
         Remember that a status was found invalid.
         """
         expectations.invalid_status = error.genuine and error.code == 422
-        expectations.intents.refused()
-        if recorded_intent(command.status) is not None and command.resource_version == expectations.intent_version:
-            expectations.intent_epoch = -1
+        _forget_intents(command, expectations)
 
     def status_too_large(self, command: WriteStatus, *, expectations: JobExpectations, now: float) -> None:
         """Have a smaller status written next, or see to it that nothing goes on that can't be recorded."""
         expectations.oversize = did_not_fit(command, before=expectations.oversize, now=now)
-        expectations.intents.forget()
-        expectations.intent_epoch = -1
+        _forget_intents(command, expectations)
 
     def confirming(self, command: Confirm, *, expectations: JobExpectations) -> None:
         """Forget our intent: it was judged not to be ours."""
@@ -433,8 +445,6 @@ class JobController:
         job = self.store.job(command.of.uid)
         if job is None or job.resource_version != command.resource_version:
             return version  # the watch was faster
-        if self._events is not None:
-            self._events.status_written(job=job, after=command.status)
         self.store.put_job(
             msgspec.structs.replace(
                 job,
@@ -503,6 +513,13 @@ class JobController:
 def _never_made(result: Result) -> bool:
     """Return whether a write was not sent, or was turned away before it was looked at."""
     return isinstance(result, Withheld | Unsent) or (isinstance(result, ApiResponse) and result.status == 429)
+
+
+def _forget_intents(command: WriteStatus, expectations: JobExpectations) -> None:
+    """Forget the intents that a status write was to record, which was refused."""
+    expectations.intents.refused()
+    if recorded_intent(command.status) is not None and command.resource_version == expectations.intent_version:
+        expectations.intent_epoch = -1
 
 
 def _is_for_quota(refusal: Refusal) -> bool:

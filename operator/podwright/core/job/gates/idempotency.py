@@ -9,7 +9,9 @@ from typing import Final
 import msgspec
 
 from podwright.core.commands import ClaimKey
+from podwright.core.constants.limits import MOST_KEYS
 from podwright.core.constants.names import key_lease_name
+from podwright.core.constants.reasons import Reason
 from podwright.core.job.gates.result import OPEN, End, Gate, Issue, Wait
 from podwright.core.model.job import JobView, KeyClaim
 from podwright.core.model.phase import Phase
@@ -24,6 +26,9 @@ def idempotency(*, job: JobView, claim: KeyClaim | None, now: float) -> Gate:
         return OPEN
     if claim is None:
         return Issue(command=_claim(job=job, replaces=None, now=now))
+    if claim.no_room:
+        message = f"namespace {job.namespace} has the {MOST_KEYS:,} idempotency keys that are remembered at once"
+        return Wait(reason=Reason.TOO_MANY_KEYS, message=message, requeue_at=now + ASK_AGAIN)
     if claim.problem:
         ask_at = claim.at + ASK_AGAIN
         if now >= ask_at:

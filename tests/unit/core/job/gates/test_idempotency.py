@@ -58,6 +58,13 @@ def test_what_cannot_be_claimed_waits_and_is_tried_again() -> None:
     assert isinstance(idempotency(job=JOB, claim=claim, now=NOW + ASK_AGAIN), Issue)
 
 
+def test_l16_a_key_for_which_there_is_no_room_is_waited_for_and_not_claimed() -> None:
+    gate = idempotency(job=JOB, claim=KeyClaim(no_room=True, at=NOW - 1000), now=NOW)
+    assert isinstance(gate, Wait)
+    assert (gate.reason, gate.requeue_at) == ("TooManyKeys", NOW + ASK_AGAIN)
+    assert gate.message == "namespace default has the 100,000 idempotency keys that are remembered at once"
+
+
 @pytest.mark.parametrize(
     ("status", "until"),
     [
