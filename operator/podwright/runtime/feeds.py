@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Sequence
 
+from podwright.core.model.job import JobView
+from podwright.core.model.pod import PodView
 from podwright.core.values.ref import JOB
-from podwright.core.view import JobView, PodView
 from podwright.kube.codecs.page import Undecodable
 from podwright.runtime.bounded_log import BoundedLog
 from podwright.runtime.controllers.controller import Engine

@@ -1,11 +1,13 @@
 """What this process must remember about a BatchJob between two reconciles, beyond what is expected of objects of any kind."""
 
+from typing import Any
+
 import msgspec
 
-from podwright.core.job.array.rulings import Rulings
-from podwright.core.job.array.units import Units
+from podwright.core.attempt.rulings import Rulings
 from podwright.core.job.oversize import Oversize
-from podwright.core.view import Refusal
+from podwright.core.model.attempt import Refusal
+from podwright.core.model.units import Units
 from podwright.store.expectations import ChildState, Expectations
 from podwright.store.intents import Intents
 
@@ -41,7 +43,7 @@ class JobExpectations(Expectations, kw_only=True):
     invalid_status: bool = False
     intents: Intents = msgspec.field(default_factory=Intents)
     units: Units | None = None
-    rulings: Rulings | None = None
+    rulings: Rulings[Any] | None = None
     intent_epoch: int = -1
     intent_version: int = -1
     pod_asked: bool = False

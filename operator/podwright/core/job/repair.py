@@ -14,8 +14,9 @@ from podwright.core.constants import names
 from podwright.core.constants.reasons import Reason
 from podwright.core.job.identity import OWNER_REFERENCE
 from podwright.core.job.write import write_status
-from podwright.core.run.phase import Phase
-from podwright.core.view import JobView, PodView
+from podwright.core.model.job import JobView
+from podwright.core.model.phase import Phase
+from podwright.core.model.pod import PodView
 
 PAUSE: Final = 10.0
 """Seconds between two patches of a pod that keeps losing its labels."""

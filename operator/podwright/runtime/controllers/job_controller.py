@@ -30,9 +30,11 @@ from podwright.core.job.repair import PAUSE as REPAIR_PAUSE
 from podwright.core.job.repair import TELL_AFTER, repaired, telling
 from podwright.core.job.status import with_problem, without_results
 from podwright.core.job.write import write_status
-from podwright.core.run.phase import IllegalTransitionError
+from podwright.core.model.attempt import Refusal, RefusalKind
+from podwright.core.model.job import JobView
+from podwright.core.model.phase import IllegalTransitionError
+from podwright.core.model.pod import PodView
 from podwright.core.values.ref import JOB, Ref
-from podwright.core.view import JobView, PodView, Refusal, RefusalKind
 from podwright.kube.client import ApiResponse, Unsent
 from podwright.kube.codecs.page import JOBS, PODS, decode_metadata, decode_pod
 from podwright.kube.codecs.requests import ApiRequest, jobs_path, pods_path
