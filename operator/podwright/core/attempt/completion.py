@@ -41,7 +41,7 @@ def work_is_done(*, job: JobView, pod: PodView) -> bool:
     own = {container.name for container in template.containers}
     if not own or any(container.name in own or container.exit_code is None for container in pod.failed):
         return False
-    if pod.deletion_requested is not None or pod.disruption:
+    if own.intersection(pod.running_on) or pod.deletion_requested is not None or pod.disruption:
         return False
     if pod.reason != "DeadlineExceeded":
         return True

@@ -75,6 +75,7 @@ def _pack_end(*, job: JobView, pod: PodView, verdict: Verdict, tasks: IndexSet, 
     runner = runner_container(job.template)
     if verdict.failed and (ending is None or verdict.attempt.reason != ending.reason):
         verdict = _pack_verdict(job=job, pod=pod, verdict=verdict, runner=runner)
+    verdict = _counted(job=job, pod=pod, verdict=verdict)
     end = UnitEnd(unit=pod.task_index, verdict=verdict, succeeded=report.succeeded, unstarted=report.unstarted)
     codes = [(f"exit code {code}", code, indexes) for code, indexes in report.failed.items()]
     known = report.succeeded
@@ -83,7 +84,7 @@ def _pack_end(*, job: JobView, pod: PodView, verdict: Verdict, tasks: IndexSet, 
             known = known | indexes
             end = _with_failures(end, job=job, container=runner, words=words, code=code, indexes=indexes)
     if verdict.attempt.outcome is Outcome.SUCCEEDED and tasks - report.succeeded:
-        verdict = _untold(job=job, verdict=verdict)
+        verdict = _counted(job=job, pod=None, verdict=_untold(job=job, verdict=verdict))
         end = msgspec.structs.replace(end, verdict=verdict)
     # A pack that was ended from outside pays as a whole; one that ended by itself has told all there is to tell.
     if known and verdict.attempt.budget is Budget.USER and not tasks - known - report.unstarted:
@@ -114,6 +115,15 @@ def _pack_verdict(*, job: JobView, pod: PodView, verdict: Verdict, runner: str) 
     return msgspec.structs.replace(
         verdict, attempt=msgspec.structs.replace(attempt, budget=budget), action=action, rule=ruling.rule
     )
+
+
+def _counted(*, job: JobView, pod: PodView | None, verdict: Verdict) -> Verdict:
+    """Count a failure of a pack that a rule would have ignored: it made no task succeed, and free retries would never end."""
+    if verdict.action is not FailureAction.IGNORE:
+        return verdict
+    budget = budget_of(reason=verdict.attempt.reason, pod=pod, policy=job.retry)
+    attempt = msgspec.structs.replace(verdict.attempt, budget=budget)
+    return msgspec.structs.replace(verdict, attempt=attempt, action=FailureAction.RETRY)
 
 
 def _untold(*, job: JobView, verdict: Verdict) -> Verdict:

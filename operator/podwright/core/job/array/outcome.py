@@ -56,7 +56,7 @@ def end_of(*, job: JobView, array: ArraySpec, record: ArrayRecord) -> End | None
     partly = array.success_count is not None or array.success_indexes is not None
     if partly and _cannot_succeed(array=array, record=record):
         return _failure(job=job, record=record, reason="SuccessPolicyUnreachable", detail="")
-    if failed and array.sequential:
+    if array.sequential and _is_sequence_broken(array=array, record=record):
         return _failure(job=job, record=record, reason="SequenceBroken", detail="; the tasks after it are not started")
     if is_too_scattered(array=array, record=record):
         return too_scattered(job=job, record=record)
@@ -76,6 +76,14 @@ def too_scattered(*, job: JobView, record: ArrayRecord) -> End:
     """Return the end of an array of which no more can be recorded."""
     detail = "; a record of more would become too large"
     return _failure(job=job, record=record, reason="FailuresTooScattered", detail=detail)
+
+
+def _is_sequence_broken(*, array: ArraySpec, record: ArrayRecord) -> bool:
+    """Return whether a task failed before all that are open. One further on may be given up early, for what it depends on."""
+    if not record.failed:
+        return False
+    left = open_tasks(array=array, record=record)
+    return not left or record.failed.ranges[0][0] < left.ranges[0][0]
 
 
 def _has_succeeded(*, array: ArraySpec, record: ArrayRecord) -> bool:

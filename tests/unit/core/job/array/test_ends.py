@@ -45,6 +45,13 @@ def test_rules_may_name_such_an_end() -> None:
     )
 
 
+def test_to_ignore_such_an_end_makes_no_success_and_no_free_retry() -> None:
+    rule = FailureRule(action=FailureAction.IGNORE, reasons=frozenset({INCOMPLETE_REPORT}))
+    told = end("", exit_code=0, rule=rule)
+    assert (told.verdict.action, told.verdict.attempt.budget) == (FailureAction.RETRY, Budget.USER)
+    assert not told.succeeded
+
+
 # Evicted while the second of three tasks ran: the runner ends with 1, as whenever a task did not succeed.
 EVICTED = "podwright pack: started 2; succeeded 0."
 ON_CODE = {"exit_codes": frozenset({1})}

@@ -35,6 +35,9 @@ from tests.unit.core.job.array.builders import array_job, make_array, record_of
             "Succeeded Completed",
         ),
         ({"sequential": True}, record_of(succeeded="0", failed="1"), "DeadLettered SequenceBroken"),
+        # A task further on that is given up for what it depends on doesn't break off those before it.
+        ({"sequential": True}, record_of(succeeded="0", failed="2"), None),
+        ({"sequential": True}, record_of(succeeded="0-1,3-9", failed="2"), "DeadLettered SequenceBroken"),
         ({"tasks": IndexSet.parse("3,5")}, record_of(succeeded="3,5"), "Succeeded Completed"),
         # Skipped tasks are no failures, and nothing waits for them.
         ({}, record_of(succeeded="0-7", skipped="8-9"), "Succeeded Completed"),
