@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from podwright.core.run.phase import TERMINAL, TRANSITIONS, Phase
+from podwright.core.model.phase import TERMINAL, TRANSITIONS, Phase
 from tests.cluster.api import OPERATOR, Answer, Api
 from tests.cluster.manifests import make_job
 

@@ -16,9 +16,10 @@ from podwright.core.job.pod.attempt_pod import AttemptPod, create_pod
 from podwright.core.job.pod.template import build_pod
 from podwright.core.job.status import next_status
 from podwright.core.job.write import write_status
-from podwright.core.run.phase import Phase
+from podwright.core.model.attempt import Attempt, Outcome
+from podwright.core.model.phase import Phase
+from podwright.core.model.pod import PodView
 from podwright.core.values.ref import POD, Ref
-from podwright.core.view import Attempt, JobView, Outcome, PodView
 from podwright.kube import paths
 from podwright.kube.client import ApiClient
 from podwright.kube.codecs import requests as encode
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
+    from podwright.core.model.job import JobView
     from podwright.devcluster import EmbeddedCluster
     from podwright.kube.client import ApiResponse
     from podwright.kube.codecs.page import ObjectDecoder

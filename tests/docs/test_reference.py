@@ -14,10 +14,10 @@ from podwright.cli.reference.sections import SectionError, table, with_section
 from podwright.core.attempt import refusal
 from podwright.core.constants import names
 from podwright.core.constants.reasons import Reason
+from podwright.core.model.attempt import Outcome
+from podwright.core.model.phase import Phase
 from podwright.core.run.conditions import run_conditions
-from podwright.core.run.phase import Phase
 from podwright.core.run.stop import Stop
-from podwright.core.view import Outcome
 from tests.docs.pages import REPOSITORY
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from podwright.core.constants import names
-from podwright.core.run.phase import TERMINAL, TRANSITIONS, Phase
+from podwright.core.model.phase import TERMINAL, TRANSITIONS, Phase
 from podwright.core.values.index_set import IndexSet
 from tests.faults.history import Exchange, Version, VersionLog
 

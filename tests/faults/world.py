@@ -15,7 +15,7 @@ from typing import Any, Final
 import yaml
 
 from podwright.core.constants import names
-from podwright.core.run.phase import TERMINAL
+from podwright.core.model.phase import TERMINAL
 from podwright.devcluster import EmbeddedCluster
 from tests.faults.history import VersionLog
 from tests.faults.invariants import Evidence, quiet_at_the_end, violations

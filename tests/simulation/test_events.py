@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from podwright.core.model.job import JobStatus
+from podwright.core.model.phase import Phase
 from podwright.core.run.events import EventLevel
-from podwright.core.run.phase import Phase
-from podwright.core.view import JobStatus
 from podwright.kube.client import ApiResponse, ApiUnreachable
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.runtime.events import EventRecorder

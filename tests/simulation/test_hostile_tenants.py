@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import subprocess
 import sys
 import time
@@ -10,10 +11,14 @@ from typing import Any
 
 import pytest
 
+from podwright.core.constants.names import LABEL_JOB_UID
 from podwright.kube.client import ApiResponse
 from podwright.kube.codecs.requests import ApiRequest
+from podwright.runtime import feeds
+from podwright.runtime.bounded_log import BoundedLog
 from podwright.runtime.writer import Send
 from tests.simulation.world import World, started_world, until
+from tests.support.simulator.kinds import POD
 
 
 @pytest.fixture
@@ -192,6 +197,23 @@ async def test_l8_pods_that_belong_to_no_job_are_not_kept(world: World) -> None:
     await asyncio.sleep(0.5)
     assert world.store.counts()[1] <= 1
     assert len(world.engine._queue) == 0
+
+
+async def test_l8_pods_of_nobody_are_logged_once_per_namespace(
+    world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds, "_log", BoundedLog(logging.getLogger("test")))
+    for number in range(50):
+        labels = {LABEL_JOB_UID: f"u-{number}"}
+        pod = {
+            "metadata": {"name": f"phantom-{number}", "labels": labels},
+            "spec": {"containers": [{"name": "main", "image": "busybox:1"}]},
+        }
+        world.api.create(POD, "default", pod, user="tenant")
+    world.submit("good")
+    await until(lambda: world.is_over("good"))
+    assert world.store.counts()[1] <= 1
+    assert len([record for record in caplog.records if "marks are those of no job" in record.getMessage()]) == 1
 
 
 MEMORY = """

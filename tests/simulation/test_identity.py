@@ -32,6 +32,29 @@ def without_labels(*labels: str) -> Rule:
     return strip
 
 
+async def test_b4_a_label_that_is_always_taken_off_is_named_by_the_status(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("podwright.core.job.repair.PAUSE", "podwright.runtime.controllers.job_controller.REPAIR_PAUSE"):
+        monkeypatch.setattr(module, 0.3)
+    monkeypatch.setattr("podwright.runtime.controllers.job_controller.TELL_AFTER", 0.9)
+
+    def strip(request: Request) -> None:
+        if request.kind is POD and request.document is not None:
+            request.document["metadata"].get("labels", {}).pop(LABEL_JOB_UID, None)
+
+    world.api.rules.append(strip)
+    world.submit(script={"duration": "6s"})
+    await until(lambda: world.status().get("reason") == "PodLabelMissing")
+    assert f"lacks {LABEL_JOB_UID} since 20" in world.status()["message"]
+    told = len([request for request in world.writes if request.path.endswith("/status")])
+    await asyncio.sleep(1.5)
+    assert len([request for request in world.writes if request.path.endswith("/status")]) <= told + 1
+    await until(world.is_over, seconds=20)
+    assert (world.status()["phase"], world.status()["attemptCount"]) == ("Succeeded", 1)
+    assert world.written("POST") == ["pods"]
+
+
 @pytest.mark.parametrize("lost", [(LABEL_JOB_UID,), (LABEL_JOB_UID, LABEL_JOB, LABEL_ATTEMPT)], ids=["uid", "all"])
 async def test_b4_s3_labels_that_a_policy_takes_off_are_put_back(world: World, lost: tuple[str, ...]) -> None:
     world.api.rules.append(without_labels(*lost))

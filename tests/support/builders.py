@@ -8,8 +8,10 @@ from podwright.core.commands import Decision
 from podwright.core.constants.names import pod_name
 from podwright.core.job.decide import decide
 from podwright.core.job.snapshot import Snapshot
+from podwright.core.model.attempt import Attempt, Outcome
+from podwright.core.model.job import JobStatus, JobView
+from podwright.core.model.pod import PodPhase, PodView
 from podwright.core.spec import Retention
-from podwright.core.view import Attempt, JobStatus, JobView, Outcome, PodPhase, PodView
 from podwright.kube.key_lease import KeyLease
 
 CREATED = 1_000_000.0

@@ -15,7 +15,7 @@ from podwright.api.retention import Retention
 from podwright.api.scalars import Count, Delay, Int32, Moment, Timeout, delay_up_to, milliseconds, valid_duration
 from podwright.core.constants import names
 from podwright.core.constants.limits import LONGEST_DEDUP_WINDOW
-from podwright.core.run.phase import Phase
+from podwright.core.model.phase import Phase
 
 _ANEW = "delete the job, or create another one under a new name"
 

@@ -10,7 +10,7 @@ from podwright.api.condition import Conditions
 from podwright.api.model import ATOMIC, ApiModel, Rule, list_map, validated_by
 from podwright.api.scalars import Count, Generation, Int32, Message, ObjectName, Opaque, Reason, Uid, Word
 from podwright.core.constants.reasons import Subject, listed
-from podwright.core.run.phase import TERMINAL, TRANSITIONS, UNSUCCESSFUL, Phase
+from podwright.core.model.phase import TERMINAL, TRANSITIONS, UNSUCCESSFUL, Phase
 
 
 def _cel(value: object) -> str:

@@ -79,7 +79,7 @@ def contexts(context: typer.Context, incomplete: str) -> list[str]:
 
 def phases(incomplete: str) -> list[str]:
     """Return the phases that begin so; several may be written with commas between them."""
-    from podwright.core.run.phase import Phase
+    from podwright.core.model.phase import Phase
 
     before, comma, last = incomplete.rpartition(",")
     return [f"{before}{comma}{phase}" for phase in Phase if phase.lower().startswith(last.lower())]

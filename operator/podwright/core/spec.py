@@ -1,4 +1,4 @@
-"""The parts of a BatchJob's spec that policies read, as frozen pictures; `core.view.JobView` holds them.
+"""The parts of a BatchJob's spec that policies read, as frozen pictures; `core.model.job.JobView` holds them.
 
 Made by `kube.job_decoding`. Times are seconds since the Unix epoch, durations seconds.
 """

@@ -4,9 +4,10 @@ from typing import Final
 
 import msgspec
 
-from podwright.core.job.array.units import Units, units_of
+from podwright.core.model.attempt import Refusal
+from podwright.core.model.job import JobStatus, JobView
+from podwright.core.model.units import Units, units_of
 from podwright.core.values.index_set import EMPTY
-from podwright.core.view import JobStatus, JobView, Refusal
 from podwright.store.job_expectations import JobExpectations
 
 _SHARE: Final = 40

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import msgspec
 
+from podwright.core.model.job import JobStatus, JobView
 from podwright.core.run.events import EventLevel, RunEvent, events_between
-from podwright.core.view import JobStatus, JobView
 from podwright.kube.client import ApiUnreachable
 from podwright.kube.codecs.requests import METADATA_ONLY, ApiRequest
 from podwright.kube.paths import EVENTS, resource_path

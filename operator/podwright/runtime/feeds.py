@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Sequence
 
+from podwright.core.model.job import JobView
+from podwright.core.model.pod import PodView
 from podwright.core.values.ref import JOB
-from podwright.core.view import JobView, PodView
 from podwright.kube.codecs.page import Undecodable
 from podwright.runtime.bounded_log import BoundedLog
 from podwright.runtime.controllers.controller import Engine
@@ -74,6 +75,14 @@ class PodFeed:
 
     def changed(self, item: PodView) -> None:
         """Take in a pod."""
+        if not item.job_uid:
+            _log.log(
+                logging.WARNING,
+                ("nobody's", item.namespace),
+                "pod %s/%s has a label of Podwright's but its marks are those of no job: it is left alone",
+                item.namespace,
+                item.name,
+            )
         self._store.put_pod(item)
 
     def deleted(self, item: PodView | Undecodable) -> None:

@@ -16,8 +16,8 @@ import msgspec
 
 from podwright.core.constants.names import key_lease_name
 from podwright.core.job.gates.idempotency import never_began, remembered_until
+from podwright.core.model.job import JobView
 from podwright.core.shard import shard_of
-from podwright.core.view import JobView
 from podwright.kube import key_lease
 from podwright.kube.client import ApiResponse, ApiUnreachable
 from podwright.kube.codecs.requests import ApiRequest

@@ -15,7 +15,7 @@ import msgspec
 from podwright.core.commands import ClaimKey
 from podwright.core.constants.names import key_lease_name
 from podwright.core.job.gates.idempotency import ASK_AGAIN, remembered_until, with_end_known
-from podwright.core.view import JobView, KeyClaim
+from podwright.core.model.job import JobView, KeyClaim
 from podwright.kube import key_lease
 from podwright.kube.client import ApiResponse
 from podwright.kube.codecs import requests as encode

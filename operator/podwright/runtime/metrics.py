@@ -10,7 +10,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
 from podwright.core.commands import Command, CreateChild, Delete, PatchChild, Release, WriteStatus
-from podwright.core.view import ArrayRecord, JobView
+from podwright.core.model.array import ArrayRecord
+from podwright.core.model.job import JobView
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.runtime.lanes import Result, Withheld
 

@@ -13,7 +13,7 @@ from podwright.core.commands import (
     WriteStatus,
 )
 from podwright.core.job.pod.template import build_pod
-from podwright.core.view import JobView
+from podwright.core.model.job import JobView
 from podwright.kube import key_lease
 from podwright.kube.codecs import requests as encode
 from podwright.kube.codecs.requests import ApiRequest

@@ -6,8 +6,11 @@ a job that depends on it.
 
 import msgspec
 
+from podwright.core.model.array import ArrayRecord, RetryGroup
+from podwright.core.model.attempt import Attempt
+from podwright.core.model.job import JobStatus, JobView
+from podwright.core.model.pod import PodView
 from podwright.core.run.retention import pods_go_early
-from podwright.core.view import ArrayRecord, Attempt, JobStatus, JobView, PodView, RetryGroup
 
 
 def keeps_pods(job: JobView) -> bool:

@@ -6,8 +6,8 @@ Counted as they come and go: to count them anew for each reading of the metrics 
 from collections import Counter
 from collections.abc import Mapping
 
-from podwright.core.run.phase import Phase
-from podwright.core.view import JobView
+from podwright.core.model.job import JobView
+from podwright.core.model.phase import Phase
 
 
 class DeadLetters:

@@ -7,7 +7,8 @@ both depends on jobs and is depended on, since no other event can close one: who
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from podwright.core.job.gates.dependency import NO_DEPENDENCIES, Dependencies
-from podwright.core.view import JobView, PodView
+from podwright.core.model.job import JobView
+from podwright.core.model.pod import PodView
 from podwright.store.circles import Circles, Name
 
 

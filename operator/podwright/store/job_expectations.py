@@ -1,11 +1,13 @@
 """What this process must remember about a BatchJob between two reconciles, beyond what is expected of objects of any kind."""
 
+from typing import Any
+
 import msgspec
 
-from podwright.core.job.array.rulings import Rulings
-from podwright.core.job.array.units import Units
+from podwright.core.attempt.rulings import Rulings
 from podwright.core.job.oversize import Oversize
-from podwright.core.view import Refusal
+from podwright.core.model.attempt import Refusal
+from podwright.core.model.units import Units
 from podwright.store.expectations import ChildState, Expectations
 from podwright.store.intents import Intents
 
@@ -28,6 +30,7 @@ class JobExpectations(Expectations, kw_only=True):
         intent_version: the job's resourceVersion that this was asked for on.
         repair_after: by uid, pods that lack labels of ours, and when they may be patched again (Unix seconds).
         oversize: what is known of a status that did not fit.
+        repair_since: by uid, since when it is known of them (Unix seconds).
         pod_asked: whether that intent's pod was asked for, and no answer tells that it was not created.
     """
 
@@ -40,12 +43,13 @@ class JobExpectations(Expectations, kw_only=True):
     invalid_status: bool = False
     intents: Intents = msgspec.field(default_factory=Intents)
     units: Units | None = None
-    rulings: Rulings | None = None
+    rulings: Rulings[Any] | None = None
     intent_epoch: int = -1
     intent_version: int = -1
     pod_asked: bool = False
     oversize: Oversize | None = None
     repair_after: dict[str, float] = msgspec.field(default_factory=dict)
+    repair_since: dict[str, float] = msgspec.field(default_factory=dict)
 
     @property
     def units_in_creation(self) -> list[int]:
@@ -66,6 +70,7 @@ class JobExpectations(Expectations, kw_only=True):
         super().set_back(now)
         self.reconcile_after = 0.0
         self.repair_after.clear()
+        self.repair_since.clear()
         self.written_at = min(self.written_at, now)
         if self.refusal is not None and self.refusal.at > now:
             self.refusal = msgspec.structs.replace(self.refusal, at=now)

@@ -17,8 +17,9 @@ from podwright.core.job.gates.dependency import Dependencies
 from podwright.core.job.identity import belongs
 from podwright.core.job.recorded import end_is_recorded
 from podwright.core.job.repair import is_unwatched
+from podwright.core.model.job import JobView
+from podwright.core.model.pod import PodView
 from podwright.core.run.retention import pods_go_early
-from podwright.core.view import JobView, PodView
 from podwright.store.compaction import compacted, is_closed, keeps_pods, kept_pod, lacks_pods
 from podwright.store.dead_letters import DeadLetters
 from podwright.store.dependents import Dependents

@@ -116,7 +116,7 @@ def test_list_shows_what_people_look_for(podwright: Shell, jobs: Jobs, records: 
     assert head.split() == ["NAME", "PHASE", "PROGRESS", "ATTEMPTS", "DURATION", "AGE", "REASON"]
     cells = done.split()
     assert cells[:4] + cells[6:] == ["done", "Succeeded", "1/1", "2", "Completed"]
-    assert new.split()[:4] == ["new", "Pending", "-", "-"]
+    assert new.split()[:4] == ["new", "Pending", "-", "0"]
     assert podwright.out("list", "--no-headers", "--phase", "succeeded").split()[0] == "done"
     assert podwright.out("list", "-o", "name", "--field-selector", "status.phase=Succeeded").endswith("/done\n")
     assert "FINISHED" in podwright.out("list", "-o", "wide")

@@ -13,10 +13,10 @@ import pytest
 from podwright.core.job.array.size import fits
 from podwright.core.job.array.status import array_status
 from podwright.core.job.array.suspicion import FAILURES_KEPT, NODES_KEPT
-from podwright.core.run.phase import Phase
+from podwright.core.model.array import ArrayRecord, FailureOnNode, RetryGroup
+from podwright.core.model.phase import Phase
 from podwright.core.spec import ArraySpec
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import ArrayRecord, FailureOnNode, RetryGroup
 from podwright.kube.codecs.status_encoding import status_fields
 from tests.cluster.api import MERGE, OPERATOR
 from tests.cluster.operated.test_refusals import pod_creations

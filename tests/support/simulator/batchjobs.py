@@ -7,7 +7,7 @@ insides of a pod template are left out: nothing that runs against the simulator 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from podwright.core.run.phase import TERMINAL, TRANSITIONS, UNSUCCESSFUL, Phase
+from podwright.core.model.phase import TERMINAL, TRANSITIONS, UNSUCCESSFUL, Phase
 from tests.support.simulator.admission import Operation, Request
 from tests.support.simulator.errors import invalid
 from tests.support.simulator.kinds import BATCH_JOB

@@ -18,11 +18,13 @@ from podwright.core.attempt.ending import recorded_ending
 from podwright.core.commands import Command, Confirm, CreateChild, Decision, Delete, Release, WriteStatus
 from podwright.core.constants.names import parse_pod_name
 from podwright.core.job.recorded import end_is_recorded
+from podwright.core.model.attempt import Outcome, Refusal, RefusalKind
+from podwright.core.model.job import JobStatus, JobView
+from podwright.core.model.phase import require_transition
+from podwright.core.model.pod import PodPhase, PodView
 from podwright.core.run.deadline import attempt_deadline, start_deadline
-from podwright.core.run.phase import require_transition
 from podwright.core.run.stop import recorded_stop
 from podwright.core.spec import CancelMode
-from podwright.core.view import JobStatus, JobView, Outcome, PodPhase, PodView, Refusal, RefusalKind
 from tests.support.builders import CREATED, make_job, running
 
 CODES = st.sampled_from([0, 0, 1, 75, 137])

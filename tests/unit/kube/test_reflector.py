@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from podwright.core.view import JobView
+from podwright.core.model.job import JobView
 from podwright.kube import reflector as module
 from podwright.kube.client import ApiClient
 from podwright.kube.codecs.page import JOBS, Undecodable

@@ -9,10 +9,13 @@ import pytest
 from podwright.core.commands import WriteStatus
 from podwright.core.job import decide as job_policy
 from podwright.core.job.array.size import STATUS_LIMIT
-from podwright.core.run.phase import Phase
+from podwright.core.model.array import ArrayRecord, FailureOnNode, RetryGroup
+from podwright.core.model.attempt import Attempt, Outcome
+from podwright.core.model.job import JobStatus, JobView
+from podwright.core.model.phase import Phase
+from podwright.core.model.pod import PodView
 from podwright.core.spec import ArraySpec, DeliveryMode
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import ArrayRecord, Attempt, FailureOnNode, JobStatus, JobView, Outcome, PodView, RetryGroup
 from podwright.kube.codecs.status_encoding import status_fields
 from tests.support.builders import CREATED, finished, running, with_status
 from tests.unit.core.job.array.builders import array_job, make_array, snapshot_of, unit_pod

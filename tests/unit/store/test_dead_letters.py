@@ -4,7 +4,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podwright.core.run.phase import Phase
+from podwright.core.model.phase import Phase
 from podwright.store.jobs import JobStore
 from tests.support.builders import make_job, with_status
 

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from podwright.core.run.phase import Phase
+from podwright.core.model.array import ArrayRecord
+from podwright.core.model.job import JobView
+from podwright.core.model.phase import Phase
 from podwright.core.spec import ArraySpec, Dependency
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import ArrayRecord, JobView
 from podwright.store.jobs import JobStore
 from tests.support.builders import make_attempt, make_job, make_pod, running, with_status
 

@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 
 from podwright.core.job.gates.dependency import has_started
 from podwright.core.job.gates.task_dependency import outlook
-from podwright.core.run.phase import Phase
+from podwright.core.model.array import ArrayRecord, RetryGroup
+from podwright.core.model.job import JobView
+from podwright.core.model.phase import Phase
+from podwright.core.model.pod import PodPhase, PodView
 from podwright.core.spec import ArraySpec, Dependency, DependencyCondition, Retention
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import ArrayRecord, JobView, PodPhase, PodView, RetryGroup
 from podwright.store.jobs import JobStore
 from tests.support.builders import CREATED, finished, kept_for, make_attempt, make_job, make_pod, running, with_status
 

@@ -9,7 +9,7 @@ from podwright.cli.connection import Object
 from podwright.cli.errors import CommandError
 from podwright.cli.job_client import JobClient
 from podwright.cli.jobs.state import finished, phase_of, succeeded
-from podwright.core.run.phase import Phase
+from podwright.core.model.phase import Phase
 
 FIELDS: Final = f"status.phase={Phase.DEAD_LETTERED}"
 

@@ -140,7 +140,7 @@ def _follow(cluster: DevCluster, *, examples: list[Path]) -> dict[str, Job]:
     from podwright.cli.demo.jobs import CANCELLED, PROMISES
     from podwright.cli.demo.show import show_jobs
     from podwright.cli.demo.watch import JobWatch, follow
-    from podwright.core.run.phase import Phase
+    from podwright.core.model.phase import Phase
 
     jobs: dict[str, Job] = {}
     cancelled = False

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from podwright.core.run.phase import Phase
-from podwright.core.view import Outcome
+from podwright.core.model.attempt import Outcome
+from podwright.core.model.phase import Phase
 
 
 @dataclass(frozen=True, kw_only=True)

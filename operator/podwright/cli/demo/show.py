@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from podwright.cli.printable import one_line
 from podwright.cli.table import layout
-from podwright.core.run.phase import Phase
+from podwright.core.model.phase import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

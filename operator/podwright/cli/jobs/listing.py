@@ -94,7 +94,7 @@ def with_phases(fields: str, phases: str) -> str:
         CommandError: there is no such phase.
     """
     from podwright.cli.errors import CommandError
-    from podwright.core.run.phase import Phase
+    from podwright.core.model.phase import Phase
 
     known = {each.lower(): each for each in Phase}
     wanted = set()
@@ -165,7 +165,7 @@ def columns(offered: tuple[str, ...], *, wide: bool, everywhere: bool) -> tuple[
 def with_pending(rows: list[tuple[str, ...]], wanted: tuple[str, ...]) -> list[tuple[str, ...]]:
     """Show the phase of jobs that no operator has reconciled yet as Pending, which is what it means."""
     from podwright.cli.table import NOTHING
-    from podwright.core.run.phase import Phase
+    from podwright.core.model.phase import Phase
 
     if "PHASE" not in wanted:
         return rows

@@ -11,7 +11,7 @@ from podwright.cli.printable import one_line
 from podwright.cli.times import local, seconds_of, span
 from podwright.core.constants import names
 from podwright.core.constants.reasons import Reason
-from podwright.core.run.phase import Phase
+from podwright.core.model.phase import Phase
 from podwright.core.values.index_set import IndexSet
 
 _ENDED: Final = {

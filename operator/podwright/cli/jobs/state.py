@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from podwright.core.constants import names
-from podwright.core.run.phase import TERMINAL, Phase
+from podwright.core.model.phase import TERMINAL, Phase
 from podwright.core.values.index_set import EMPTY, IndexSet
 
 Json = Mapping[str, Any]

@@ -13,7 +13,7 @@ from podwright.cli.output import full_name, remark
 from podwright.cli.patience import Deadline, DeadlineError
 from podwright.cli.printable import one_line
 from podwright.cli.times import span
-from podwright.core.run.phase import Phase
+from podwright.core.model.phase import Phase
 
 SUCCESS: Final = 0
 FAILURE: Final = 1

@@ -1,7 +1,7 @@
 """The phases of a job and their transitions, drawn and listed from the table that the operator and the API server obey."""
 
 from podwright.cli.reference.sections import table
-from podwright.core.run.phase import TERMINAL, TRANSITIONS, Phase
+from podwright.core.model.phase import TERMINAL, TRANSITIONS, Phase
 
 _ACTIVE = tuple(phase for phase in Phase if phase not in TERMINAL)
 

@@ -6,8 +6,8 @@ A preference, never a demand: on a cluster of one node the job must still run.
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from podwright.core.model.attempt import Attempt, Outcome
 from podwright.core.spec import FailurePolicy
-from podwright.core.view import Attempt, Outcome
 
 NODES_LIMIT: Final = 10
 _WEIGHT: Final = 100  # the greatest there is

@@ -8,8 +8,9 @@ also evicts a pod that exceeds its own storage limit. Only where it lacked resou
 from typing import Final
 
 from podwright.core.constants.reasons import Reason
+from podwright.core.model.attempt import Budget
+from podwright.core.model.pod import PodPhase, PodView
 from podwright.core.spec import RetryPolicy
-from podwright.core.view import Budget, PodPhase, PodView
 
 DELETED_WHILE_RUNNING: Final = Reason.DELETED_WHILE_RUNNING
 _TIMEOUTS: Final = frozenset({Reason.ATTEMPT_TIMEOUT, Reason.START_TIMEOUT, Reason.PROGRESS_TIMEOUT})

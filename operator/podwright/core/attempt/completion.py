@@ -6,7 +6,8 @@ the attempt's time limit, or that ends badly beside it, makes the pod fail; to r
 
 import msgspec
 
-from podwright.core.view import JobView, PodView
+from podwright.core.model.job import JobView
+from podwright.core.model.pod import PodView
 
 
 class _Container(msgspec.Struct, gc=False):

@@ -12,8 +12,10 @@ from podwright.core.attempt.redaction import redacted
 from podwright.core.constants.reasons import Reason
 from podwright.core.job.pack.report import is_report
 from podwright.core.job.pod.heartbeat import ended_for_lack_of_progress
+from podwright.core.model.attempt import Attempt, Outcome
+from podwright.core.model.job import JobStatus, JobView
+from podwright.core.model.pod import PodPhase, PodView
 from podwright.core.run.stop import Stop
-from podwright.core.view import Attempt, JobStatus, JobView, Outcome, PodPhase, PodView
 
 MESSAGE_LIMIT: Final = excerpt.MESSAGE_LIMIT
 _DEADLINE: Final = "DeadlineExceeded"  # of `activeDeadlineSeconds`

@@ -10,8 +10,9 @@ import msgspec
 
 from podwright.core.attempt.message_pattern import PROGRAM_LIMIT, PatternError, found, program_size
 from podwright.core.attempt.signals import SIGNALS
+from podwright.core.model.attempt import Attempt
+from podwright.core.model.pod import FailedContainer, PodView
 from podwright.core.spec import FailureAction, FailureRule
-from podwright.core.view import Attempt, FailedContainer, PodView
 
 # A container whose image can't be pulled waits with the first reason after each try and with the second between them.
 _SAME_WAIT: Final = {"ErrImagePull": "ImagePullBackOff", "ImagePullBackOff": "ErrImagePull"}

@@ -10,9 +10,9 @@ from typing import Final
 
 from podwright.core.attempt.redaction import redacted
 from podwright.core.constants.reasons import Reason
+from podwright.core.model.attempt import Refusal, RefusalKind
 from podwright.core.values.jitter import fraction
 from podwright.core.values.quantity import parse_quantity
-from podwright.core.view import Refusal, RefusalKind
 
 _FIRST_DELAY: Final = 1.0
 _LONGEST_DELAY: Final = 30.0

@@ -8,9 +8,10 @@ from typing import Final
 
 import msgspec
 
+from podwright.core.model.attempt import Budget
+from podwright.core.model.job import JobStatus
 from podwright.core.spec import RetryPolicy
 from podwright.core.values.jitter import fraction
-from podwright.core.view import Budget, JobStatus
 
 _EXPONENT_LIMIT = 64  # factor^n must not grow into numbers that float cannot hold
 _FREE_FIRST: Final = 1.0

@@ -1,7 +1,7 @@
 """The two ways to have done with a pod: end it, or let go of it once its end is on record. Used by all decisions on pods."""
 
 from podwright.core.commands import Delete, Release
-from podwright.core.view import PodView
+from podwright.core.model.pod import PodView
 
 
 def release(pod: PodView) -> Release:

@@ -144,6 +144,12 @@ class Reason(enum.StrEnum):
         "No node fits the pod; the message is the scheduler's.",
         "Ask for less, or wait for room.",
     )
+    POD_LABEL_MISSING = (
+        "PodLabelMissing",
+        (_WAITING, _ACTIVE),
+        "Something in the cluster keeps taking Podwright's labels off a pod; the message names them.",
+        "Exempt the label podwright.dev/* from the mutating policy that does it. Until then the pod's end is noticed late.",
+    )
     POD_PENDING = "PodPending", (_WAITING,), "The pod exists and hasn't started.", "kubectl describe pod shows why."
     TASKS_PENDING = (
         "TasksPending",

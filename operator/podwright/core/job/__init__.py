@@ -1,1 +1,1 @@
-"""The policies of one BatchJob: one file each, pure functions over `core.view`, put together by `decide`."""
+"""The policies of one BatchJob: one file each, pure functions over `core.model`, put together by `decide`."""

@@ -11,10 +11,11 @@ from podwright.core.commands import CreateChild, WriteStatus
 from podwright.core.constants.reasons import Reason
 from podwright.core.job.status import is_intent, next_status
 from podwright.core.job.write import write_status
-from podwright.core.run.phase import Phase
+from podwright.core.model.attempt import Attempt, Outcome, Refusal
+from podwright.core.model.job import JobStatus, JobView
+from podwright.core.model.phase import Phase
 from podwright.core.run.stop import Stop
 from podwright.core.spec import DeliveryMode
-from podwright.core.view import Attempt, JobStatus, JobView, Outcome, Refusal
 
 
 def recorded_intent(status: JobStatus) -> Attempt | None:

@@ -5,8 +5,9 @@ and where the task stands; else a busy array would never get to create anything.
 """
 
 from podwright.core.job.pod.attempt_pod import AttemptPod
-from podwright.core.run.phase import Phase
-from podwright.core.view import ArrayRecord, JobView
+from podwright.core.model.array import ArrayRecord
+from podwright.core.model.job import JobView
+from podwright.core.model.phase import Phase
 
 _HALTED = frozenset({Phase.STOPPING, Phase.SUSPENDED})
 

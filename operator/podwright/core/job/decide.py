@@ -19,9 +19,9 @@ from podwright.core.job.single import decide as single
 from podwright.core.job.snapshot import Snapshot
 from podwright.core.job.status import next_status, observing
 from podwright.core.job.write import write_status
-from podwright.core.run.phase import Phase
+from podwright.core.model.phase import Phase
+from podwright.core.model.pod import PodView
 from podwright.core.values.index_set import EMPTY
-from podwright.core.view import PodView
 
 
 def decide(snapshot: Snapshot) -> Decision:

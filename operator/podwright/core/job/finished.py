@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from podwright.core.attempt import termination as pod_end
 from podwright.core.attempt.ending import recorded_end
 from podwright.core.commands import Command, Decision, Delete
+from podwright.core.model.job import JobView
+from podwright.core.model.pod import PodView
 from podwright.core.run.retention import expires_at, pods_expire_at
-from podwright.core.view import JobView, PodView
 
 
 def decide(*, job: JobView, pods: Sequence[PodView], now: float, keep_until: float) -> Decision:

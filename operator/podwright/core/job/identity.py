@@ -14,7 +14,8 @@ from typing import Any, Final
 import msgspec
 
 from podwright.core.constants import names
-from podwright.core.view import JobView, PodView
+from podwright.core.model.job import JobView
+from podwright.core.model.pod import PodView
 
 NOBODY: Final = ("", "", 0, 0, ())
 OWNER_REFERENCE: Final = "owner reference"

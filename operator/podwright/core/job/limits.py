@@ -11,8 +11,9 @@ from podwright.core.attempt.failure_policy import ends_wait, evidence_of_wait
 from podwright.core.attempt.redaction import redacted
 from podwright.core.constants.reasons import Reason
 from podwright.core.job.pod.heartbeat import ended_for_lack_of_progress
+from podwright.core.model.job import JobView
+from podwright.core.model.pod import PodView
 from podwright.core.run.deadline import attempt_deadline, start_deadline
-from podwright.core.view import JobView, PodView
 
 _IMAGE_WAITS: Final = {
     "ErrImagePull": "ErrImagePull",

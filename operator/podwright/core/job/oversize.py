@@ -13,7 +13,8 @@ import msgspec
 
 from podwright.core.attempt import termination as pod_end
 from podwright.core.commands import Command, Confirm, Decision, Delete, PatchChild, Release, WriteStatus
-from podwright.core.view import JobStatus, JobView, PodView
+from podwright.core.model.job import JobStatus, JobView
+from podwright.core.model.pod import PodView
 
 PATIENCE: Final = 300.0
 """Seconds for which the pods of such a job go on: time to take an annotation off it."""

@@ -4,8 +4,9 @@ Asked by the store about pods that vanish or are released.
 """
 
 from podwright.core.attempt.ending import recorded_end
-from podwright.core.job.array.units import end_on_record
-from podwright.core.view import JobView, PodView
+from podwright.core.model.job import JobView
+from podwright.core.model.pod import PodView
+from podwright.core.model.units import end_on_record
 
 
 def end_is_recorded(*, job: JobView, pod: PodView) -> bool:

@@ -4,15 +4,26 @@ A pod without the label of its job's uid is reported by no watch. The patch that
 where it has no effect, it serves as the read that stands in for the watch.
 """
 
+from datetime import UTC, datetime
 from typing import Final
 
-from podwright.core.commands import PatchChild
+import msgspec
+
+from podwright.core.commands import Decision, PatchChild, WriteStatus
 from podwright.core.constants import names
+from podwright.core.constants.reasons import Reason
 from podwright.core.job.identity import OWNER_REFERENCE
-from podwright.core.view import JobView, PodView
+from podwright.core.job.write import write_status
+from podwright.core.model.job import JobView
+from podwright.core.model.phase import Phase
+from podwright.core.model.pod import PodView
 
 PAUSE: Final = 10.0
 """Seconds between two patches of a pod that keeps losing its labels."""
+TELL_AFTER: Final = 3 * PAUSE
+"""Seconds after which the job's status says that its pod can't keep them."""
+_TOLD_IN: Final = (Phase.PENDING, Phase.RUNNING)
+_MESSAGE_LIMIT: Final = 1024
 
 
 def repaired(pod: PodView, *, job: JobView) -> PatchChild:
@@ -33,6 +44,23 @@ def repaired(pod: PodView, *, job: JobView) -> PatchChild:
         owner=job.name if owner else "",
         resource_version=pod.resource_version if owner else None,
     )
+
+
+def telling(decision: Decision, *, job: JobView, pod: PodView, since: float) -> Decision:
+    """Return the decision with the status saying that the pod can't keep its labels: by the write that is due, or one if none is."""
+    message = f"pod {pod.name} lacks {', '.join(pod.lacks)} since {datetime.fromtimestamp(since, UTC):%Y-%m-%dT%H:%M:%SZ}: something in the cluster takes it off again"
+    if job.status.phase not in _TOLD_IN:
+        return decision
+    others = tuple([one for one in decision.commands if not isinstance(one, WriteStatus)])
+    writes = [one for one in decision.commands if isinstance(one, WriteStatus)]
+    if any(not one.deferrable for one in writes):
+        return decision  # something happened, and that comes first
+    status = writes[0].status if writes else job.status
+    told = msgspec.structs.replace(
+        status, reason=Reason.POD_LABEL_MISSING, message=message[:_MESSAGE_LIMIT], conditions=job.status.conditions
+    )
+    write = () if told == job.status else (write_status(job=job, status=told, deferrable=True),)
+    return Decision(commands=(*others, *write), requeue_at=decision.requeue_at)
 
 
 def is_unwatched(pod: PodView) -> bool:

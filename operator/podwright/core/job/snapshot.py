@@ -1,16 +1,18 @@
 """What one decision about a BatchJob is made from, single or array: the runtime gathers it, `core.job.decide` reads it."""
 
 from collections.abc import Collection, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from podwright.core.job.array.rulings import Rulings
-from podwright.core.job.array.units import Units, units_of
+from podwright.core.attempt.rulings import Rulings
 from podwright.core.job.gates.dependency import NO_DEPENDENCIES, Dependencies
+from podwright.core.model.attempt import Refusal
+from podwright.core.model.job import JobView, KeyClaim
+from podwright.core.model.pod import PodView
+from podwright.core.model.units import Units, units_of
 from podwright.core.spec import ArraySpec
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import JobView, KeyClaim, PodView, Refusal
 
 NO_UNITS: Final = units_of(None)
 
@@ -54,7 +56,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     intended: frozenset[int] = frozenset()
     granted: int = 0
     room: int = 1_000_000
-    memory: Rulings | None = None
+    memory: Rulings[Any] | None = None
 
     @property
     def array(self) -> ArraySpec:
@@ -68,7 +70,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         return self.job.array
 
     @property
-    def rulings(self) -> Rulings:
+    def rulings(self) -> Rulings[Any]:
         """Return what was found out about its pods.
 
         Raises:

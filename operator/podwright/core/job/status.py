@@ -7,11 +7,13 @@ import msgspec
 
 from podwright.core.attempt.report import Report
 from podwright.core.attempt.retry import Counts, counts_of
+from podwright.core.model.array import ArrayRecord
+from podwright.core.model.attempt import Attempt
+from podwright.core.model.job import JobStatus, JobView, StopRecord
+from podwright.core.model.phase import Phase, require_transition
 from podwright.core.run.conditions import run_conditions
-from podwright.core.run.phase import Phase, require_transition
 from podwright.core.spec import ArraySpec
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import ArrayRecord, Attempt, JobStatus, JobView, StopRecord
 
 ATTEMPTS_KEPT: Final = 10
 SETTLE: Final = 2.0

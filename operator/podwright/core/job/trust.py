@@ -8,7 +8,7 @@ service account.
 import msgspec
 
 from podwright.core.constants.names import ANNOTATION_WORK
-from podwright.core.view import JobView
+from podwright.core.model.job import JobView
 
 
 def trusted(job: JobView, *, first: JobView | None, system_namespace: str) -> JobView:

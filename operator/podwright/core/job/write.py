@@ -1,7 +1,7 @@
 """The one command that several policies of a job make: replacing its status under the version that was decided on."""
 
 from podwright.core.commands import WriteStatus
-from podwright.core.view import JobStatus, JobView
+from podwright.core.model.job import JobStatus, JobView
 
 
 def write_status(*, job: JobView, status: JobStatus, deferrable: bool = False) -> WriteStatus:

@@ -4,8 +4,8 @@ kstatus (cli-utils, used by Helm, Flux and Argo CD): `Reconciling` and `Stalled`
 success. Every condition carries the generation it speaks of.
 """
 
-from podwright.core.run.phase import Phase
-from podwright.core.view import Condition
+from podwright.core.model.job import Condition
+from podwright.core.model.phase import Phase
 
 
 def run_conditions(

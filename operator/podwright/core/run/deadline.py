@@ -5,7 +5,8 @@ They are computed from times in the objects (never from a timer's own memory), s
 
 from typing import Final
 
-from podwright.core.view import JobView, PodPhase, PodView
+from podwright.core.model.job import JobView
+from podwright.core.model.pod import PodPhase, PodView
 
 KUBELET_SLACK: Final = 3.0
 """Seconds that the kubelet has to enforce `activeDeadlineSeconds`, beyond the pod's own grace period, before the operator

@@ -11,8 +11,9 @@ from typing import Final
 import msgspec
 
 from podwright.core.constants.reasons import Reason
-from podwright.core.run.phase import Phase
-from podwright.core.view import JobStatus, Outcome
+from podwright.core.model.attempt import Outcome
+from podwright.core.model.job import JobStatus
+from podwright.core.model.phase import Phase
 
 MESSAGE_LIMIT: Final = 1024
 """Characters that the API server accepts in an Event's message (`events.k8s.io` calls it note)."""

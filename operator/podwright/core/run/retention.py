@@ -6,8 +6,9 @@ Dead letters wait for a person, and what a GitOps tool would create again would 
 from typing import Final
 
 from podwright.core.constants.reasons import Reason
-from podwright.core.run.phase import Phase
-from podwright.core.view import JobView, Refusal
+from podwright.core.model.attempt import Refusal
+from podwright.core.model.job import JobView
+from podwright.core.model.phase import Phase
 
 _COUNT_OF_PODS: Final = "count/pods="
 

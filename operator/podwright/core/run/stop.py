@@ -3,10 +3,10 @@
 import enum
 from typing import Final
 
+from podwright.core.model.job import JobView
+from podwright.core.model.phase import Phase
 from podwright.core.run.deadline import total_deadline
-from podwright.core.run.phase import Phase
 from podwright.core.spec import CancelMode
-from podwright.core.view import JobView
 
 
 class Stop(enum.StrEnum):

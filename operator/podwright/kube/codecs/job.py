@@ -15,9 +15,9 @@ from podwright.core.constants.names import GITOPS_MARKS, ORIGINS
 from podwright.core.job.pod.problem import template_problem
 from podwright.core.job.size import size_problem
 from podwright.core.job.work import tokens_before, work_uid
+from podwright.core.model.job import JobStatus, JobView
 from podwright.core.spec import CancelMode, DeliveryMode
 from podwright.core.values.duration import parse_duration
-from podwright.core.view import JobStatus, JobView
 from podwright.kube.codecs import spec
 from podwright.kube.codecs.status_decoding import BatchJobStatus, Count, Time, status_view
 from podwright.kube.codecs.times import unix_seconds

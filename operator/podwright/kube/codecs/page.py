@@ -14,7 +14,8 @@ import msgspec
 
 from podwright.core.constants.names import FINALIZER, JOB_KIND
 from podwright.core.job.identity import lacking
-from podwright.core.view import JobView, PodView
+from podwright.core.model.job import JobView
+from podwright.core.model.pod import PodView
 from podwright.kube import poison
 from podwright.kube.codecs.job import BatchJob, job_view
 from podwright.kube.codecs.pod import pod_view

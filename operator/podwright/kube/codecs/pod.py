@@ -10,7 +10,7 @@ from podwright.core.constants.names import FINALIZER
 from podwright.core.job.identity import identify
 from podwright.core.job.pack.report import is_report
 from podwright.core.job.pod.heartbeat import ended_for_lack_of_progress
-from podwright.core.view import FailedContainer, PodPhase, PodView
+from podwright.core.model.pod import FailedContainer, PodPhase, PodView
 from podwright.kube.codecs.pod_object import (
     ContainerStatus,
     Pod,

@@ -17,7 +17,7 @@ from podwright.core.constants.names import (
     LABEL_TASK_INDEX,
 )
 from podwright.core.job.identity import PodMarks
-from podwright.core.view import PodPhase
+from podwright.core.model.pod import PodPhase
 
 _GROUP_PREFIX: Final = f"{GROUP}/"
 

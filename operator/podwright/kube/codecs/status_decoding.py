@@ -9,20 +9,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from podwright.core.run.phase import Phase
+from podwright.core.model.array import ArrayRecord, EndingGroup, FailureOnNode, RetryGroup
+from podwright.core.model.attempt import Attempt, Budget, Outcome
+from podwright.core.model.job import Condition, JobStatus, StopRecord
+from podwright.core.model.phase import Phase
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import (
-    ArrayRecord,
-    Attempt,
-    Budget,
-    Condition,
-    EndingGroup,
-    FailureOnNode,
-    JobStatus,
-    Outcome,
-    RetryGroup,
-    StopRecord,
-)
 from podwright.kube.codecs.times import unix_seconds
 
 Time = datetime.datetime

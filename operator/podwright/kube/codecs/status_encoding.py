@@ -5,9 +5,11 @@ from typing import Any, Final
 import msgspec
 
 from podwright.core.job.array.size import MOST_RUNNING_RANGES
-from podwright.core.run.phase import Phase
+from podwright.core.model.array import ArrayRecord, RetryGroup
+from podwright.core.model.attempt import Attempt
+from podwright.core.model.job import Condition, JobStatus, StopRecord
+from podwright.core.model.phase import Phase
 from podwright.core.values.duration import format_duration
-from podwright.core.view import ArrayRecord, Attempt, Condition, JobStatus, RetryGroup, StopRecord
 from podwright.kube.codecs.times import format_time
 
 MESSAGE_LIMIT: Final = 1024

@@ -27,12 +27,14 @@ from podwright.core.job.gates.gate import may_be_gated
 from podwright.core.job.oversize import Oversize, did_not_fit, fitted
 from podwright.core.job.recorded import end_is_recorded
 from podwright.core.job.repair import PAUSE as REPAIR_PAUSE
-from podwright.core.job.repair import repaired
+from podwright.core.job.repair import TELL_AFTER, repaired, telling
 from podwright.core.job.status import with_problem, without_results
 from podwright.core.job.write import write_status
-from podwright.core.run.phase import IllegalTransitionError
+from podwright.core.model.attempt import Refusal, RefusalKind
+from podwright.core.model.job import JobView
+from podwright.core.model.phase import IllegalTransitionError
+from podwright.core.model.pod import PodView
 from podwright.core.values.ref import JOB, Ref
-from podwright.core.view import JobView, PodView, Refusal, RefusalKind
 from podwright.kube.client import ApiResponse, Unsent
 from podwright.kube.codecs.page import JOBS, PODS, decode_metadata, decode_pod
 from podwright.kube.codecs.requests import ApiRequest, jobs_path, pods_path
@@ -224,10 +226,15 @@ class JobController:
         for pod in pods:
             if pod.name in expectations.changing or now < expectations.repair_after.get(pod.uid, 0.0):
                 continue
-            if pod.uid not in expectations.repair_after:
+            if pod.uid not in expectations.repair_since:
+                expectations.repair_since[pod.uid] = now
                 _log.warning("pod %s/%s lost %s: putting it back", pod.namespace, pod.name, ", ".join(pod.lacks))
             expectations.repair_after[pod.uid] = now + REPAIR_PAUSE
             repairs.append(repaired(pod, job=job))
+        lasting = [pod for pod in pods if now >= expectations.repair_since.get(pod.uid, now) + TELL_AFTER]
+        if lasting:
+            first = min(lasting, key=lambda pod: pod.name)
+            decision = telling(decision, job=job, pod=first, since=expectations.repair_since[first.uid])
         again = now + REPAIR_PAUSE
         requeue_at = again if decision.requeue_at is None else min(again, decision.requeue_at)
         return Decision(commands=(*decision.commands, *repairs), requeue_at=requeue_at)

@@ -8,9 +8,11 @@ from collections.abc import Callable
 
 from podwright.core.attempt.ending import current_number
 from podwright.core.constants.names import parse_pod_name
-from podwright.core.job.array.units import units_of
 from podwright.core.job.at_most_once import recorded_intent
-from podwright.core.view import JobView, PodView, Refusal, RefusalKind
+from podwright.core.model.attempt import Refusal, RefusalKind
+from podwright.core.model.job import JobView
+from podwright.core.model.pod import PodView
+from podwright.core.model.units import units_of
 from podwright.kube.codecs import requests as encode
 from podwright.kube.codecs.page import PODS as POD_DECODER
 from podwright.kube.codecs.page import decode_job, decode_pod

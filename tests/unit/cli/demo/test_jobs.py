@@ -9,7 +9,7 @@ import yaml
 
 from podwright.cli.demo.install import manifests_directory
 from podwright.cli.demo.jobs import PROMISES, Job
-from podwright.core.run.phase import Phase
+from podwright.core.model.phase import Phase
 
 BATCH_JOB: dict[str, Any] = {
     "metadata": {"name": "retried", "creationTimestamp": "2026-01-01T00:00:00Z"},

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from podwright.core.attempt.avoidance import avoiding, failed_nodes
-from podwright.core.view import Outcome
+from podwright.core.model.attempt import Outcome
 from tests.support.builders import make_attempt, make_job
 
 JOB = make_job()

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from podwright.core.attempt.budget import budget_of, lost_with_node
+from podwright.core.model.attempt import Budget
+from podwright.core.model.pod import FailedContainer, PodPhase
 from podwright.core.spec import RetryPolicy
-from podwright.core.view import Budget, FailedContainer, PodPhase
 from tests.support.builders import finished, make_job, make_pod, running
 
 POD = running(make_pod(make_job()), at=100.0)

@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from podwright.core.attempt.completion import work_is_done
+from podwright.core.model.job import JobView
+from podwright.core.model.pod import FailedContainer, PodPhase
 from podwright.core.spec import ArraySpec
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import FailedContainer, JobView, PodPhase
 from tests.support.builders import make_job, make_pod
 
 MAIN = FailedContainer("main", 1, "", "Error")

@@ -4,9 +4,11 @@ import msgspec
 import pytest
 
 from podwright.core.attempt.ending import current_number, recorded_end, verdict
-from podwright.core.run.phase import Phase
+from podwright.core.model.attempt import Attempt, Outcome
+from podwright.core.model.job import JobStatus, JobView
+from podwright.core.model.phase import Phase
+from podwright.core.model.pod import PodPhase, PodView
 from podwright.core.run.stop import Stop
-from podwright.core.view import Attempt, JobStatus, JobView, Outcome, PodPhase, PodView
 from tests.support.builders import finished, make_attempt, make_job, make_pod, running, with_status
 
 JOB = make_job(attempt_timeout=30.0)

@@ -10,8 +10,9 @@ from podwright.core.attempt.failure_policy import (
     rule_on,
     rules_problem,
 )
+from podwright.core.model.attempt import Attempt, Outcome
+from podwright.core.model.pod import FailedContainer
 from podwright.core.spec import FailureAction, FailureRule
-from podwright.core.view import Attempt, FailedContainer, Outcome
 from tests.support.builders import finished, make_job, make_pod
 
 FAIL = FailureAction.FAIL

@@ -10,7 +10,7 @@ from podwright.core.attempt.refusal import (
     refuses_more_memory,
     surely_not_created,
 )
-from podwright.core.view import Refusal, RefusalKind
+from podwright.core.model.attempt import Refusal, RefusalKind
 
 R, P = RefusalKind.RETRYABLE, RefusalKind.PERMANENT
 _QUOTA = 'pods "a" is forbidden: exceeded quota: q, requested: {}, used: {}, limited: {}'

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podwright.core.attempt.retry import Counts, counts_of, next_delay, used_up
+from podwright.core.model.attempt import Budget
+from podwright.core.model.job import JobStatus
 from podwright.core.spec import RetryPolicy
-from podwright.core.view import Budget, JobStatus
 
 
 def delay(policy: RetryPolicy, *, key: str = "uid", count: int = 1, budget: Budget = Budget.USER) -> float:

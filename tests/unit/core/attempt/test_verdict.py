@@ -7,9 +7,11 @@ import pytest
 
 from podwright.core.attempt.ending import Ending, collided, recorded_ending
 from podwright.core.attempt.verdict import Verdict, same_failure_on_nodes, verdict_on, verdict_without_pod
+from podwright.core.model.attempt import Attempt, Budget, Outcome
+from podwright.core.model.job import JobStatus, JobView
+from podwright.core.model.pod import FailedContainer, PodView
 from podwright.core.run.stop import Stop
 from podwright.core.spec import FailureAction, FailurePolicy, FailureRule, RetryPolicy
-from podwright.core.view import Attempt, Budget, FailedContainer, JobStatus, JobView, Outcome, PodView
 from tests.support.builders import finished, make_attempt, make_job, make_pod, running
 
 PENDING = make_pod(make_job())

@@ -5,9 +5,11 @@ import pytest
 
 from podwright.core.commands import Confirm, CreateChild, Decision, WriteStatus
 from podwright.core.job.pod.attempt_pod import confirm_pod
-from podwright.core.run.phase import Phase
+from podwright.core.model.attempt import Attempt, Outcome, Refusal, RefusalKind
+from podwright.core.model.job import JobStatus, JobView
+from podwright.core.model.phase import Phase
+from podwright.core.model.pod import PodView
 from podwright.core.spec import CancelMode, DeliveryMode
-from podwright.core.view import Attempt, JobStatus, JobView, Outcome, PodView, Refusal, RefusalKind
 from tests.support.builders import CREATED, decide_on, finished, make_attempt, make_job, make_pod, running, with_status
 
 NOW = CREATED + 100

@@ -9,9 +9,11 @@ from podwright.core.commands import Confirm, CreateChild, Decision, Delete, Rele
 from podwright.core.job import decide as job_policy
 from podwright.core.job.snapshot import Snapshot
 from podwright.core.job.status import SETTLE
-from podwright.core.run.phase import Phase
+from podwright.core.model.attempt import Budget, Outcome, Refusal, RefusalKind
+from podwright.core.model.job import JobView
+from podwright.core.model.phase import Phase
+from podwright.core.model.pod import PodView
 from podwright.core.spec import CancelMode, Retention, RetryPolicy
-from podwright.core.view import Budget, JobView, Outcome, PodView, Refusal, RefusalKind
 from tests.support.builders import (
     CREATED,
     decide_on,

@@ -14,9 +14,11 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 from podwright.core.attempt.signals import signal_name
 from podwright.core.commands import CreateChild, Decision
 from podwright.core.job.at_most_once import recorded_intent
-from podwright.core.run.phase import Phase
+from podwright.core.model.attempt import Attempt, Budget, Outcome, RefusalKind
+from podwright.core.model.job import JobStatus
+from podwright.core.model.phase import Phase
+from podwright.core.model.pod import FailedContainer, PodPhase, PodView
 from podwright.core.spec import DeliveryMode, FailureAction, FailurePolicy, FailureRule, RetryPolicy
-from podwright.core.view import Attempt, Budget, FailedContainer, JobStatus, Outcome, PodPhase, PodView, RefusalKind
 from tests.support.builders import decide_on, finished, make_job, make_pod
 from tests.unit.core.faulty_world import FaultyWorld
 

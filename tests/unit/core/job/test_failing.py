@@ -6,9 +6,11 @@ import msgspec
 import pytest
 
 from podwright.core.commands import Decision, Delete, WriteStatus
-from podwright.core.run.phase import Phase
+from podwright.core.model.attempt import Budget, Outcome
+from podwright.core.model.job import JobStatus, JobView
+from podwright.core.model.phase import Phase
+from podwright.core.model.pod import PodView
 from podwright.core.spec import CancelMode, FailureAction, FailurePolicy, FailureRule, RetryPolicy
-from podwright.core.view import Budget, JobStatus, JobView, Outcome, PodView
 from tests.support.builders import CREATED, decide_on, finished, make_attempt, make_job, make_pod, running, with_status
 
 NOW = CREATED + 100

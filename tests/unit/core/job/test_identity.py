@@ -15,9 +15,10 @@ from podwright.core.constants.names import (
     pod_name,
 )
 from podwright.core.job.identity import NOBODY, OWNER_REFERENCE, PodMarks, belongs, identify, lacking
+from podwright.core.model.job import JobView
+from podwright.core.model.pod import PodView
 from podwright.core.spec import ArraySpec
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import JobView, PodView
 from tests.support.builders import make_job, make_pod
 
 OURS: Final = make_job(uid="uid-ours", name="ours")

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from podwright.core.job.limits import due_ending, has_limits
-from podwright.core.view import PodPhase
+from podwright.core.model.pod import PodPhase
 from tests.support.builders import CREATED, make_job, make_pod, running
 
 STARTING = make_job(start_timeout=10.0)

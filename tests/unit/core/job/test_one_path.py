@@ -6,14 +6,16 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from podwright.core.attempt.rulings import MOST_WORK, Rulings
 from podwright.core.attempt.signals import signal_name
 from podwright.core.commands import Confirm, CreateChild, Delete, Release, WriteStatus
-from podwright.core.job.array.rulings import MOST_WORK, Rulings
-from podwright.core.job.array.units import units_of
 from podwright.core.job.decide import decide
 from podwright.core.job.gates.dependency import Dependencies
 from podwright.core.job.snapshot import Snapshot
-from podwright.core.run.phase import Phase
+from podwright.core.model.job import JobView, KeyClaim
+from podwright.core.model.phase import Phase
+from podwright.core.model.pod import FailedContainer, PodPhase, PodView
+from podwright.core.model.units import units_of
 from podwright.core.spec import (
     DeliveryMode,
     Dependency,
@@ -23,7 +25,6 @@ from podwright.core.spec import (
     RetryPolicy,
 )
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import FailedContainer, JobView, KeyClaim, PodPhase, PodView
 from tests.support.builders import CREATED, finished, make_job, make_pod, running, with_status
 from tests.unit.core.job.array.builders import make_array, unit_pod
 
@@ -191,7 +192,7 @@ def test_s5_one_decision_matches_no_more_than_its_share_and_nothing_twice() -> N
     job = with_status(job, phase=Phase.RUNNING)
     text = "ab" * 2048
     pods = [finished(unit_pod(job, unit), at=CREATED, exit_code=1, message=text) for unit in range(12)]
-    memory, recorded = Rulings(), IndexSet()
+    memory, recorded = Rulings[Any](), IndexSet()
     for now in range(60):
         snapshot = Snapshot(
             job=job,

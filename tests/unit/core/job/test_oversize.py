@@ -6,9 +6,9 @@ import pytest
 from podwright.core.commands import CreateChild, Decision, Delete, Release, WriteStatus
 from podwright.core.job.oversize import PATIENCE, Oversize, did_not_fit, fitted, shrunken
 from podwright.core.job.write import write_status
-from podwright.core.run.phase import Phase
+from podwright.core.model.job import Condition, JobStatus
+from podwright.core.model.phase import Phase
 from podwright.core.values.ref import POD
-from podwright.core.view import Condition, JobStatus
 from tests.support.builders import finished, make_attempt, make_job, make_pod, running
 
 NOW = 1_000_100.0

@@ -5,8 +5,8 @@ import pytest
 from podwright.core.attempt.report import Report
 from podwright.core.attempt.retry import Counts
 from podwright.core.job.status import ATTEMPTS_KEPT, next_status, with_problem
-from podwright.core.run.phase import IllegalTransitionError, Phase
-from podwright.core.view import JobStatus, JobView
+from podwright.core.model.job import JobStatus, JobView
+from podwright.core.model.phase import IllegalTransitionError, Phase
 from tests.support.builders import CREATED, make_attempt, make_job, with_status
 
 NOW = CREATED + 50

@@ -3,9 +3,10 @@
 import msgspec
 import pytest
 
+from podwright.core.model.attempt import Attempt, Outcome
+from podwright.core.model.job import JobStatus
+from podwright.core.model.phase import Phase
 from podwright.core.run.events import MESSAGE_LIMIT, EventLevel, events_between
-from podwright.core.run.phase import Phase
-from podwright.core.view import Attempt, JobStatus, Outcome
 
 FAILED_ATTEMPT = Attempt(
     number=0, pod_name="job-0", outcome=Outcome.FAILED, reason="Error", exit_code=3, message="bad row"

@@ -4,10 +4,11 @@ import msgspec
 import pytest
 
 from podwright.core.commands import Decision, Delete
-from podwright.core.run.phase import Phase
+from podwright.core.model.job import JobView
+from podwright.core.model.phase import Phase
+from podwright.core.model.pod import PodView
 from podwright.core.run.retention import expires_at, pods_expire_at
 from podwright.core.spec import Retention
-from podwright.core.view import JobView, PodView
 from tests.support.builders import decide_on, finished, kept_for, make_attempt, make_job, make_pod, with_status
 
 ENDED = 1000.0

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from podwright.core.run.phase import Phase
+from podwright.core.model.phase import Phase
 from podwright.core.run.stop import Stop, recorded_stop, stop_grace, wanted_stop
 from podwright.core.spec import CancelMode
 from tests.support.builders import CREATED, make_job, with_status

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from podwright.core.run.phase import Phase
+from podwright.core.model.job import JobStatus, JobView
+from podwright.core.model.phase import Phase
 from podwright.core.spec import CancelMode, RetryPolicy
-from podwright.core.view import JobStatus, JobView
 from podwright.kube.codecs.page import JOBS, Undecodable
 from tests.support.builders import kept_for
 from tests.unit.kube.objects import T0, T0_SECONDS, dumps, job_json

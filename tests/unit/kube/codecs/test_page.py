@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podwright.core.view import JobView, PodView
+from podwright.core.model.job import JobView
+from podwright.core.model.pod import PodView
 from podwright.kube.codecs.page import JOBS, PODS, EventType, Undecodable, decode_job, decode_metadata, decode_pod
 from podwright.kube.errors import DecodeError
 from tests.unit.kube.objects import (

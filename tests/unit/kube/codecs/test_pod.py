@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from podwright.core.view import FailedContainer, PodPhase, PodView
+from podwright.core.model.pod import FailedContainer, PodPhase, PodView
 from podwright.kube.codecs.page import PODS
 from tests.unit.kube.objects import T0, T0_SECONDS, dumps, owner, pod_json, terminated, waiting
 

@@ -8,20 +8,12 @@ from hypothesis import strategies as st
 
 from podwright.core.commands import CreateChild, Delete, Release, WriteStatus
 from podwright.core.job.pod.attempt_pod import AttemptPod
-from podwright.core.run.phase import Phase
+from podwright.core.model.array import ArrayRecord, FailureOnNode, RetryGroup
+from podwright.core.model.attempt import Attempt, Budget, Outcome
+from podwright.core.model.job import Condition, JobStatus, JobView
+from podwright.core.model.phase import Phase
 from podwright.core.values.index_set import IndexSet
 from podwright.core.values.ref import JOB, POD, Ref
-from podwright.core.view import (
-    ArrayRecord,
-    Attempt,
-    Budget,
-    Condition,
-    FailureOnNode,
-    JobStatus,
-    JobView,
-    Outcome,
-    RetryGroup,
-)
 from podwright.kube.codecs import requests as encode
 from podwright.kube.codecs.page import JOBS
 from podwright.kube.codecs.status_encoding import status_fields

@@ -16,8 +16,8 @@ from podwright.api.batchjob import BATCH_JOB
 from podwright.core.constants.names import pod_name
 from podwright.core.job.pod.attempt_pod import AttemptPod
 from podwright.core.job.pod.template import build_pod
+from podwright.core.model.job import JobView
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import JobView
 from podwright.kube.codecs.page import JOBS
 from tests.unit.kube.objects import dumps, job_json
 

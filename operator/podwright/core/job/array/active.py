@@ -8,12 +8,12 @@ from podwright.core.attempt import termination as pod_end
 from podwright.core.attempt.avoidance import nodes_to_avoid
 from podwright.core.attempt.ending import Ending, recorded_ending
 from podwright.core.attempt.refusal import ask_again_at
+from podwright.core.attempt.rulings import work_of
 from podwright.core.commands import Command, CreateChild, Decision, WriteStatus
 from podwright.core.constants.names import array_pod_name
 from podwright.core.job.array import at_most_once, termination
 from podwright.core.job.array.outcome import End
 from podwright.core.job.array.pods import SortedPods
-from podwright.core.job.array.rulings import work_of
 from podwright.core.job.array.size import MOST_ENDINGS, room_for_units
 from podwright.core.job.array.start import Starts, startable, tasks_to_run
 from podwright.core.job.array.status_updates import After, phase_and_reason, progress_status, record_or_tell
@@ -22,10 +22,13 @@ from podwright.core.job.limits import ending_of_wait, has_limits, must_not_wait,
 from podwright.core.job.pod.attempt_pod import AttemptPod, create_pod
 from podwright.core.job.snapshot import Snapshot
 from podwright.core.job.write import write_status
+from podwright.core.model.array import ArrayRecord, EndingGroup
+from podwright.core.model.attempt import RefusalKind
+from podwright.core.model.job import JobView
+from podwright.core.model.phase import Phase
+from podwright.core.model.pod import PodView
 from podwright.core.run.deadline import total_deadline
-from podwright.core.run.phase import Phase
 from podwright.core.values.index_set import EMPTY, IndexSet
-from podwright.core.view import ArrayRecord, EndingGroup, JobView, PodView, RefusalKind
 
 
 def decide(snapshot: Snapshot, pods: SortedPods, *, after: After) -> Decision:

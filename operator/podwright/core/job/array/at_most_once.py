@@ -13,12 +13,12 @@ from podwright.core.commands import Confirm
 from podwright.core.constants.names import array_pod_name
 from podwright.core.job.array.pods import SortedPods
 from podwright.core.job.array.start import Starts
-from podwright.core.job.array.units import open_tasks, units_with
 from podwright.core.job.pod.attempt_pod import confirm_pod
 from podwright.core.job.snapshot import Snapshot
+from podwright.core.model.array import ArrayRecord
+from podwright.core.model.units import open_tasks, units_with
 from podwright.core.spec import DeliveryMode
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import ArrayRecord
 
 _AT_ONCE = 100
 """Pods that are looked for at once."""

@@ -4,15 +4,15 @@ import msgspec
 
 from podwright.core.commands import WriteStatus
 from podwright.core.job.array.status import array_status
-from podwright.core.job.array.units import Units, open_tasks, tasks_of_all, units_with
 from podwright.core.job.gates.dependency import Dependencies
 from podwright.core.job.gates.task_dependency import TaskDependencies, task_dependencies
 from podwright.core.job.snapshot import Snapshot
 from podwright.core.job.write import write_status
-from podwright.core.run.phase import Phase
+from podwright.core.model.job import JobView
+from podwright.core.model.phase import Phase
+from podwright.core.model.units import Units, open_tasks, tasks_of_all, units_with
 from podwright.core.spec import ArraySpec
 from podwright.core.values.index_set import EMPTY, IndexSet
-from podwright.core.view import JobView
 
 _WHILE = (None, Phase.PENDING, Phase.RUNNING, Phase.RETRYING)
 

@@ -1,8 +1,8 @@
 """A task's or pack's history in the record, as the counts that `core.job.retry` works on, and back."""
 
 from podwright.core.attempt.retry import Counts
+from podwright.core.model.array import RetryGroup
 from podwright.core.values.index_set import EMPTY
-from podwright.core.view import RetryGroup
 
 
 def counts_of(history: RetryGroup) -> Counts:

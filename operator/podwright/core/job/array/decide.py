@@ -11,6 +11,7 @@ import msgspec
 
 from podwright.core.attempt import termination as pod_end
 from podwright.core.attempt.ending import recorded_ending
+from podwright.core.attempt.rulings import Rulings, work_of
 from podwright.core.commands import Command, Decision
 from podwright.core.job.array import active, termination
 from podwright.core.job.array.by_task import give_up, waits_by_task, with_permissions
@@ -18,14 +19,15 @@ from podwright.core.job.array.ends import UnitEnd, collided_end, unit_end
 from podwright.core.job.array.outcome import FROM_RECORD, End, condemned, end_of, too_scattered
 from podwright.core.job.array.pods import SortedPods, sort_pods
 from podwright.core.job.array.record import recorded_as_fits
-from podwright.core.job.array.rulings import Rulings, work_of
 from podwright.core.job.array.start import tasks_to_run
 from podwright.core.job.array.status_updates import After
 from podwright.core.job.snapshot import Snapshot
-from podwright.core.run.phase import Phase
+from podwright.core.model.attempt import Refusal, RefusalKind
+from podwright.core.model.job import JobView
+from podwright.core.model.phase import Phase
+from podwright.core.model.pod import PodView
 from podwright.core.run.retention import pods_go_early
 from podwright.core.run.stop import Stop, explain, recorded_stop, wanted_stop
-from podwright.core.view import JobView, PodView, Refusal, RefusalKind
 
 _SOON: Final = 0.01  # seconds
 

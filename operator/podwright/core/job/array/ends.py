@@ -12,10 +12,12 @@ from podwright.core.attempt.verdict import Verdict, verdict_on, verdict_without_
 from podwright.core.constants.names import array_pod_name
 from podwright.core.constants.reasons import Reason
 from podwright.core.job.pack.report import NOTHING, is_report, parse_report, runner_container
+from podwright.core.model.attempt import Budget, Outcome, Refusal
+from podwright.core.model.job import JobView
+from podwright.core.model.pod import FailedContainer, PodView
 from podwright.core.run.stop import Stop
 from podwright.core.spec import FailureAction
 from podwright.core.values.index_set import EMPTY, IndexSet
-from podwright.core.view import Budget, FailedContainer, JobView, Outcome, PodView, Refusal
 
 _PLAIN_FAILURE: Final = "Error"  # what every container that ended with another code than 0 has as its reason
 INCOMPLETE_REPORT: Final = Reason.INCOMPLETE_REPORT

@@ -6,13 +6,14 @@ import msgspec
 
 from podwright.core.job.array.size import is_too_scattered
 from podwright.core.job.array.suspicion import suspicion
-from podwright.core.job.array.units import open_tasks
 from podwright.core.job.gates.task_dependency import unmet_in_words
-from podwright.core.run.phase import TRANSITIONS, Phase
+from podwright.core.model.array import ArrayRecord
+from podwright.core.model.job import JobView
+from podwright.core.model.phase import TRANSITIONS, Phase
+from podwright.core.model.units import open_tasks
 from podwright.core.run.stop import Stop
 from podwright.core.spec import ArraySpec, DeliveryMode
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import ArrayRecord, JobView
 
 _NAMED = 5
 

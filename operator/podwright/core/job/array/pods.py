@@ -2,9 +2,9 @@
 
 import msgspec
 
-from podwright.core.job.array.units import open_tasks_of
 from podwright.core.job.snapshot import Snapshot
-from podwright.core.view import PodView
+from podwright.core.model.pod import PodView
+from podwright.core.model.units import open_tasks_of
 
 
 class SortedPods(msgspec.Struct, frozen=True, kw_only=True, gc=False):

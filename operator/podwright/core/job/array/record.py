@@ -17,11 +17,13 @@ from podwright.core.job.array.counts import counts_of, history_of
 from podwright.core.job.array.ends import UnitEnd
 from podwright.core.job.array.size import fits
 from podwright.core.job.array.suspicion import with_nodes
-from podwright.core.job.array.units import Units, open_tasks_of
 from podwright.core.job.at_most_once import may_start_again
+from podwright.core.model.array import ArrayRecord, EndingGroup, RetryGroup
+from podwright.core.model.attempt import Budget
+from podwright.core.model.job import JobView
+from podwright.core.model.units import Units, open_tasks_of
 from podwright.core.spec import ArraySpec, DeliveryMode
 from podwright.core.values.index_set import EMPTY, IndexSet
-from podwright.core.view import ArrayRecord, Budget, EndingGroup, JobView, RetryGroup
 
 _MANY_GROUPS: Final = 200
 _LONGEST_STEP: Final = 4096  # seconds

@@ -7,8 +7,8 @@ new is started while the record is large (`is_full`); failures so scattered that
 
 from typing import Final
 
+from podwright.core.model.array import ArrayRecord
 from podwright.core.spec import ArraySpec
-from podwright.core.view import ArrayRecord
 
 STATUS_LIMIT: Final = 256 * 1024
 MOST_RUNNING_RANGES: Final = 2_000

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 import msgspec
 
 from podwright.core.job.array.size import is_full
-from podwright.core.job.array.units import Units, open_tasks, open_tasks_of, units_with
+from podwright.core.model.units import Units, open_tasks, open_tasks_of, units_with
 from podwright.core.spec import ArraySpec
 from podwright.core.values.index_set import IndexSet
 

@@ -8,10 +8,12 @@ import msgspec
 from podwright.core.attempt.retry import counts_of
 from podwright.core.job.array.ends import UnitEnd
 from podwright.core.job.status import next_status, progress
-from podwright.core.run.phase import Phase
+from podwright.core.model.array import ArrayRecord
+from podwright.core.model.attempt import Attempt
+from podwright.core.model.job import JobStatus, JobView
+from podwright.core.model.phase import Phase
 from podwright.core.spec import ArraySpec
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import ArrayRecord, Attempt, JobStatus, JobView
 
 FAILURES_KEPT: Final = 10
 

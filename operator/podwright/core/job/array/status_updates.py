@@ -13,14 +13,16 @@ from podwright.core.job.array.ends import UnitEnd
 from podwright.core.job.array.pods import SortedPods
 from podwright.core.job.array.start import tasks_to_run
 from podwright.core.job.array.status import array_status
-from podwright.core.job.array.units import open_tasks, units_of
 from podwright.core.job.snapshot import Snapshot
 from podwright.core.job.status import SETTLE
 from podwright.core.job.write import write_status
-from podwright.core.run.phase import Phase
+from podwright.core.model.array import ArrayRecord
+from podwright.core.model.job import JobStatus
+from podwright.core.model.phase import Phase
+from podwright.core.model.pod import PodPhase, PodView
+from podwright.core.model.units import open_tasks, units_of
 from podwright.core.run.retention import hint_on_quota
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import ArrayRecord, JobStatus, PodPhase, PodView
 
 RECORD_EVERY: Final = 1.0
 """Seconds between two writes that only record ended attempts: their pods can wait, and one write records them all."""

@@ -11,9 +11,11 @@ from typing import Final
 import msgspec
 
 from podwright.core.job.array.ends import UnitEnd
+from podwright.core.model.array import ArrayRecord, FailureOnNode
+from podwright.core.model.attempt import Budget
+from podwright.core.model.job import JobView
 from podwright.core.run.stop import Stop
 from podwright.core.spec import FailureAction
-from podwright.core.view import ArrayRecord, Budget, FailureOnNode, JobView
 
 NODES_KEPT: Final = 10
 """Lost nodes that are remembered, and successes beyond which there is no use in that: the policy's numbers end there."""

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 import msgspec
 
 from podwright.core.job.gates.result import OPEN, End, Gate, Wait
-from podwright.core.run.phase import Phase
+from podwright.core.model.array import ArrayRecord
+from podwright.core.model.job import JobView
+from podwright.core.model.phase import Phase
 from podwright.core.spec import Dependency, DependencyCondition, Otherwise
-from podwright.core.view import ArrayRecord, JobView
 
 
 class Dependencies(msgspec.Struct, frozen=True, kw_only=True):

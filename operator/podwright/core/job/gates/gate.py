@@ -17,10 +17,10 @@ from podwright.core.job.gates.start_time import start_time
 from podwright.core.job.snapshot import Snapshot
 from podwright.core.job.status import next_status
 from podwright.core.job.write import write_status
+from podwright.core.model.job import JobView, KeyClaim
+from podwright.core.model.phase import Phase
 from podwright.core.run.deadline import total_deadline
-from podwright.core.run.phase import Phase
 from podwright.core.run.stop import wanted_stop
-from podwright.core.view import JobView, KeyClaim
 
 QUIET_WAIT: Final = 2.0
 """Seconds since the job's creation before status says what it waits for: a job that is submitted before what it depends on, or

@@ -13,8 +13,8 @@ from podwright.core.constants.limits import MOST_KEYS
 from podwright.core.constants.names import key_lease_name
 from podwright.core.constants.reasons import Reason
 from podwright.core.job.gates.result import OPEN, End, Gate, Issue, Wait
-from podwright.core.run.phase import Phase
-from podwright.core.view import JobView, KeyClaim
+from podwright.core.model.job import JobView, KeyClaim
+from podwright.core.model.phase import Phase
 
 ASK_AGAIN: Final = 30.0
 """Seconds between tries to claim a key whose Lease can't be written or read."""

@@ -4,8 +4,8 @@ Computed from times in the objects only, so that it survives a restart.
 """
 
 from podwright.core.job.gates.result import End, Gate, Open
-from podwright.core.run.phase import Phase
-from podwright.core.view import JobView
+from podwright.core.model.job import JobView
+from podwright.core.model.phase import Phase
 
 
 def queue_deadline(job: JobView) -> float | None:

@@ -3,7 +3,7 @@
 import msgspec
 
 from podwright.core.commands import ClaimKey
-from podwright.core.run.phase import Phase
+from podwright.core.model.phase import Phase
 
 
 class Open(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -3,7 +3,7 @@
 import datetime
 
 from podwright.core.job.gates.result import OPEN, Gate, Wait
-from podwright.core.view import JobView
+from podwright.core.model.job import JobView
 
 _LAST_WRITABLE = datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC).timestamp()
 

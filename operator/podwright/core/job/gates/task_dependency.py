@@ -5,11 +5,12 @@ Called by the array's own policies; the gate of the whole job (`dependency`) has
 
 import msgspec
 
-from podwright.core.job.array.units import tasks_of_all
 from podwright.core.job.gates.dependency import WORDS, Dependencies, task_mismatch
+from podwright.core.model.array import ArrayRecord
+from podwright.core.model.job import JobView
+from podwright.core.model.units import tasks_of_all
 from podwright.core.spec import ArraySpec, Dependency, DependencyCondition, Otherwise
 from podwright.core.values.index_set import EMPTY, IndexSet
-from podwright.core.view import ArrayRecord, JobView
 
 _NAMED = 3
 

@@ -3,9 +3,9 @@
 import msgspec
 
 from podwright.core.commands import Confirm, CreateChild
+from podwright.core.model.job import JobView
 from podwright.core.values.index_set import EMPTY, IndexSet
 from podwright.core.values.ref import POD
-from podwright.core.view import JobView
 
 
 class AttemptPod(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from podwright.core.constants import names
 from podwright.core.job.pod.attempt_pod import AttemptPod
-from podwright.core.view import JobView
+from podwright.core.model.job import JobView
 
 # What differs between the tasks of one pod: the runner of packs sets these, the pod can't.
 TASK_VARIABLES: Final = frozenset({names.ENV_TASK_INDEX, names.ENV_TASK_ITEM, names.ENV_IDEMPOTENCY_KEY})

@@ -20,7 +20,7 @@ from podwright.core.job.pod.environment import contract, with_variables, work_of
 from podwright.core.job.pod.escalation import with_more
 from podwright.core.job.pod.heartbeat import heartbeat_problem, with_eviction, with_heartbeat
 from podwright.core.job.pod.tolerations import tolerating_silence
-from podwright.core.view import JobView
+from podwright.core.model.job import JobView
 
 _CONTAINER_LISTS: Final = ("initContainers", "containers")
 _LONGEST_DEADLINE: Final = 2**31 - 1

@@ -12,11 +12,13 @@ from podwright.core.job.at_most_once import recorded_intent, without_intent
 from podwright.core.job.pod.attempt_pod import AttemptPod, confirm_pod, create_pod
 from podwright.core.job.single import ended, unfinished, unstarted
 from podwright.core.job.snapshot import Snapshot
+from podwright.core.model.attempt import RefusalKind
+from podwright.core.model.job import JobView
+from podwright.core.model.phase import Phase
+from podwright.core.model.pod import PodView
 from podwright.core.run.deadline import total_deadline
-from podwright.core.run.phase import Phase
 from podwright.core.run.retention import pods_go_early
 from podwright.core.run.stop import wanted_stop
-from podwright.core.view import JobView, PodView, RefusalKind
 
 
 def decide(snapshot: Snapshot) -> Decision:

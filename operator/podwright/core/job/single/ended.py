@@ -11,9 +11,11 @@ from podwright.core.commands import Decision
 from podwright.core.job import at_most_once
 from podwright.core.job.status import next_status
 from podwright.core.job.write import write_status
-from podwright.core.run.phase import Phase
+from podwright.core.model.attempt import Attempt, Budget, Outcome
+from podwright.core.model.job import JobView
+from podwright.core.model.phase import Phase
+from podwright.core.model.pod import PodView
 from podwright.core.run.stop import Stop, explain, phase_after, recorded_stop
-from podwright.core.view import Attempt, Budget, JobView, Outcome, PodView
 
 _EXHAUSTED: Final = {
     Budget.USER: ("RetriesExhausted", "limit"),

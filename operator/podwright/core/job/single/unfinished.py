@@ -10,9 +10,10 @@ from podwright.core.commands import Command, Decision
 from podwright.core.job.limits import due_ending, next_limit, waiting_message
 from podwright.core.job.status import SETTLE, next_status
 from podwright.core.job.write import write_status
-from podwright.core.run.phase import Phase
+from podwright.core.model.job import JobView
+from podwright.core.model.phase import Phase
+from podwright.core.model.pod import PodPhase, PodView
 from podwright.core.run.stop import Stop, explain, recorded_stop, stop_grace
-from podwright.core.view import JobView, PodPhase, PodView
 
 QUIET_WAIT: Final = 30.0
 """Seconds that a pod may wait without a stated reason before status says so: in a burst that is no news."""

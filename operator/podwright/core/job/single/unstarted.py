@@ -9,10 +9,11 @@ from podwright.core.job.at_most_once import begin
 from podwright.core.job.single import ended
 from podwright.core.job.status import next_status
 from podwright.core.job.write import write_status
-from podwright.core.run.phase import Phase
+from podwright.core.model.attempt import Refusal, RefusalKind
+from podwright.core.model.job import JobView
+from podwright.core.model.phase import Phase
 from podwright.core.run.retention import hint_on_quota
 from podwright.core.run.stop import Stop, explain, phase_after
-from podwright.core.view import JobView, Refusal, RefusalKind
 
 
 def decide(

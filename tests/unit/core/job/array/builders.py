@@ -3,11 +3,13 @@
 from typing import Any
 
 from podwright.core.constants.names import array_pod_name
-from podwright.core.job.array.units import units_of
 from podwright.core.job.snapshot import Snapshot
+from podwright.core.model.array import ArrayRecord, RetryGroup
+from podwright.core.model.job import JobView
+from podwright.core.model.pod import PodView
+from podwright.core.model.units import units_of
 from podwright.core.spec import ArraySpec
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import ArrayRecord, JobView, PodView, RetryGroup
 from tests.support.builders import make_job, make_pod
 
 

@@ -7,13 +7,14 @@ import pytest
 
 from podwright.core.job.array.by_task import give_up, permitted
 from podwright.core.job.array.outcome import end_of
-from podwright.core.job.array.units import units_of
 from podwright.core.job.gates.dependency import NO_DEPENDENCIES, Dependencies
 from podwright.core.job.snapshot import Snapshot
-from podwright.core.run.phase import Phase
+from podwright.core.model.array import ArrayRecord, RetryGroup
+from podwright.core.model.job import JobView
+from podwright.core.model.phase import Phase
+from podwright.core.model.units import units_of
 from podwright.core.spec import ArraySpec, Dependency, Otherwise
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import ArrayRecord, JobView, RetryGroup
 from tests.support.builders import CREATED, make_job, with_status
 
 SIZE = 6

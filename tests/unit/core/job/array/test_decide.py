@@ -10,9 +10,13 @@ from podwright.core.attempt.ending import ongoing
 from podwright.core.commands import CreateChild, Decision, Delete, WriteStatus
 from podwright.core.job import decide as job_policy
 from podwright.core.job.array.by_task import permitted
-from podwright.core.job.array.units import units_of
 from podwright.core.job.gates.dependency import Dependencies
-from podwright.core.run.phase import Phase
+from podwright.core.model.array import ArrayRecord, RetryGroup
+from podwright.core.model.attempt import Refusal, RefusalKind
+from podwright.core.model.job import JobStatus, JobView
+from podwright.core.model.phase import Phase
+from podwright.core.model.pod import FailedContainer, PodView
+from podwright.core.model.units import units_of
 from podwright.core.spec import (
     ArraySpec,
     DeliveryMode,
@@ -23,16 +27,6 @@ from podwright.core.spec import (
     RetryPolicy,
 )
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import (
-    ArrayRecord,
-    FailedContainer,
-    JobStatus,
-    JobView,
-    PodView,
-    Refusal,
-    RefusalKind,
-    RetryGroup,
-)
 from tests.support.builders import CREATED, finished, running, with_status
 from tests.unit.core.job.array.builders import array_job, make_array, record_of, snapshot_of, unit_pod
 

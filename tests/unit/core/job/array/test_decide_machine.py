@@ -13,12 +13,14 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from podwright.core.commands import CreateChild, Decision
 from podwright.core.job import decide as job_policy
-from podwright.core.job.array.units import open_tasks, tasks_of
-from podwright.core.run.phase import Phase
+from podwright.core.model.array import ArrayRecord
+from podwright.core.model.job import JobStatus
+from podwright.core.model.phase import Phase
+from podwright.core.model.pod import PodPhase, PodView
+from podwright.core.model.units import open_tasks, tasks_of
 from podwright.core.run.stop import Stop, recorded_stop
 from podwright.core.spec import DeliveryMode, FailurePolicy, RetryPolicy
 from podwright.core.values.index_set import EMPTY, IndexSet
-from podwright.core.view import ArrayRecord, JobStatus, PodPhase, PodView
 from tests.support.builders import finished
 from tests.unit.core.faulty_world import FaultyWorld
 from tests.unit.core.job.array.builders import array_job, make_array, snapshot_of, unit_pod

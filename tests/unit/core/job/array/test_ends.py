@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from podwright.core.job.array.ends import INCOMPLETE_REPORT, UnitEnd, unit_end
+from podwright.core.model.attempt import Budget, Outcome
+from podwright.core.model.pod import FailedContainer
 from podwright.core.spec import FailureAction, FailurePolicy, FailureRule
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import Budget, FailedContainer, Outcome
 from tests.support.builders import CREATED, finished
 from tests.unit.core.job.array.builders import array_job, make_array, unit_pod
 

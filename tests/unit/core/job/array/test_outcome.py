@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from podwright.core.job.array.outcome import end_of
-from podwright.core.run.phase import Phase
+from podwright.core.model.array import ArrayRecord
+from podwright.core.model.phase import Phase
 from podwright.core.spec import ArraySpec
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import ArrayRecord
 from tests.support.builders import with_status
 from tests.unit.core.job.array.builders import array_job, make_array, record_of
 

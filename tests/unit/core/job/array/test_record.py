@@ -9,10 +9,11 @@ from podwright.core.attempt.verdict import Verdict
 from podwright.core.job.array.ends import UnitEnd
 from podwright.core.job.array.record import recorded
 from podwright.core.job.array.size import MOST_GROUPS
-from podwright.core.job.array.units import units_of
+from podwright.core.model.array import ArrayRecord, RetryGroup
+from podwright.core.model.attempt import Attempt, Budget, Outcome
+from podwright.core.model.units import units_of
 from podwright.core.spec import ArraySpec, DeliveryMode, RetryPolicy
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import ArrayRecord, Attempt, Budget, Outcome, RetryGroup
 from tests.support.builders import CREATED
 from tests.unit.core.job.array.builders import array_job, make_array, record_of
 

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from podwright.core.job.array.start import Starts, startable
-from podwright.core.job.array.units import units_of
+from podwright.core.model.array import ArrayRecord, RetryGroup
+from podwright.core.model.units import units_of
 from podwright.core.spec import ArraySpec
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import ArrayRecord, RetryGroup
 from tests.support.builders import CREATED
 from tests.unit.core.job.array.builders import make_array, record_of
 

@@ -10,20 +10,13 @@ from podwright.core.commands import CreateChild, Delete, WriteStatus
 from podwright.core.job import decide as job_policy
 from podwright.core.job.array.ends import UnitEnd
 from podwright.core.job.array.suspicion import suspicion, with_nodes
-from podwright.core.run.phase import Phase
+from podwright.core.model.array import ArrayRecord, FailureOnNode, RetryGroup
+from podwright.core.model.attempt import Attempt, Budget, Outcome
+from podwright.core.model.job import JobStatus, JobView
+from podwright.core.model.phase import Phase
+from podwright.core.model.pod import PodView
 from podwright.core.spec import DeliveryMode, FailureAction, FailurePolicy, RetryPolicy
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import (
-    ArrayRecord,
-    Attempt,
-    Budget,
-    FailureOnNode,
-    JobStatus,
-    JobView,
-    Outcome,
-    PodView,
-    RetryGroup,
-)
 from tests.support.builders import CREATED, finished, running, with_status
 from tests.unit.core.job.array.builders import array_job, make_array, snapshot_of, unit_pod
 

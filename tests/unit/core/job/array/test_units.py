@@ -2,9 +2,9 @@
 
 import pytest
 
-from podwright.core.job.array.units import end_on_record, open_tasks, tasks_of, unit_of, units_of, units_with
+from podwright.core.model.array import RetryGroup
+from podwright.core.model.units import end_on_record, open_tasks, tasks_of, unit_of, units_of, units_with
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import RetryGroup
 from tests.support.builders import with_status
 from tests.unit.core.job.array.builders import array_job, make_array, record_of
 

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from podwright.core.job.gates.dependency import NO_DEPENDENCIES, Dependencies, Outlook, dependency, judge
 from podwright.core.job.gates.result import OPEN, End, Wait
-from podwright.core.run.phase import TERMINAL, Phase
+from podwright.core.model.array import ArrayRecord
+from podwright.core.model.attempt import Outcome
+from podwright.core.model.job import JobView
+from podwright.core.model.phase import TERMINAL, Phase
 from podwright.core.spec import ArraySpec, Dependency, DependencyCondition, Otherwise
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import ArrayRecord, JobView, Outcome
 from tests.support.builders import make_attempt, make_job, with_status
 
 SUCCEEDED, FAILED, FINISHED, STARTED = (

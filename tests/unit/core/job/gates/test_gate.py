@@ -8,10 +8,12 @@ import pytest
 from podwright.core.commands import ClaimKey, CreateChild, Decision, WriteStatus
 from podwright.core.job.gates.dependency import NO_DEPENDENCIES, Dependencies
 from podwright.core.job.gates.gate import QUIET_WAIT
-from podwright.core.run.phase import Phase
+from podwright.core.model.array import ArrayRecord
+from podwright.core.model.job import JobView, KeyClaim
+from podwright.core.model.phase import Phase
+from podwright.core.model.pod import PodView
 from podwright.core.spec import CancelMode, Dependency
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import ArrayRecord, JobView, KeyClaim, PodView
 from tests.support.builders import CREATED, decide_on, make_attempt, make_job, make_pod, with_status
 
 NOW = CREATED + 100

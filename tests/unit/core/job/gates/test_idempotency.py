@@ -8,10 +8,10 @@ import pytest
 from podwright.core.constants.names import key_lease_name
 from podwright.core.job.gates.idempotency import ASK_AGAIN, idempotency, remembered_until, with_end_known
 from podwright.core.job.gates.result import OPEN, End, Issue, Wait
-from podwright.core.run.phase import Phase
+from podwright.core.model.job import KeyClaim
+from podwright.core.model.phase import Phase
 from podwright.core.spec import ArraySpec
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import KeyClaim
 from tests.support.builders import CREATED, make_attempt, make_job, with_status
 
 NOW = CREATED + 100

@@ -6,7 +6,7 @@ import pytest
 
 from podwright.core.job.gates.queue_timeout import queue_deadline, queue_timeout
 from podwright.core.job.gates.result import OPEN, End, Open
-from podwright.core.run.phase import Phase
+from podwright.core.model.phase import Phase
 from tests.support.builders import CREATED, make_job, with_status
 
 

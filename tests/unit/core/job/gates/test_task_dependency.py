@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from podwright.core.job.gates.dependency import Dependencies
 from podwright.core.job.gates.task_dependency import task_dependencies
-from podwright.core.run.phase import Phase
+from podwright.core.model.array import ArrayRecord, RetryGroup
+from podwright.core.model.job import JobView
+from podwright.core.model.phase import Phase
 from podwright.core.spec import ArraySpec, Dependency, DependencyCondition, Otherwise
 from podwright.core.values.index_set import EMPTY, IndexSet
-from podwright.core.view import ArrayRecord, JobView, RetryGroup
 from tests.support.builders import make_job, with_status
 
 SIZE = 6

@@ -8,9 +8,9 @@ import pytest
 from podwright.core.constants.names import pod_name
 from podwright.core.job.pod.attempt_pod import AttemptPod
 from podwright.core.job.pod.template import build_pod
+from podwright.core.model.job import JobView
 from podwright.core.spec import ArraySpec, Escalation, FailurePolicy
 from podwright.core.values.index_set import IndexSet
-from podwright.core.view import JobView
 from tests.support.builders import TEMPLATE, make_job
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Hashable
 from typing import Final, Generic, TypeVar
 
 from podwright.core.attempt.message_pattern import program_size
-from podwright.core.job.array.ends import UnitEnd
 from podwright.core.spec import FailureRule
 
 MOST_WORK: Final = 8_000_000
@@ -17,6 +16,7 @@ MOST_WORK: Final = 8_000_000
 _LEAST_WORK: Final = 300  # of a verdict without any expression
 
 Found = TypeVar("Found")
+End = TypeVar("End")
 
 
 class Memo(Generic[Found]):
@@ -43,11 +43,11 @@ class Memo(Generic[Found]):
         self._known, self._asked = self._asked, {}
 
 
-class Rulings:
-    """The findings about one job's pods. `pending` says that the present decision left some for the next; `work` is what it cost."""
+class Rulings(Generic[End]):
+    """The findings about one job's pods; `End` is what an ended one is found to be. `pending` says that the present decision left some for the next; `work` is what it cost."""
 
     def __init__(self) -> None:
-        self.ends = Memo[UnitEnd]()
+        self.ends = Memo[End]()
         self.waits = Memo[bool]()
         self.pending = False
         self.work = 0

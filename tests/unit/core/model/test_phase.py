@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from podwright.core.run.phase import TERMINAL, TRANSITIONS, IllegalTransitionError, Phase, require_transition
+from podwright.core.model.phase import TERMINAL, TRANSITIONS, IllegalTransitionError, Phase, require_transition
 
 LEGAL = {
     "Pending": "Running Retrying Suspended Stopping Succeeded Failed Cancelled DeadLettered Skipped",

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 import msgspec
 
+from podwright.core.model.array import ArrayRecord, RetryGroup
+from podwright.core.model.job import JobView
 from podwright.core.spec import ArraySpec
 from podwright.core.values.index_set import EMPTY, IndexSet
-from podwright.core.view import ArrayRecord, JobView, RetryGroup
 
 _UNTRIED = RetryGroup(indexes=EMPTY, attempts=0)
 
