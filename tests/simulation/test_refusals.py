@@ -8,6 +8,7 @@ from podwright.core.attempt import refusal
 from podwright.kube.client import ApiResponse
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.runtime.writer import Send
+from podwright.store import expectations
 from tests.simulation.world import World, started_world, until
 from tests.support.simulator.admission import Operation, Request
 from tests.support.simulator.errors import ApiError, forbidden, internal, invalid
@@ -71,6 +72,58 @@ async def test_what_may_pass_is_waited_for_with_its_reason(
     world.api.rules.pop()
     await until(world.is_over, seconds=15)
     assert world.status()["phase"] == "Succeeded"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(internal("the backend is unwell").body(), id="B3 Status"),
+        pytest.param(b"<html>the backend is unwell</html>", id="B3 foreign"),
+    ],
+)
+async def test_b3_a_server_error_is_told_and_makes_no_second_pod(world: World, body: bytes) -> None:
+    """The first creation is carried out late, behind the error; it must be found by a read before anything is repeated."""
+    carried_out: list[str] = []
+    world.submit()
+
+    async def failing(request: ApiRequest, send: Send) -> ApiResponse:
+        return ApiResponse(500, body) if request.method == "POST" else await send(request)
+
+    world.fault = failing
+    await until(lambda: world.status().get("reason") == "PodCreationFailed", seconds=5)
+    assert world.status()["phase"] == "Pending"
+    assert "the backend is unwell" in world.status()["message"]
+
+    async def carries_out(request: ApiRequest, send: Send) -> ApiResponse:
+        answer = await send(request)
+        if request.method != "POST":
+            return answer
+        carried_out.append(request.path)
+        return ApiResponse(500, body)
+
+    world.fault = carries_out
+    await until(world.is_over, seconds=20)
+    assert world.status()["phase"] == "Succeeded"
+    assert len(carried_out) == 1, "a pod that may exist must be read before it is asked for again"
+
+
+async def test_b3_at_most_once_says_what_its_creation_was_answered_with(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expectations, "REQUEST_LIFE", 2.0)
+
+    async def failing(request: ApiRequest, send: Send) -> ApiResponse:
+        body = internal("the backend is unwell").body()
+        return ApiResponse(500, body) if request.method == "POST" else await send(request)
+
+    world.fault = failing
+    world.submit(deliveryMode="AtMostOnce")
+    await until(lambda: world.status().get("reason") == "PodCreationFailed", seconds=5)
+    assert (world.status()["phase"], world.status()["message"]) == ("Pending", "the backend is unwell")
+    await until(world.is_over, seconds=15)
+    assert (world.status()["phase"], world.status()["reason"]) == ("Failed", "MayHaveRun")
+    assert "the backend is unwell" in world.status()["message"]
+    assert world.written("POST").count("pods") == 1
 
 
 async def test_s8_a_denial_that_lasts_is_final_after_its_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

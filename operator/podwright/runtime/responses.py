@@ -101,6 +101,9 @@ class Responses:
             self._unknown(command, expectations=expectations, now=now)
             if isinstance(command, CreateChild) and isinstance(result, ApiResponse):
                 self._quota.unanswered(command.name, namespace=command.namespace, now=now)
+                # The server's words are told, and set the pace; that the pod may exist stays expected until it was read.
+                words = parse_status(result.status, result.body)
+                controller.refused(command, error=words, expectations=expectations, now=now)
             self.backoff.failed(command.of, now=now, at_least=_pause(result))
         elif isinstance(result, Unsent) or result.status == 429:
             if isinstance(command, CreateChild):

@@ -8,6 +8,7 @@ itself, and no pod, cannot know whether the pod ever ran, and gives the job up. 
 import msgspec
 
 from podwright.core.commands import CreateChild, WriteStatus
+from podwright.core.constants.reasons import Reason
 from podwright.core.job.status import is_intent, next_status
 from podwright.core.job.write import write_status
 from podwright.core.model.attempt import Attempt, Outcome, Refusal
@@ -64,6 +65,8 @@ def follow_up(*, job: JobView, attempt: Attempt, stop: Stop | None) -> tuple[Pha
         return None
     if attempt.outcome is Outcome.LOST:
         reason, told = "MayHaveRun", f"the pod of attempt {attempt.number} is gone and may have run"
+        if recorded_intent(job.status) is not None and job.status.reason == Reason.POD_CREATION_FAILED:
+            told = f"{told}; its creation was answered: {job.status.message}"
     elif attempt.outcome is Outcome.STOPPED:
         reason, told = (
             "StoppedWhileRunning",

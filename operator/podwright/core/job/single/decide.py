@@ -58,7 +58,9 @@ def _on_current(snapshot: Snapshot, *, number: int, pod: PodView | None) -> Deci
     known = refusal if refusal is not None and refusal.attempt == number else None
     given_up = stop.final if stop is not None else known is not None and known.kind is RefusalKind.PERMANENT
     if now < snapshot.keep_until and (given_up or (intent is not None and not own_intent)):
-        return Decision(requeue_at=snapshot.keep_until)  # a job that has ended promises that nothing of it will start
+        # A job that has ended promises that nothing of it will start. Until then it says what the creation was answered with.
+        told = () if given_up or known is None else unstarted.explanation(job=job, refusal=known, now=now)
+        return Decision(commands=told, requeue_at=snapshot.keep_until)
     last = job.status.attempts[-1] if job.status.attempts else None
     if last is not None and last.outcome is None and not own_intent:
         return Decision(commands=(confirm_pod(job=job, name=last.pod_name),))

@@ -84,10 +84,11 @@ def _refused(*, job: JobView, create: CreateChild, refusal: Refusal, now: float,
     if now >= again:
         return Decision(commands=(begin(job=job, create=create, intended=intended, refusal=refusal, now=now),))
     # A recorded intent is taken back before the wait: a crash during it must not make the job one that may have run.
-    return Decision(commands=_explanation(job=job, refusal=refusal, now=now, urgent=intended), requeue_at=again)
+    return Decision(commands=explanation(job=job, refusal=refusal, now=now, urgent=intended), requeue_at=again)
 
 
-def _explanation(*, job: JobView, refusal: Refusal, now: float, urgent: bool) -> tuple[WriteStatus, ...]:
+def explanation(*, job: JobView, refusal: Refusal, now: float, urgent: bool = False) -> tuple[WriteStatus, ...]:
+    """Return the write that says why there is no pod, unless the status says so. `urgent` is one that something hangs on."""
     if job.status.reason == refusal.reason and not urgent:
         return ()  # the server's words hold changing numbers; rewriting them at each try would be a hot loop
     phase = Phase.PENDING if job.status.phase is None else job.status.phase
