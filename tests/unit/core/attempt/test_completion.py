@@ -39,6 +39,7 @@ PACKED = make_job(array=ArraySpec(size=4, parallelism=4, tasks=IndexSet.up_to(4)
         pytest.param(LIMITED, {"failed": (MAIN, PROXY)}, False, id="B28 the work failed"),
         pytest.param(LIMITED, {"failed": (PROXY,), "completed": None}, False, id="B28 nothing ended well"),
         pytest.param(LIMITED, {"failed": (LOST,)}, False, id="B28 nobody knows how it ended"),
+        pytest.param(LIMITED, {"failed": (PROXY,), "running_on": ("main",)}, False, id="B28 the work runs on"),
         pytest.param(LIMITED, {"failed": (PROXY,), "deletion_requested": 120.0}, False, id="B28 deleted"),
         pytest.param(LIMITED, {"failed": (PROXY,), "disruption": "EvictionByEvictionAPI"}, False, id="B28 evicted"),
         pytest.param(PACKED, {"failed": (PROXY,)}, False, id="B28 a pack tells itself"),
