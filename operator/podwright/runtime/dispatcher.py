@@ -175,13 +175,21 @@ class Dispatcher:
         if is_cleanup(command):
             self._cleanup.end()
         now = self._clock()
-        self._responses.take(
-            command, controller=controller, before=subject, result=result, expectations=expectations, now=now
-        )
-        controller.ended(command, result=result, expectations=expectations, now=now)
-        if then is not None:
-            then(result)
-        self._mark(command.of)
+        try:
+            self._responses.take(
+                command, controller=controller, before=subject, result=result, expectations=expectations, now=now
+            )
+            controller.ended(command, result=result, expectations=expectations, now=now)
+            if then is not None:
+                then(result)
+        except Exception as error:
+            # One response that breaks our code must not be forgotten, nor stop the writer.
+            self._responses.broke(command, error=error, expectations=expectations, now=now)
+        finally:
+            if isinstance(command, CreateChild):
+                # Nothing if it was counted: others must not wait for a place that nobody gives back.
+                self._quota.unanswered(command.name, namespace=command.namespace, now=now)
+            self._mark(command.of)
 
     def _puts_off(self, of: Ref) -> bool:
         return not self.updates.take_grant(of) and self._writer.busy

@@ -249,6 +249,7 @@ class Engine:
         self._timers.set(ref, None)
         self._backoff.succeeded(ref)
         self._dispatcher.updates.discard(ref)
+        self._quota.forget(ref, now=self._clock())
         controller.expectations.drop(ref, gone=True)
         controller.forget(ref)
 

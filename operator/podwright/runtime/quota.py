@@ -83,6 +83,7 @@ class QuotaLines:
     def __init__(self, *, wake: Wake) -> None:
         self._wake = wake
         self._lines: dict[str, _Line] = {}
+        self._namespaces: dict[Ref, str] = {}
 
     def granted(self, of: Ref, *, namespace: str, now: float) -> int | None:
         """Return how many children an object may ask for; None if it does not wait for quota."""
@@ -123,6 +124,7 @@ class QuotaLines:
         line = self._lines.setdefault(namespace, _Line())
         line.refuse(name, now)
         line.waiting[of] = None
+        self._namespaces[of] = namespace
         line.waiting.move_to_end(of)
         self._go_on(namespace, line, now)
 
@@ -137,7 +139,14 @@ class QuotaLines:
         line = self._lines.get(namespace)
         if line is not None and of in line.waiting:
             del line.waiting[of]
+            del self._namespaces[of]
             self._go_on(namespace, line, now)
+
+    def forget(self, of: Ref, *, now: float) -> None:
+        """Record that an object is gone."""
+        namespace = self._namespaces.get(of)
+        if namespace is not None:
+            self.leave(of, namespace=namespace, now=now)
 
     def child_ended(self, *, namespace: str, now: float) -> None:
         """Record that a child of ours stopped using quota."""

@@ -11,6 +11,7 @@ from podwright.core.commands import (
     ClaimKey,
     Command,
     CreateChild,
+    ReportProblem,
     Unknown,
     WriteStatus,
     unknown_outcome,
@@ -57,11 +58,8 @@ class Responses:
     ) -> None:
         """Take in the result of one command that was decided on this snapshot of its object."""
         self._metrics.answered(command, result, before=before)
-        if isinstance(command, CreateChild):
-            if _surely_not_created(result):
-                controller.not_created(command, expectations=expectations)
-            if not isinstance(result, ApiResponse):
-                self._quota.unanswered(command.name, namespace=command.namespace, now=now)
+        if isinstance(command, CreateChild) and _surely_not_created(result):
+            controller.not_created(command, expectations=expectations)
         if isinstance(result, Withheld):
             if result.error is not None:
                 self._failed(command.of, result.error)
@@ -100,18 +98,26 @@ class Responses:
             # A server error does not tell whether the write was carried out either.
             self._unknown(command, expectations=expectations, now=now)
             if isinstance(command, CreateChild) and isinstance(result, ApiResponse):
-                self._quota.unanswered(command.name, namespace=command.namespace, now=now)
                 # The server's words are told, and set the pace; that the pod may exist stays expected until it was read.
                 words = parse_status(result.status, result.body)
                 controller.refused(command, error=words, expectations=expectations, now=now)
             self.backoff.failed(command.of, now=now, at_least=_pause(result))
         elif isinstance(result, Unsent) or result.status == 429:
-            if isinstance(command, CreateChild):
-                self._quota.unanswered(command.name, namespace=command.namespace, now=now)
             self.backoff.failed(command.of, now=now, at_least=_pause(result))
         else:
             refusal = parse_status(result.status, result.body)
             self._failure(command, controller=controller, error=refusal, expectations=expectations, now=now)
+
+    def broke(self, command: Command, *, error: Exception, expectations: Any, now: float) -> None:
+        """Record that an error of ours kept a result from being taken in: what was written must be read."""
+        self._unknown(command, expectations=expectations, now=now)
+        expectations.confirm_self = True
+        if isinstance(command, ReportProblem):
+            # To report this as well would ask for the same again.
+            _log.error("cannot take in what became of a report on %s: %s", command.of.uid, error, exc_info=error)
+            self.backoff.failed(command.of, now=now, at_least=_REFUSED_PAUSE)
+        else:
+            self._failed(command.of, error)
 
     def _success(
         self,
@@ -192,8 +198,6 @@ class Responses:
             for_quota = controller.refused(command, error=error, expectations=expectations, now=now)
         if for_quota:
             self._quota.refused(command.of, command.name, namespace=command.namespace, now=now)
-        else:
-            self._quota.unanswered(command.name, namespace=command.namespace, now=now)
 
     def _log_refusal(self, command: Command, error: StatusError, outlook: str) -> None:
         self._bounded.log(

@@ -6,7 +6,7 @@ crash: that delays and re-asks, and what it permits is then refused.
 """
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -144,6 +144,11 @@ class Expectations(msgspec.Struct, kw_only=True):
     def child_accepted(self, name: str) -> None:
         """Record that a change of a child was carried out."""
         self.refused_children.pop(name, None)
+
+    def forget_refused(self, *, but: Collection[str]) -> None:
+        """Forget the refusals of all children but these: the others are gone, so nothing will be changed about them."""
+        for name in self.refused_children.keys() - set(but):
+            del self.refused_children[name]
 
     def refused_until(self, name: str) -> float:
         """Return the time before which a child must be left alone; 0 if it may be changed."""

@@ -177,6 +177,8 @@ class JobController:
         """Decide on a job, and see to it that an array takes a small part of the time, however large it is."""
         job = self.store.job(ref.uid)
         pods = self.store.pods(ref.uid)
+        if expectations.refused_children:
+            expectations.forget_refused(but={pod.name for pod in pods})
         if job is not None and expectations.refused_children:
             pods = tuple(pod for pod in pods if not self._is_put_off(job, pod, expectations=expectations, now=now))
         decision = decide(
@@ -196,10 +198,10 @@ class JobController:
             decision = self._fitted(job, decision, expectations=expectations, now=now)
         if job is not None and not job.deleting:
             decision = self._with_repairs(job, decision, expectations=expectations, now=now)
-        if expectations.refused_children:
-            again = min(until for _, until in expectations.refused_children.values())
-            requeue_at = again if decision.requeue_at is None else min(again, decision.requeue_at)
-            decision = msgspec.structs.replace(decision, requeue_at=max(now, requeue_at))
+        # Those whose pause is over are in this decision; to be asked for again at once, they would be asked for without end.
+        again = min((until for _, until in expectations.refused_children.values() if until > now), default=None)
+        if again is not None and (decision.requeue_at is None or again < decision.requeue_at):
+            decision = msgspec.structs.replace(decision, requeue_at=again)
         return decision
 
     def _fitted(self, job: JobView, decision: Decision, *, expectations: JobExpectations, now: float) -> Decision:
