@@ -185,6 +185,47 @@ async def test_more_memory_that_is_refused_is_the_end_of_the_retries(
     assert world.status()["message"].startswith("OOMKilled; more memory was refused: ")
 
 
+@pytest.mark.parametrize(
+    ("on_exhausted", "phase"), [("DeadLetter", "DeadLettered"), ("Fail", "Failed")], ids=["B18 kept", "B18 not kept"]
+)
+async def test_b18_more_memory_that_is_refused_is_the_end_of_the_task(
+    world: World, on_exhausted: str, phase: str
+) -> None:
+    """Of six tasks three run out of memory and may not have more: they are over at once, and the others go on."""
+    asked: list[str] = []
+
+    def rule(request: Request) -> None:
+        if request.kind is POD and request.operation is Operation.CREATE and request.name.endswith("-1"):
+            asked.append(request.name)
+            raise forbidden("pods", request.name, "maximum memory usage per Container is 100Mi, but limit is 128Mi")
+
+    world.api.rules.append(rule)
+    world.kubelet.pause()
+    container = {"name": "main", "image": "busybox:1", "resources": {"limits": {"memory": "64Mi"}}}
+    world.submit(
+        template={"spec": {"containers": [container]}},
+        retry={"limit": 3, "initial": "10ms", "max": "10ms"},
+        failurePolicy={"onOutOfMemory": {"factor": "2", "maxMemory": "1Gi"}},
+        array={"size": 6, "parallelism": 3},
+        onExhausted=on_exhausted,
+    )
+    await until(lambda: len(world.pod_objects()) == 3)
+    killed = {"exitCode": 137, "reason": "OOMKilled"}
+    for pod in [each["metadata"]["name"] for each in world.pod_objects()]:
+        world.end_pod(pod, exit_code=137, containerStatuses=[{"name": "main", "state": {"terminated": killed}}])
+    world.kubelet.resume()
+    await until(world.is_over, seconds=20)
+    status = world.status()
+    assert (status["phase"], status["reason"]) == (phase, "TasksFailed")
+    assert (status["array"]["succeededIndexes"], status["array"]["failedIndexes"]) == ("3-5", "0-2")
+    assert status["message"].startswith("3 tasks failed: 0-2; OOMKilled; more memory was refused: ")
+    refused = [each for each in status["attempts"] if each["number"] == 1]
+    assert {each["reason"] for each in refused} == {"OOMKilled"}
+    assert all("usage per Container is 100Mi" in each["message"] for each in refused)
+    assert (status["attemptCount"], status["outOfMemoryCount"]) == (6, 3)
+    assert len(asked) <= 6  # at most once more for each that was under way at once
+
+
 async def test_d11_a_status_that_the_schema_refuses_is_written_without_what_programs_said(world: World) -> None:
     def rule(request: Request) -> None:
         if request.kind is BATCH_JOB and (request.document or {}).get("status", {}).get("outputs"):

@@ -13,8 +13,6 @@ from podwright.core.run.events import EventLevel
 
 app = typer.Typer(help="Run the operator.", no_args_is_help=True, rich_markup_mode=None)
 
-_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-
 
 @app.callback()
 def _group() -> None:
@@ -88,6 +86,7 @@ def run(
     # kopf and aiohttp take most of a second to import; other commands must not wait for them.
     from podwright.adapters.entry import run_operator
     from podwright.adapters.service import PortError, new_identity
+    from podwright.cli.log_format import log_to_stderr
     from podwright.kube.credentials import CredentialsError, load_credentials
     from podwright.kube.paths import NAMESPACES, InvalidNameError, resource_path
     from podwright.runtime.fence import FenceMissingError, FenceUnprovenError
@@ -98,9 +97,7 @@ def run(
     level = logging.getLevelNamesMapping().get(log_level.upper())
     if level is None:
         raise CommandError(f"unknown log level {log_level!r}.", remedy="Allowed are debug, info, warning and error.")
-    logging.basicConfig(level=level, format=_FORMAT)
-    # kopf warns that it does not handle signals; they are ours.
-    logging.getLogger("kopf").setLevel(max(level, logging.ERROR))
+    log_to_stderr(level=level)
     for name in (namespace, *watch_namespaces):
         try:
             resource_path(NAMESPACES, namespace=name)

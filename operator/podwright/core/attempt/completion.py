@@ -1,8 +1,11 @@
-"""Whether the work of a pod was done although the pod failed: what failed is only what somebody else put into it.
+"""Whether the work of a pod is done although the pod failed or runs on, for what somebody else put into it.
 
 Injectors (service meshes, log shippers) add containers that the job's template doesn't have. One that runs on after the work, until
 the attempt's time limit, or that ends badly beside it, makes the pod fail; to run finished work again for that would do harm.
 """
+
+from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
@@ -24,6 +27,28 @@ class _Template(msgspec.Struct, gc=False):
 
 
 _TEMPLATE = msgspec.json.Decoder(_Template)
+_NAMED: Final = 3  # containers in a message, so that it always has room for all it says
+
+
+class LeftRunning(msgspec.Struct, frozen=True, gc=False):
+    """What keeps a pod running after other containers ended well, in words; `injected` if that is nothing of the template's."""
+
+    message: str
+    injected: bool
+
+
+def left_running(*, job: JobView, pod: PodView) -> LeftRunning | None:
+    """Return what runs on in a pod of which containers of the job's template ended with 0; None if nothing does, or one failed."""
+    if not pod.running_on or pod.completed is None or pod.failed or pod.containers_started is None:
+        return None
+    template = _template(job)
+    own = [container.name for container in template.containers] if template is not None else []
+    ended = [name for name in own if name not in pod.running_on]
+    if not ended:
+        return None
+    verb = "runs" if len(pod.running_on) == 1 else "run"
+    message = f"{_named(ended)} ended with exit code 0; {_named(pod.running_on)} still {verb}"
+    return LeftRunning(message=message, injected=len(ended) == len(own))
 
 
 def work_is_done(*, job: JobView, pod: PodView) -> bool:
@@ -34,9 +59,8 @@ def work_is_done(*, job: JobView, pod: PodView) -> bool:
     """
     if not pod.failed or pod.completed is None or (job.array is not None and job.array.pack > 1):
         return False
-    try:
-        template = _TEMPLATE.decode(job.template).spec
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+    template = _template(job)
+    if template is None:
         return False
     own = {container.name for container in template.containers}
     if not own or any(container.name in own or container.exit_code is None for container in pod.failed):
@@ -48,3 +72,17 @@ def work_is_done(*, job: JobView, pod: PodView) -> bool:
     limits = [limit for limit in (job.attempt_timeout, template.active_deadline_seconds) if limit is not None]
     # Both times are the node's: it counts the limit from the time at which it took up the pod.
     return pod.started is not None and bool(limits) and pod.completed < pod.started + min(limits)
+
+
+def _template(job: JobView) -> _Spec | None:
+    try:
+        return _TEMPLATE.decode(job.template).spec
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+
+
+def _named(containers: Sequence[str]) -> str:
+    shown = list(containers[:_NAMED])
+    if len(containers) > _NAMED:
+        shown.append(f"{len(containers) - _NAMED} more")
+    return f"container{'s' * (len(containers) != 1)} {' and '.join(shown)}"

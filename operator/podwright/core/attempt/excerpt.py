@@ -19,3 +19,9 @@ def tail(text: str, *, limit: int = MESSAGE_LIMIT) -> str:
     _, line_end, whole_lines = kept.partition("\n")
     near = line_end and len(whole_lines) >= len(kept) // 2
     return _CUT + (whole_lines if near else kept).lstrip()
+
+
+def last_line(text: str, *, limit: int) -> str:
+    """Return the last line of a text that isn't blank, its end if it is longer than the limit, with tabs as spaces."""
+    lines = text.strip().splitlines()
+    return tail(lines[-1].replace("\t", " "), limit=limit) if lines else ""

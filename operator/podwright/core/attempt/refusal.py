@@ -44,6 +44,7 @@ _LIMIT_RANGE: Final = re.compile(
     r"(?:maximum|minimum) [a-z0-9./-]{1,128} usage per (?:Container|Pod) is |max limit to request ratio per "
 )
 _MEMORY_LIMIT: Final = "maximum memory usage per "
+_MORE_MEMORY: Final = "OOMKilled; more memory was refused: "
 _LASTING_CODES: Final = frozenset({400, 413, 422})
 _QUOTA: Final = re.compile(
     r"requested: (?P<requested>[^\s]{1,2000}), used: [^\s]{1,2000}, limited: (?P<limited>[^\s]{1,2000})"
@@ -142,6 +143,16 @@ def refuses_more_memory(*, refusal: Refusal, out_of_memory: int) -> bool:
     Such a job did run, and only more memory helps: its retries are used up, rather than its spec wrong.
     """
     return out_of_memory > 0 and refusal.kind is RefusalKind.PERMANENT and _MEMORY_LIMIT in refusal.message
+
+
+def refused_memory(refusal: Refusal) -> str:
+    """Return the words about such a refusal."""
+    return f"{_MORE_MEMORY}{refusal.message}"
+
+
+def more_memory_refused(message: str) -> bool:
+    """Return whether an attempt's message is `refused_memory`."""
+    return message.startswith(_MORE_MEMORY)
 
 
 def _forbidden(message: str) -> tuple[RefusalKind, str]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podwright.core.attempt.excerpt import tail
+from podwright.core.attempt.excerpt import last_line, tail
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,17 @@ def test_tail(text: str, want: str) -> None:
 @given(st.text(max_size=60))
 def test_never_too_long(text: str) -> None:
     assert len(tail(text, limit=20)) <= 20
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        pytest.param("frame 1\nframe 2\nFATAL disk\n\n", "FATAL disk", id="B6 the last line"),
+        pytest.param("", "", id="B6 none"),
+        pytest.param(" \n\t\n", "", id="B6 blank"),
+        pytest.param("a\tb", "a b", id="B6 a tab"),
+        pytest.param("x\n" + "y" * 30, "… " + "y" * 18, id="B6 a long one"),
+    ],
+)
+def test_last_line(text: str, want: str) -> None:
+    assert last_line(text, limit=20) == want

@@ -7,6 +7,7 @@ import pytest
 
 from podwright.core.commands import Confirm, CreateChild, Decision, Delete, Release, WriteStatus
 from podwright.core.job import decide as job_policy
+from podwright.core.job.single.unfinished import LEFT_WAIT
 from podwright.core.job.snapshot import Snapshot
 from podwright.core.job.status import SETTLE
 from podwright.core.model.attempt import Budget, Outcome, Refusal, RefusalKind
@@ -68,6 +69,34 @@ def test_a_status_that_already_says_so_is_not_written_again() -> None:
     pod = running(make_pod(job), at=CREATED)
     told = msgspec.structs.replace(job, status=only_status(decide(job, pod)).status)
     assert decide(told, pod) == Decision()
+
+
+def test_b28_an_injected_container_that_runs_on_is_news_once() -> None:
+    job = make_job()
+    pod = running(make_pod(job), at=CREATED)
+    told = msgspec.structs.replace(job, status=only_status(decide(job, pod)).status)
+    left = msgspec.structs.replace(pod, completed=NOW, running_on=("proxy",))
+    assert decide(told, left, now=NOW + 1) == Decision(requeue_at=NOW + LEFT_WAIT)
+    write = only_status(decide(told, left, now=NOW + LEFT_WAIT))
+    assert write.deferrable
+    assert write.status.reason == "PodRunning"
+    assert write.status.message == (
+        f"container main ended with exit code 0; container proxy still runs; pod {pod.name} runs on node node-1"
+    )
+    told = msgspec.structs.replace(job, status=write.status)
+    assert decide(told, left, now=NOW + 2 * LEFT_WAIT) == Decision()
+    another = msgspec.structs.replace(left, completed=NOW + 40, running_on=("shipper",))
+    assert decide(told, another, now=NOW + 3 * LEFT_WAIT) == Decision()
+
+
+def test_b28_a_container_of_the_template_that_runs_on_costs_no_write_of_its_own() -> None:
+    job = make_job(template=msgspec.json.encode({"spec": {"containers": [{"name": "main"}, {"name": "proxy"}]}}))
+    pod = running(make_pod(job), at=CREATED)
+    left = msgspec.structs.replace(pod, completed=CREATED + 1, running_on=("proxy",))
+    first = only_status(decide(job, left)).status
+    assert first.message.startswith("container main ended with exit code 0; container proxy still runs; pod ")
+    told = msgspec.structs.replace(job, status=only_status(decide(job, pod)).status)
+    assert decide(told, left) == Decision()
 
 
 def test_a_pod_that_waits_without_a_reason_is_no_news_for_a_while() -> None:

@@ -9,8 +9,8 @@ from podwright.core.commands import Decision, Delete, WriteStatus
 from podwright.core.model.attempt import Budget, Outcome
 from podwright.core.model.job import JobStatus, JobView
 from podwright.core.model.phase import Phase
-from podwright.core.model.pod import PodView
-from podwright.core.spec import CancelMode, FailureAction, FailurePolicy, FailureRule, RetryPolicy
+from podwright.core.model.pod import FailedContainer, PodView
+from podwright.core.spec import CancelMode, DeliveryMode, FailureAction, FailurePolicy, FailureRule, RetryPolicy
 from tests.support.builders import CREATED, decide_on, finished, make_attempt, make_job, make_pod, running, with_status
 
 NOW = CREATED + 100
@@ -242,3 +242,72 @@ def test_what_runs_already_is_not_left_behind_by_a_problem() -> None:
     assert decide(job, keep_until=NOW + 5) == Decision(requeue_at=NOW + 5)
     tried = with_status(job, phase=Phase.RETRYING, attempts=(make_attempt(job),))
     assert written(decide(tried, finished(make_pod(job), at=NOW, exit_code=1))).reason == "InvalidSpec"
+
+
+TRACE = "frame 1\nframe 2\n"
+NO_COMMAND = 'failed to create containerd task: exec: "pyhton": executable file not found in $PATH'
+
+
+@pytest.mark.parametrize(
+    ("job", "message"),
+    [
+        pytest.param(make_job(retry=RetryPolicy(limit=0)), "retry limit 0 reached", id="B6 no retries left"),
+        pytest.param(
+            make_job(failure_policy=rules(FailureAction.FAIL)), "spec.failurePolicy.rules[0] says Fail", id="B6 a rule"
+        ),
+        pytest.param(
+            make_job(delivery=DeliveryMode.AT_MOST_ONCE),
+            "deliveryMode AtMostOnce allows no other attempt",
+            id="B6 at most once",
+        ),
+    ],
+)
+def test_b6_the_last_line_of_the_message_is_in_the_status(job: JobView, message: str) -> None:
+    status = written(decide(job, failed(job, message=f"{TRACE}FATAL disk is read-only\n")))
+    told = f"attempt 0 failed with exit code 3 (Error); {message}"
+    assert status.message == f"{told}; last line of its message: FATAL disk is read-only"
+    assert status.attempts[0].message == f"{TRACE}FATAL disk is read-only"
+    blank = written(decide(job, failed(job, message=" \n")))
+    assert blank.message == told
+    long = written(decide(job, failed(job, message="x" * 5000)))
+    assert long.message.startswith(f"{told}; last line of its message: … xxx")
+    assert len(long.message) < 400
+    secret = written(decide(job, failed(job, message="password=hunter22\u202e")))
+    assert secret.message.endswith(": password=[redacted]")
+
+
+def test_b6_a_job_that_is_tried_again_keeps_to_the_point() -> None:
+    job = make_job()
+    status = written(decide(job, failed(job, message="FATAL disk is read-only")))
+    assert status.message == "attempt 0 failed with exit code 3 (Error); failure 1, retry limit 3"
+
+
+@pytest.mark.parametrize(
+    ("policy", "phase"),
+    [
+        pytest.param(FailurePolicy(), Phase.RETRYING, id="U18 retried"),
+        pytest.param(
+            FailurePolicy(
+                rules=(
+                    FailureRule(
+                        action=FailureAction.FAIL,
+                        reasons=frozenset({"StartError"}),
+                        message="executable file not found|no such file or directory",
+                    ),
+                )
+            ),
+            Phase.FAILED,
+            id="U18 the rule of the guide",
+        ),
+    ],
+)
+def test_u18_a_command_that_does_not_exist(policy: FailurePolicy, phase: Phase) -> None:
+    """A container that never ran has no exit code of its own, whatever the kubelet calls it."""
+    job = make_job(failure_policy=policy)
+    lost = FailedContainer("main", None, "", "StartError")
+    pod = failed(job, exit_code=128, reason="StartError", failed=(lost,), message=NO_COMMAND)
+    status = written(decide(job, msgspec.structs.replace(pod, exit_code=None)))
+    assert (status.phase, status.reason) == (phase, "StartError")
+    assert status.attempts[0].message == NO_COMMAND
+    if phase is Phase.FAILED:
+        assert status.message.endswith(f"rules[0] says Fail; last line of its message: {NO_COMMAND}")

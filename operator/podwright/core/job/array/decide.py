@@ -15,14 +15,20 @@ from podwright.core.attempt.rulings import Rulings, work_of
 from podwright.core.commands import Command, Decision
 from podwright.core.job.array import active, termination
 from podwright.core.job.array.by_task import give_up, waits_by_task, with_permissions
-from podwright.core.job.array.ends import UnitEnd, collided_end, unit_end
+from podwright.core.job.array.ends import UnitEnd, unit_end
 from podwright.core.job.array.outcome import FROM_RECORD, End, condemned, end_of, too_scattered
 from podwright.core.job.array.pods import SortedPods, sort_pods
 from podwright.core.job.array.record import recorded_as_fits
+from podwright.core.job.array.refusals import (
+    end_by_refusal,
+    refused_ends,
+    with_refused_memory,
+    without_answered,
+    without_more_memory,
+)
 from podwright.core.job.array.start import tasks_to_run
 from podwright.core.job.array.status_updates import After
 from podwright.core.job.snapshot import Snapshot
-from podwright.core.model.attempt import Refusal, RefusalKind
 from podwright.core.model.job import JobView
 from podwright.core.model.phase import Phase
 from podwright.core.model.pod import PodView
@@ -42,6 +48,7 @@ def decide(snapshot: Snapshot) -> Decision:
         if lost is not None:
             return Decision(commands=(lost,))
         snapshot = with_permissions(snapshot)
+    snapshot = without_answered(snapshot)
     pods = sort_pods(snapshot)
     settle = tuple(command for pod in pods.former for command in _settle(snapshot, pod))
     decision = _on_unfinished(snapshot, pods)
@@ -53,9 +60,12 @@ def decide(snapshot: Snapshot) -> Decision:
 def _on_unfinished(snapshot: Snapshot, pods: SortedPods) -> Decision:
     job = snapshot.job
     every = _ends(snapshot, pods)
+    snapshot = without_more_memory(snapshot)
     ends, record = recorded_as_fits(job=job, array=snapshot.array, units=snapshot.units, ends=every, now=snapshot.now)
     after = After(ends=ends, record=record, urgent=any(pod.gone for pod in pods.ended))
     end = end_of(job=job, array=snapshot.array, record=record)
+    if end is not None:
+        end = with_refused_memory(end, attempts=(*job.status.attempts, *(each.verdict.attempt for each in ends)))
     if end is None or end.phase is not Phase.SUCCEEDED:
         end = _by_rule(ends) or _on_record(job) or end or _decided(snapshot)
     if end is None and every and not ends and not (pods.live or snapshot.creating or snapshot.rulings.pending):
@@ -74,10 +84,7 @@ def _ends(snapshot: Snapshot, pods: SortedPods) -> list[UnitEnd]:
     stop = recorded_stop(snapshot.job)
     judged = (_judged(snapshot, pod, stop=stop) for pod in pods.ended)
     ends = [end for end in judged if end is not None]
-    collided = _collided(snapshot, pods)
-    if collided is not None:
-        ends.append(collided_end(job=snapshot.job, refusal=collided, now=snapshot.now))
-    return ends
+    return [*ends, *refused_ends(snapshot, pods)]
 
 
 def _judged(snapshot: Snapshot, pod: PodView, *, stop: Stop | None) -> UnitEnd | None:
@@ -92,15 +99,6 @@ def _judged(snapshot: Snapshot, pod: PodView, *, stop: Stop | None) -> UnitEnd |
         work=work_of(job.failure_policy.rules, pod.message),
         find=lambda: unit_end(job=job, pod=pod, tasks=tasks, stop=stop, now=snapshot.now),
     )
-
-
-def _collided(snapshot: Snapshot, pods: SortedPods) -> Refusal | None:
-    refusal = snapshot.refusal
-    if refusal is None or refusal.kind is not RefusalKind.COLLISION or refusal.task_index in pods.busy:
-        return None
-    if not tasks_to_run(array=snapshot.array, units=snapshot.units, unit=refusal.task_index):
-        return None  # counted already: its tasks are over
-    return refusal if snapshot.units.attempts(refusal.task_index) == refusal.attempt else None
 
 
 def _on_record(job: JobView) -> End | None:
@@ -123,9 +121,9 @@ def _by_rule(ends: Sequence[UnitEnd]) -> End | None:
 
 def _decided(snapshot: Snapshot) -> End | None:
     """Return an end that the record alone does not show: a refusal that will last, or what a stop on record was for."""
-    refusal = snapshot.refusal
-    if refusal is not None and refusal.kind is RefusalKind.PERMANENT:
-        return End(phase=Phase.FAILED, reason=refusal.reason, message=refusal.message)
+    refused = end_by_refusal(snapshot)
+    if refused is not None:
+        return refused
     if recorded_stop(snapshot.job) is Stop.OUTCOME_DECIDED:
         return End(
             phase=Phase.FAILED,

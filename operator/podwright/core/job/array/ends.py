@@ -6,13 +6,15 @@ import msgspec
 
 from podwright.core.attempt.budget import budget_of
 from podwright.core.attempt.ending import Ending, collided, recorded_ending
+from podwright.core.attempt.excerpt import MESSAGE_LIMIT
 from podwright.core.attempt.failure_policy import Evidence, rule_on
+from podwright.core.attempt.refusal import refused_memory
 from podwright.core.attempt.signals import signal_name
 from podwright.core.attempt.verdict import Verdict, verdict_on, verdict_without_pod
 from podwright.core.constants.names import array_pod_name
 from podwright.core.constants.reasons import Reason
 from podwright.core.job.pack.report import NOTHING, is_report, parse_report, runner_container
-from podwright.core.model.attempt import Budget, Outcome, Refusal
+from podwright.core.model.attempt import Attempt, Budget, Outcome, Refusal
 from podwright.core.model.job import JobView
 from podwright.core.model.pod import FailedContainer, PodView
 from podwright.core.run.stop import Stop
@@ -35,6 +37,7 @@ class UnitEnd(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         free: tasks of a pack that failed and may be tried again for free.
         unstarted: tasks of a pack that surely never started.
         reported: whether each task of the pack told how it ended, so that the pod's own end means nothing more.
+        exhausted: whether no further attempt can help, so that it counts as one whose retries are used up.
         fatal: why the failure policy ends the whole job, "" if it doesn't.
     """
 
@@ -46,6 +49,7 @@ class UnitEnd(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     free: IndexSet = EMPTY
     unstarted: IndexSet = EMPTY
     reported: bool = False
+    exhausted: bool = False
     fatal: str = ""
 
 
@@ -167,3 +171,18 @@ def collided_end(*, job: JobView, refusal: Refusal, now: float) -> UnitEnd:
     attempt = collided(number=refusal.attempt, pod_name=name, message=refusal.message, now=now)
     verdict = verdict_without_pod(job=job, attempt=msgspec.structs.replace(attempt, index=refusal.task_index))
     return UnitEnd(unit=refusal.task_index, verdict=verdict)
+
+
+def refused_end(*, job: JobView, refusal: Refusal, unit: int, attempt: int, now: float) -> UnitEnd:
+    """Describe an attempt that gets no pod, because the memory that it was given more of after running out of it is refused."""
+    refused = Attempt(
+        index=unit,
+        number=attempt,
+        pod_name=array_pod_name(job_name=job.name, job_uid=job.uid, index=unit, attempt=attempt),
+        ended=now,
+        outcome=Outcome.FAILED,
+        reason=Reason.OOM_KILLED,
+        message=refused_memory(refusal)[:MESSAGE_LIMIT],
+    )
+    # No rule is asked: what it may say of running out of memory it has said of the attempt before.
+    return UnitEnd(unit=unit, verdict=Verdict(attempt=refused), exhausted=True)

@@ -138,7 +138,7 @@ class _Tally:
     def _gives_up(self, end: UnitEnd, counts: Counts) -> bool:
         if end.reported:
             return False
-        if end.verdict.final or self._fails_alike(end):
+        if end.exhausted or end.verdict.final or self._fails_alike(end):
             return True
         if end.verdict.lost_node and counts.lost_nodes >= self._job.failure_policy.quarantine_after:
             return False  # it stays among those that may be tried again, from where it quarantines the job
@@ -149,7 +149,11 @@ class _Tally:
         budget = end.verdict.attempt.budget
         if end.verdict.final or self._job.delivery is DeliveryMode.AT_MOST_ONCE:
             return False
-        return self._fails_alike(end) or (budget is not None and limit_of(policy=self._job.retry, budget=budget) > 0)
+        return (
+            end.exhausted
+            or self._fails_alike(end)
+            or (budget is not None and limit_of(policy=self._job.retry, budget=budget) > 0)
+        )
 
     def _fails_alike(self, end: UnitEnd) -> bool:
         """Return whether this very task failed in the same way on too many nodes, as far as the failures in status tell."""

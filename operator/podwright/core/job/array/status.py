@@ -56,7 +56,8 @@ def array_status(
     )
     counts = counts_of(before)
     for end in ends:
-        counts = end.verdict.counted(counts)
+        if not end.exhausted:  # an attempt that got no pod for its memory never was
+            counts = end.verdict.counted(counts)
     return msgspec.structs.replace(
         status,
         array=msgspec.structs.replace(record, running=running),

@@ -6,6 +6,7 @@ import msgspec
 
 from podwright.core.attempt import retry
 from podwright.core.attempt.ending import recorded_ending
+from podwright.core.attempt.excerpt import last_line
 from podwright.core.attempt.verdict import Verdict, same_failure_on_nodes, verdict_on
 from podwright.core.commands import Decision
 from podwright.core.job import at_most_once
@@ -17,6 +18,7 @@ from podwright.core.model.phase import Phase
 from podwright.core.model.pod import PodView
 from podwright.core.run.stop import Stop, explain, phase_after, recorded_stop
 
+_WORDS_LIMIT: Final = 256
 _EXHAUSTED: Final = {
     Budget.USER: ("RetriesExhausted", "limit"),
     Budget.PLATFORM: ("PlatformRetriesExhausted", "platformLimit"),
@@ -66,11 +68,11 @@ def _follow_up(*, job: JobView, verdict: Verdict, counts: retry.Counts, stop: St
         return phase_after(stop), str(stop), explain(job=job, stop=stop)
     once = at_most_once.follow_up(job=job, attempt=attempt, stop=stop)
     if once is not None:
-        return once
+        return _with_last_words(once, attempt=attempt)
     if verdict.failed:
         over = _given_up(job=job, verdict=verdict, counts=counts)
         if over is not None:
-            return over
+            return _with_last_words(over, attempt=attempt)
     if stop is not None:
         return phase_after(stop), str(stop), explain(job=job, stop=stop)
     if attempt.outcome is Outcome.STOPPED:
@@ -119,6 +121,13 @@ def _used(*, job: JobView, verdict: Verdict, counts: retry.Counts) -> str:
 
 def _ruled(verdict: Verdict) -> str:
     return f"spec.failurePolicy.rules[{verdict.rule}] says {verdict.action}"
+
+
+def _with_last_words(end: tuple[Phase, str, str], *, attempt: Attempt) -> tuple[Phase, str, str]:
+    """Return how the job ends with the last line of its attempt's message: programs say there what went wrong."""
+    phase, reason, told = end
+    words = last_line(attempt.message, limit=_WORDS_LIMIT)
+    return (phase, reason, f"{told}; last line of its message: {words}") if words and words not in told else end
 
 
 def _describe(attempt: Attempt) -> str:

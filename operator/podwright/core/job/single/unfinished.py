@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from podwright.core.attempt import termination as pod_end
+from podwright.core.attempt.completion import LeftRunning, left_running
 from podwright.core.attempt.ending import Ending, ongoing, recorded_ending
 from podwright.core.commands import Command, Decision
 from podwright.core.job.limits import due_ending, next_limit, waiting_message
@@ -17,6 +18,9 @@ from podwright.core.run.stop import Stop, explain, recorded_stop, stop_grace
 
 QUIET_WAIT: Final = 30.0
 """Seconds that a pod may wait without a stated reason before status says so: in a burst that is no news."""
+LEFT_WAIT: Final = 30.0
+"""Seconds that an injected container may run on after the work before status says so: one that is told to end needs some."""
+_STILL: Final = " still run"  # in every message about containers that run on
 
 _SAME_REASON: Final = {"ErrImagePull": "ImagePullBackOff", "ErrImageNeverPull": "ImagePullBackOff"}
 
@@ -70,19 +74,27 @@ def _report(*, job: JobView, pod: PodView, now: float) -> tuple[tuple[Command, .
     running = pod.phase is not PodPhase.PENDING
     phase = Phase.RUNNING if running else Phase.PENDING
     reason = "PodRunning" if running else _SAME_REASON.get(pod.waiting_reason, pod.waiting_reason) or "PodPending"
+    left = left_running(job=job, pod=pod) if running else None
     if job.status.phase is phase and job.status.reason == reason and _shown(job=job, pod=pod):
-        return (), None
+        # That is news once for a pod, however many containers end after it.
+        if left is None or not left.injected or pod.completed is None or _STILL in job.status.message:
+            return (), None
+        if now < pod.completed + LEFT_WAIT:
+            return (), pod.completed + LEFT_WAIT
     if job.status.phase is Phase.RUNNING and not running:
         return (), None
     settle = SETTLE if running or pod.waiting_reason else QUIET_WAIT
     visible_at = (pod.created if pod.started is None else pod.started) + settle
     if now < visible_at:
         return (), visible_at
-    where = f" on node {pod.node}" if pod.node else ""
-    waits = waiting_message(pod) or f"pod {pod.name} has not started yet"
-    message = f"pod {pod.name} runs{where}" if running else waits
+    message = _running(pod, left=left) if running else waiting_message(pod) or f"pod {pod.name} has not started yet"
     status = next_status(job=job, phase=phase, reason=reason, message=message, now=now, attempt=ongoing(pod))
     return (write_status(job=job, status=status, deferrable=True),), None
+
+
+def _running(pod: PodView, *, left: LeftRunning | None) -> str:
+    where = f"pod {pod.name} runs{f' on node {pod.node}' if pod.node else ''}"
+    return where if left is None else f"{left.message}; {where}"
 
 
 def _shown(*, job: JobView, pod: PodView) -> bool:

@@ -1,7 +1,7 @@
 """The next attempt has no pod yet: create it, wait for its time, or end the job instead."""
 
 from podwright.core.attempt.ending import collided
-from podwright.core.attempt.refusal import ask_again_at, refuses_more_memory
+from podwright.core.attempt.refusal import ask_again_at, refused_memory, refuses_more_memory
 from podwright.core.attempt.verdict import verdict_without_pod
 from podwright.core.commands import CreateChild, Decision, WriteStatus
 from podwright.core.constants.reasons import Reason
@@ -74,7 +74,7 @@ def _refused(*, job: JobView, create: CreateChild, refusal: Refusal, now: float,
         phase, reason, message = Phase.FAILED, refusal.reason, refusal.message
         if refuses_more_memory(refusal=refusal, out_of_memory=job.status.out_of_memory_count):
             phase = Phase.DEAD_LETTERED if job.dead_letter else Phase.FAILED
-            reason, message = Reason.OOM_KILLED, f"OOMKilled; more memory was refused: {refusal.message}"
+            reason, message = Reason.OOM_KILLED, refused_memory(refusal)
         status = next_status(job=job, phase=phase, reason=reason, message=message, now=now)
         return Decision(commands=(write_status(job=job, status=status),))
     if refusal.kind is RefusalKind.COLLISION:

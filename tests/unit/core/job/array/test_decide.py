@@ -137,6 +137,58 @@ def test_a_unit_whose_name_is_taken_is_not_asked_for_again_before_that_is_record
     assert (status.attempts[0].index, status.attempts[0].reason) == (0, "NameCollision")
 
 
+MORE = Refusal(
+    task_index=1,
+    attempt=1,
+    kind=RefusalKind.PERMANENT,
+    reason="PodRejected",
+    message="maximum memory usage per Container is 100Mi, but limit is 128Mi",
+    at=NOW,
+    count=1,
+)
+
+
+def out_of_memory(indexes: str, *, times: int = 1, due: float | None = None) -> RetryGroup:
+    """Build the group of units that ran out of memory."""
+    return RetryGroup(indexes=IndexSet.parse(indexes), attempts=times, failed=times, out_of_memory=times, due=due)
+
+
+def test_b18_those_that_need_as_much_memory_are_over_with_the_one_that_was_refused() -> None:
+    groups = (out_of_memory("0-1"), out_of_memory("2", times=2), out_of_memory("3", due=NOW + 60))
+    job = with_status(JOB, phase=Phase.RUNNING, array=record_of(retries=groups))
+    status = next(c for c in decide(job, refusal=MORE).commands if isinstance(c, WriteStatus)).status
+    assert status.array == record_of(failed="0-2", retries=(out_of_memory("3", due=NOW + 60),))
+    assert (status.phase, status.failed_count) == (Phase.RUNNING, 0)  # of attempts that never were
+    assert [attempt.message for attempt in status.attempts] == [
+        f"OOMKilled; more memory was refused: {MORE.message}"
+    ] * 3
+    # What is on record is not the end of the others, though the refusal is still known.
+    later = decide(msgspec.structs.replace(job, status=status), refusal=MORE, recorded_at=NOW)
+    assert created(later) == [4, 5]
+
+
+def test_b18_one_of_which_a_pod_appears_after_all_is_not_over() -> None:
+    job = with_status(JOB, phase=Phase.RUNNING, array=record_of(retries=(out_of_memory("1"),)))
+    decision = decide(job, running(unit_pod(job, 1, attempt=1), at=NOW), refusal=MORE)
+    assert created(decision) == [0, 2]
+
+
+def test_b18_a_pack_fails_with_all_that_is_left_of_it() -> None:
+    job = array_job(make_array(6, parallelism=3, pack=3))
+    record = record_of(succeeded="0-3", retries=(out_of_memory("1"),))
+    status = written(decide(with_status(job, phase=Phase.RUNNING, array=record), refusal=MORE))
+    assert (status.phase, status.reason) == (Phase.DEAD_LETTERED, "TasksFailed")
+    assert status.array == record_of(succeeded="0-3", failed="4-5")
+    assert status.message == f"2 tasks failed: 4-5; OOMKilled; more memory was refused: {MORE.message}"
+
+
+def test_b18_a_refusal_of_what_never_ran_out_of_memory_ends_the_array() -> None:
+    job = with_status(JOB, phase=Phase.RUNNING, array=record_of(retries=(out_of_memory("0"),)))
+    first = msgspec.structs.replace(MORE, attempt=0)
+    status = written(decide(job, refusal=first))
+    assert (status.phase, status.reason) == (Phase.FAILED, "PodRejected")
+
+
 # Pods that can't start.
 
 

@@ -1,0 +1,97 @@
+"""Refusals of an array's pods that are the end of something: of one attempt, of some tasks, or of the whole array.
+
+Used by `decide`. What may pass is waited for in `active`.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from podwright.core.attempt.refusal import more_memory_refused, refuses_more_memory
+from podwright.core.job.array.ends import UnitEnd, collided_end, refused_end
+from podwright.core.job.array.outcome import FROM_RECORD, End
+from podwright.core.job.array.pods import SortedPods
+from podwright.core.job.array.start import tasks_to_run
+from podwright.core.job.snapshot import Snapshot
+from podwright.core.model.attempt import Attempt, Refusal, RefusalKind
+from podwright.core.model.phase import Phase
+
+
+def refused_ends(snapshot: Snapshot, pods: SortedPods) -> list[UnitEnd]:
+    """Return the ends of attempts that get no pod: their name is taken, or the memory that they were given more of is refused."""
+    refusal = snapshot.refusal
+    if refusal is None or not _is_current(snapshot, refusal):
+        return []
+    if refusal.kind is RefusalKind.COLLISION and refusal.task_index not in pods.busy:
+        return [collided_end(job=snapshot.job, refusal=refusal, now=snapshot.now)]
+    if not _refuses_more_memory(snapshot, refusal):
+        return []
+    return [
+        refused_end(
+            job=snapshot.job, refusal=refusal, unit=unit, attempt=snapshot.units.attempts(unit), now=snapshot.now
+        )
+        for unit in _refused_alike(snapshot, refusal)
+        if unit not in pods.busy
+    ]
+
+
+def without_answered(snapshot: Snapshot) -> Snapshot:
+    """Return the snapshot without a refusal that lasts, if it was about a task whose end is on record: the others have their own."""
+    refusal = snapshot.refusal
+    if refusal is None or refusal.kind is not RefusalKind.PERMANENT or _is_current(snapshot, refusal):
+        return snapshot
+    return msgspec.structs.replace(snapshot, refusal=None)
+
+
+def without_more_memory(snapshot: Snapshot) -> Snapshot:
+    """Return the snapshot without a refusal that is the end of some tasks only."""
+    refusal = snapshot.refusal
+    if refusal is None or not _refuses_more_memory(snapshot, refusal):
+        return snapshot
+    return msgspec.structs.replace(snapshot, refusal=None)
+
+
+def end_by_refusal(snapshot: Snapshot) -> End | None:
+    """Return the end of an array whose pods will always be refused."""
+    refusal = snapshot.refusal
+    if refusal is None or refusal.kind is not RefusalKind.PERMANENT:
+        return None
+    return End(phase=Phase.FAILED, reason=refusal.reason, message=refusal.message)
+
+
+def with_refused_memory(end: End, *, attempts: Iterable[Attempt]) -> End:
+    """Return the end with the API server's words about memory that it refused, if that is how one of these attempts ended."""
+    if end.phase is Phase.SUCCEEDED or end.reason not in FROM_RECORD:
+        return end
+    words = [attempt.message for attempt in attempts if more_memory_refused(attempt.message)]
+    return msgspec.structs.replace(end, message=f"{end.message}; {words[-1]}") if words else end
+
+
+def _is_current(snapshot: Snapshot, refusal: Refusal) -> bool:
+    """Return whether the refusal is about an attempt that may still be made, as far as the record says."""
+    unit = refusal.task_index
+    if not tasks_to_run(array=snapshot.array, units=snapshot.units, unit=unit):
+        return False  # counted already: its tasks are over
+    return snapshot.units.attempts(unit) == refusal.attempt
+
+
+def _refuses_more_memory(snapshot: Snapshot, refusal: Refusal) -> bool:
+    grown = snapshot.units.history(refusal.task_index).out_of_memory
+    return refuses_more_memory(refusal=refusal, out_of_memory=grown)
+
+
+def _refused_alike(snapshot: Snapshot, refusal: Refusal) -> list[int]:
+    """Return the unit that was refused and those that would be: due now, with as much memory or more, of the same template.
+
+    To ask for each of them takes a request, and a thousand tasks that need more memory would be a storm of refusals.
+    """
+    units = snapshot.units
+    grown = units.history(refusal.task_index).out_of_memory
+    alike = [
+        unit
+        for unit, group in units.groups.items()
+        if group.out_of_memory >= grown
+        and (group.due is None or group.due <= snapshot.now)
+        and tasks_to_run(array=snapshot.array, units=units, unit=unit)
+    ]
+    return sorted({refusal.task_index, *alike})
