@@ -11,6 +11,7 @@ import msgspec
 from podwright.core.commands import WriteStatus
 from podwright.core.job.array.ends import UnitEnd
 from podwright.core.job.array.pods import SortedPods
+from podwright.core.job.array.size import shows_running
 from podwright.core.job.array.start import tasks_to_run
 from podwright.core.job.array.status import array_status
 from podwright.core.job.snapshot import Snapshot
@@ -121,7 +122,7 @@ def record_or_tell(
         idle = snapshot.now if starting or snapshot.creating else snapshot.job.created
         since = min((pod.created if pod.started is None else pod.started for pod in pods.live), default=idle)
         due = max(since, snapshot.recorded_at) + SETTLE
-    elif status.array is None or status.array.running != running_tasks(snapshot, pods.live):
+    elif status.array is None or not shows_running(status.array, running_tasks(snapshot, pods.live)):
         due = snapshot.recorded_at + TELL_EVERY
     else:
         return (), None
