@@ -43,29 +43,45 @@ def test_many_failures_at_once_count_as_one() -> None:
 def test_strain_is_measured_against_what_the_server_can_do() -> None:
     gauge = LatencyGauge()
     for _ in range(100):
-        gauge.answered(0.06)
+        gauge.answered(0.06, admitted=False)
     assert not gauge.is_strained(), "a server that is always slow is not strained"
     for _ in range(20):
-        gauge.answered(0.5)
+        gauge.answered(0.5, admitted=False)
     assert gauge.is_strained()
     for _ in range(50):
-        gauge.answered(0.06)
+        gauge.answered(0.06, admitted=False)
     assert not gauge.is_strained()
 
 
 def test_a_fast_server_is_not_strained_by_a_little_more() -> None:
     gauge = LatencyGauge()
     for _ in range(100):
-        gauge.answered(0.001)
+        gauge.answered(0.001, admitted=False)
     for _ in range(100):
-        gauge.answered(0.015)
+        gauge.answered(0.015, admitted=False)
     assert not gauge.is_strained()
 
 
 def test_a_long_burst_is_not_taken_for_the_rule() -> None:
     gauge = LatencyGauge()
     for _ in range(100):
-        gauge.answered(0.004)
+        gauge.answered(0.004, admitted=False)
     for _ in range(6000):
-        gauge.answered(0.04)
+        gauge.answered(0.04, admitted=False)
     assert gauge.is_strained()
+
+
+def test_status_writes_that_only_come_in_bursts_are_compared_with_the_server_at_rest() -> None:
+    gauge = LatencyGauge()
+    gauge.answered(0.004, admitted=True)  # the first pod, before the burst
+    for _ in range(100):
+        gauge.answered(0.08, admitted=False)
+    assert gauge.is_strained()
+
+
+def test_how_long_webhooks_take_is_not_taken_for_strain() -> None:
+    gauge = LatencyGauge()
+    for _ in range(100):
+        gauge.answered(0.004, admitted=False)
+        gauge.answered(9.0, admitted=True)
+    assert not gauge.is_strained()

@@ -134,8 +134,7 @@ class Writer:
             # Whatever went wrong, its object waits for a response, and would for ever.
             _log.exception("cannot send %s %s", request.method, request.path)
             result = Ambiguous(f"{request.method} {request.path}: {error!r}")
-        if not permit.admitted:
-            self._latency.answered(time.monotonic() - sent)  # how long others' webhooks take says nothing of the server
+        self._latency.answered(time.monotonic() - sent, admitted=permit.admitted)
         self._learn(permit, result)
         self._lanes.end(permit.namespace)
         permit.done(result)
