@@ -75,6 +75,18 @@ def test_nothing_more_of_an_array_with_a_problem_is_started() -> None:
     assert created(decide(JOB, pod)) == [1, 2]
 
 
+def test_a_start_time_that_is_moved_holds_the_other_tasks_back_and_says_so() -> None:
+    job = with_status(JOB, phase=Phase.RUNNING, reason="TasksRunning", array=record_of(succeeded="0"))
+    job = msgspec.structs.replace(job, start_at=NOW + 60)
+    decision = decide(job)
+    assert (decision.requeue_at, created(decision)) == (NOW + 60, [])
+    status = written(decision)
+    assert (status.phase, status.reason) == (Phase.RUNNING, "Delayed")
+    assert status.message.startswith("the job starts at ")
+    assert decide(msgspec.structs.replace(job, status=status)) == Decision(requeue_at=NOW + 60)
+    assert created(decide(job, now=NOW + 60)) == [1, 2, 3]
+
+
 # AtMostOnce.
 
 ONCE = array_job(make_array(6, parallelism=3), delivery=DeliveryMode.AT_MOST_ONCE)
@@ -123,17 +135,25 @@ def test_a_problem_takes_unused_intents_back_and_nothing_is_started() -> None:
     assert (status.phase, status.reason, started(status)) == (Phase.FAILED, "InvalidSpec", "")
 
 
+def test_a_problem_takes_unused_intents_back_while_others_run() -> None:
+    job = intending("0-2", problem="p")
+    pod = running(unit_pod(job, 0), at=NOW)
+    assert started(written(decide(job, pod, intended=frozenset({1, 2})))) == "0"
+
+
 def test_a_problem_waits_for_tasks_that_may_have_been_started() -> None:
     job = intending("0-2", problem="p")
-    decision = decide(job, intended=frozenset({0}))
+    job = msgspec.structs.replace(job, status=written(decide(job, intended=frozenset({0}))))
+    assert started(job.status) == "1-2", "an own intent is taken back first"
+    decision = decide(job)
     assert created(decision) == []
     assert sum(isinstance(command, Confirm) for command in decision.commands) == 2
     gone = [unit_pod(job, unit, gone=True, held=False, node="unknown") for unit in (1, 2)]
-    status = written(decide(job, *gone, intended=frozenset({0})))
-    assert status.array is not None
-    assert (status.phase, str(status.array.failed), started(status)) == (Phase.PENDING, "1-2", "0")
-    status = written(decide(msgspec.structs.replace(job, status=status), intended=frozenset({0})))
-    assert (status.phase, status.reason, started(status)) == (Phase.FAILED, "InvalidSpec", "")
+    job = msgspec.structs.replace(job, status=written(decide(job, *gone)))
+    assert job.status.array is not None
+    assert (job.status.phase, str(job.status.array.failed), started(job.status)) == (Phase.PENDING, "1-2", "")
+    status = written(decide(job))
+    assert (status.phase, status.reason) == (Phase.FAILED, "InvalidSpec")
 
 
 def test_a_suspension_takes_unused_intents_back() -> None:
