@@ -131,16 +131,22 @@ class Engine:
                 self._reconcile_safely(self._queue.pop())
                 if time.monotonic() - began > _TURN:
                     break
+            rest = self._work_off()
             self._metrics.turn(time.monotonic() - began)
-            if self._queue or self._cleanup.ready:
+            if self._queue or self._cleanup.ready or rest <= 0.0:
                 await asyncio.sleep(0)
                 continue
-            await self._wait()
+            await self._wait(longest=rest)
 
-    async def _wait(self) -> None:
+    def _work_off(self) -> float:
+        """Do a piece of the work that no decision waits for; return for how many seconds there is no more of it."""
+        due = [when for each in self._controllers.values() if (when := each.work_off(time.monotonic)) is not None]
+        return min(_LONGEST_WAIT, min(due) - time.monotonic()) if due else _LONGEST_WAIT
+
+    async def _wait(self, *, longest: float) -> None:
         self._wake.clear()
         due = self._timers.next_at()
-        timeout = _LONGEST_WAIT if due is None else min(_LONGEST_WAIT, max(0.0, due - self._clock()))
+        timeout = longest if due is None else min(longest, max(0.0, due - self._clock()))
         try:
             async with asyncio.timeout(timeout):
                 await self._wake.wait()

@@ -84,6 +84,10 @@ class JobStore:
         """Return whether a job that has not started depends on this one, so that its record is still needed."""
         return self._dependents.is_awaited(job)
 
+    def work_off(self, clock: Callable[[], float]) -> float | None:
+        """Do a piece of what events left to be done; return when the next is due by the clock, None if nothing is left."""
+        return self._dependents.work_off(clock)
+
     def take_departed(self, uid: str) -> JobView | None:
         """Give, once, the last picture of a deleted job that had an idempotency key."""
         return self._departed.pop(uid, None)

@@ -224,6 +224,13 @@ class Controller(Protocol):
         """Forget what was recorded by a clock that has been set back."""
         ...
 
+    def work_off(self, clock: Callable[[], float]) -> float | None:
+        """Do a piece, of some milliseconds, of work that no decision waits for.
+
+        Return when the next is due by the clock (monotonic seconds), or None if nothing is left.
+        """
+        ...
+
     def forget(self, ref: Ref) -> None:
         """Forget an object of which nothing is left."""
         ...

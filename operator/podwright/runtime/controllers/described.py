@@ -333,6 +333,10 @@ class DescribedController:
     def clock_set_back(self, now: float) -> None:
         """Nothing was recorded by the clock."""
 
+    def work_off(self, clock: Callable[[], float]) -> float | None:
+        """Nothing is left to be done."""
+        return None
+
     def forget(self, ref: Ref) -> None:
         """Nothing more is known."""
 

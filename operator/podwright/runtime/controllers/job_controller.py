@@ -413,6 +413,10 @@ class JobController:
         """Forget what is known of keys."""
         self._keys.forget()
 
+    def work_off(self, clock: Callable[[], float]) -> float | None:
+        """Go on with the search for cycles of dependencies."""
+        return self.store.work_off(clock)
+
     def forget(self, ref: Ref) -> None:
         """Have the end of a job that had a key put on record."""
         departed = self.store.take_departed(ref.uid)

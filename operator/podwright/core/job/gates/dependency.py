@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from podwright.core.job.gates.cycle import Cycle, in_words
 from podwright.core.job.gates.result import OPEN, End, Gate, Wait
 from podwright.core.model.array import ArrayRecord
 from podwright.core.model.job import JobView
@@ -22,12 +23,12 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         jobs: those that exist, by name.
         started: names of those of which a pod is known to have started, though their status may not say so yet.
-        cycle: the names on a circle of dependencies through this job, from and to it; empty if there is none.
+        cycle: a cycle of dependencies that keeps this job waiting.
     """
 
     jobs: Mapping[str, JobView] = {}
     started: frozenset[str] = frozenset()
-    cycle: tuple[str, ...] = ()
+    cycle: Cycle | None = None
 
 
 class Outlook(enum.Enum):
@@ -66,10 +67,10 @@ def dependency(*, job: JobView, dependencies: Dependencies) -> Gate:
             return _end(wanted=wanted, other=other)
         if outlook is Outlook.OPEN:
             waiting = waiting or wanted
-    if dependencies.cycle:
+    if dependencies.cycle is not None:
         return Wait(
             reason="DependencyCycle",
-            message=f"jobs wait for each other: {_path(dependencies.cycle)}; delete or cancel one of them",
+            message=f"jobs wait for each other: {in_words(dependencies.cycle)}; delete or cancel one of them",
         )
     if missing is not None:
         return Wait(
@@ -145,10 +146,3 @@ def _end(*, wanted: Dependency, other: JobView) -> End:
         reason="DependencyFailed",
         message=f"job {wanted.name} should {WORDS[wanted.condition]} first, but it ended as {other.status.phase}",
     )
-
-
-def _path(names: tuple[str, ...], shown: int = 10) -> str:
-    """Write a circle as `a → b → a`, cut in its middle if it is long."""
-    if len(names) > shown:
-        names = (*names[: shown - 1], f"({len(names) - shown} more)", names[-1])
-    return " → ".join(names)
