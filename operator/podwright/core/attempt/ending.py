@@ -28,16 +28,24 @@ may well have ended by it, and work that was stopped must not count as done.
 """
 
 
-def ongoing(pod: PodView) -> Attempt:
-    """Describe an attempt whose pod has not ended."""
-    return Attempt(number=pod.attempt, pod_name=pod.name, pod_uid=pod.uid, node=pod.node, started=pod.started)
-
-
 class Ending(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Why we end one attempt, and go on with the job: written to the attempt's record before its pod is deleted."""
 
     reason: str
     message: str = ""
+
+
+def ongoing(pod: PodView, *, ending: Ending | None = None) -> Attempt:
+    """Return the record of an attempt whose pod has not ended. `ending` is why we end it, if we do; it must stay on record."""
+    return Attempt(
+        number=pod.attempt,
+        pod_name=pod.name,
+        pod_uid=pod.uid,
+        node=pod.node,
+        started=pod.started,
+        reason="" if ending is None else ending.reason,
+        message="" if ending is None else ending.message,
+    )
 
 
 def recorded_ending(*, status: JobStatus, pod: PodView) -> Ending | None:
@@ -152,6 +160,7 @@ def _ended_after_deletion(pod: PodView) -> bool:
 
 
 def _ended_by_us(*, stop: Stop | None, ending: Ending | None) -> tuple[Outcome, str]:
-    if stop is not None:
-        return Outcome.STOPPED, str(stop)
-    return Outcome.FAILED, "" if ending is None else ending.reason
+    # No attempt is ended by itself once the whole job is being stopped, so of two reasons on record that one was first.
+    if ending is not None:
+        return Outcome.FAILED, ending.reason
+    return Outcome.STOPPED, "" if stop is None else str(stop)

@@ -2,8 +2,6 @@
 
 from typing import Final
 
-import msgspec
-
 from podwright.core.attempt import termination as pod_end
 from podwright.core.attempt.completion import LeftRunning, left_running
 from podwright.core.attempt.ending import Ending, ongoing, recorded_ending
@@ -50,7 +48,7 @@ def _stop(*, job: JobView, pod: PodView, stop: Stop, now: float) -> Decision:
             reason=str(stop),
             message=explain(job=job, stop=stop),
             now=now,
-            attempt=ongoing(pod),
+            attempt=ongoing(pod, ending=recorded_ending(status=job.status, pod=pod)),
         )
         return Decision(commands=(write_status(job=job, status=status),))
     return Decision(commands=pod_end.end(pod, grace=stop_grace(job=job, stop=stop)))
@@ -65,7 +63,7 @@ def _end(*, job: JobView, pod: PodView, ending: Ending, now: float) -> Decision:
         reason=ending.reason,
         message=ending.message or f"pod {pod.name} can't start ({pod.waiting_reason}) and is being ended",
         now=now,
-        attempt=msgspec.structs.replace(ongoing(pod), reason=ending.reason, message=ending.message),
+        attempt=ongoing(pod, ending=ending),
     )
     return Decision(commands=(write_status(job=job, status=status),))
 

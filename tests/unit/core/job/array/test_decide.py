@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from podwright.core.attempt.ending import ongoing
-from podwright.core.commands import CreateChild, Decision, Delete, WriteStatus
+from podwright.core.commands import Confirm, CreateChild, Decision, Delete, WriteStatus
 from podwright.core.job import decide as job_policy
 from podwright.core.job.array.by_task import permitted
 from podwright.core.job.gates.dependency import Dependencies
@@ -75,6 +75,18 @@ def test_nothing_more_of_an_array_with_a_problem_is_started() -> None:
     assert created(decide(JOB, pod)) == [1, 2]
 
 
+def test_a_start_time_that_is_moved_holds_the_other_tasks_back_and_says_so() -> None:
+    job = with_status(JOB, phase=Phase.RUNNING, reason="TasksRunning", array=record_of(succeeded="0"))
+    job = msgspec.structs.replace(job, start_at=NOW + 60)
+    decision = decide(job)
+    assert (decision.requeue_at, created(decision)) == (NOW + 60, [])
+    status = written(decision)
+    assert (status.phase, status.reason) == (Phase.RUNNING, "Delayed")
+    assert status.message.startswith("the job starts at ")
+    assert decide(msgspec.structs.replace(job, status=status)) == Decision(requeue_at=NOW + 60)
+    assert created(decide(job, now=NOW + 60)) == [1, 2, 3]
+
+
 # AtMostOnce.
 
 ONCE = array_job(make_array(6, parallelism=3), delivery=DeliveryMode.AT_MOST_ONCE)
@@ -115,6 +127,33 @@ def test_after_a_refusal_one_unit_is_tried_with_one_intent() -> None:
     assert started(status) == "0"
     job = msgspec.structs.replace(ONCE, status=status)
     assert created(decide(job, intended=frozenset({0}), refusal=waited)) == [0]
+
+
+def test_a_problem_takes_unused_intents_back_and_nothing_is_started() -> None:
+    job = intending("0-2", problem="p")
+    status = written(decide(job, intended=frozenset({0, 1, 2})))
+    assert (status.phase, status.reason, started(status)) == (Phase.FAILED, "InvalidSpec", "")
+
+
+def test_a_problem_takes_unused_intents_back_while_others_run() -> None:
+    job = intending("0-2", problem="p")
+    pod = running(unit_pod(job, 0), at=NOW)
+    assert started(written(decide(job, pod, intended=frozenset({1, 2})))) == "0"
+
+
+def test_a_problem_waits_for_tasks_that_may_have_been_started() -> None:
+    job = intending("0-2", problem="p")
+    job = msgspec.structs.replace(job, status=written(decide(job, intended=frozenset({0}))))
+    assert started(job.status) == "1-2", "an own intent is taken back first"
+    decision = decide(job)
+    assert created(decision) == []
+    assert sum(isinstance(command, Confirm) for command in decision.commands) == 2
+    gone = [unit_pod(job, unit, gone=True, held=False, node="unknown") for unit in (1, 2)]
+    job = msgspec.structs.replace(job, status=written(decide(job, *gone)))
+    assert job.status.array is not None
+    assert (job.status.phase, str(job.status.array.failed), started(job.status)) == (Phase.PENDING, "1-2", "")
+    status = written(decide(job))
+    assert (status.phase, status.reason) == (Phase.FAILED, "InvalidSpec")
 
 
 def test_a_suspension_takes_unused_intents_back() -> None:
@@ -231,7 +270,7 @@ def test_packs_that_run_are_told_of_quickly() -> None:
     before = time.process_time()
     status = next(c.status for c in decide(job, *pods).commands if isinstance(c, WriteStatus))
     assert status.array is not None
-    assert len(status.array.running) == 500_000
+    assert status.array.running_unlisted == 500_000
     assert time.process_time() - before < 2
 
 
@@ -354,3 +393,19 @@ def test_d9_tasks_that_wait_for_what_is_gone_wait_no_longer_than_the_queue_limit
     assert decide(job, allowed=IndexSet(), missing="first").requeue_at == CREATED + 200
     status = written(decide(job, allowed=IndexSet(), missing="first", now=CREATED + 200))
     assert (status.phase, status.reason) == (Phase.FAILED, "QueueTimeout")
+
+
+def test_an_array_whose_running_tasks_are_too_scattered_to_be_listed_is_quiet() -> None:
+    array = make_array(10_000, tasks=IndexSet.of(range(0, 10_000, 2)), parallelism=2_500)
+    job = array_job(array)
+    pods = [running(unit_pod(job, unit), at=CREATED) for unit in range(0, 5_000, 2)]
+    status = written(decide(job, *pods))
+    assert status.array is not None
+    assert (status.array.running, status.array.running_unlisted) == (IndexSet(), 2_500)
+    job = msgspec.structs.replace(job, status=status)
+    assert job.status.has_begun
+    assert decide(job, *pods, now=NOW + 60) == Decision()
+    stopping = msgspec.structs.replace(job, suspend=True)
+    fewer = written(decide(stopping, *pods[1:], finished(pods[0], at=NOW), now=NOW + 120))
+    assert fewer.array is not None
+    assert (fewer.array.running, fewer.array.running_unlisted) == (IndexSet(), 2_499)
