@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from podwright.core.commands import Command, Confirm, CreateChild
+from podwright.core.commands import Command, Confirm, CreateChild, WriteStatus
 from podwright.core.shard import shard_of
 from podwright.core.values.ref import Ref
 from podwright.kube.codecs.page import Undecodable
@@ -227,7 +227,7 @@ class Engine:
         if self._problems.is_unreadable(ref):
             commands = tuple(command for command in commands if _lets_go(command))
         self._timers.set(ref, decision.requeue_at)
-        if granted is not None:
+        if granted is not None and not decision.postponed:
             self._keep_in_line(ref, commands, namespace=namespace, granted=granted, now=now)
         subject = controller.find(ref)
         self._dispatcher.issue(
@@ -242,12 +242,15 @@ class Engine:
     def _keep_in_line(
         self, ref: Ref, commands: tuple[Command, ...], *, namespace: str, granted: int, now: float
     ) -> None:
-        """Have an object leave its namespace's line for quota when it asks for nothing; else see to its next turn."""
-        if granted and not any(isinstance(command, CreateChild) for command in commands):
+        """Have an object leave its namespace's line for quota when it asks for nothing; else see to its next turn.
+
+        What it writes first may be its intent to ask.
+        """
+        if granted and not any(_may_ask(command) for command in commands):
             if not self._controllers[ref.kind].expectations.of(ref).creating:
                 self._quota.leave(ref, namespace=namespace, now=now)
             return
-        next_at = self._quota.next_at(ref, namespace=namespace)
+        next_at = self._quota.next_at(ref, namespace=namespace, now=now)
         if next_at is not None and next_at > now:
             self._timers.bring_forward(ref, next_at)
 
@@ -258,6 +261,11 @@ class Engine:
         self._quota.forget(ref, now=self._clock())
         controller.expectations.drop(ref, gone=True)
         controller.forget(ref)
+
+
+def _may_ask(command: Command) -> bool:
+    """Return whether a command asks for a child, or may have to be carried out before that is done."""
+    return isinstance(command, CreateChild) or (isinstance(command, WriteStatus) and not command.deferrable)
 
 
 def _lets_go(command: Command) -> bool:
