@@ -244,9 +244,9 @@ class Engine:
     ) -> None:
         """Have an object leave its namespace's line for quota when it asks for nothing; else see to its next turn.
 
-        What it writes first may be its intent to ask.
+        One that writes its status first keeps its place: what it does next hangs on that, such as an intent that must be on record.
         """
-        if granted and not any(_may_ask(command) for command in commands):
+        if granted and not any(_may_lead_to_a_child(command) for command in commands):
             if not self._controllers[ref.kind].expectations.of(ref).creating:
                 self._quota.leave(ref, namespace=namespace, now=now)
             return
@@ -263,8 +263,7 @@ class Engine:
         controller.forget(ref)
 
 
-def _may_ask(command: Command) -> bool:
-    """Return whether a command asks for a child, or may have to be carried out before that is done."""
+def _may_lead_to_a_child(command: Command) -> bool:
     return isinstance(command, CreateChild) or (isinstance(command, WriteStatus) and not command.deferrable)
 
 
