@@ -73,7 +73,9 @@ def _why_ended(facts: Facts, name: str) -> str:
     if status.get("duplicateOf"):
         told += f" The job {one_line(status['duplicateOf'])} runs under the same idempotency key."
     attempts = status.get("attempts") or ()
-    last = one_line(attempts[-1].get("message") or "") if attempts else ""
+    # The last line is where the error is; `podwright get` shows all of them.
+    lines = str(attempts[-1].get("message") or "").strip().splitlines() if attempts else []
+    last = one_line(lines[-1]) if lines else ""
     if phase is not Phase.SUCCEEDED and last and last not in told:
         told += f' The last failed attempt said: "{last}".'
     failed = recorded_set(job, "failedIndexes")
