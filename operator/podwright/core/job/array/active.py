@@ -1,6 +1,6 @@
 """An array that goes on: start what may start, end what takes too long, record what has ended, tell what has changed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -13,6 +13,7 @@ from podwright.core.constants.names import array_pod_name
 from podwright.core.job.array import at_most_once, termination
 from podwright.core.job.array.outcome import End
 from podwright.core.job.array.pods import SortedPods
+from podwright.core.job.array.refusals import set_apart
 from podwright.core.job.array.size import MOST_ENDINGS, room_for_units
 from podwright.core.job.array.start import Starts, startable, tasks_to_run
 from podwright.core.job.array.status_updates import After, phase_and_reason, progress_status, record_or_tell
@@ -191,16 +192,24 @@ def _starts(
     places = held
     if at_most_once.is_wanted(snapshot):
         places = min(places, room_for_units(array=snapshot.array, record=after.record))
-    starts = startable(
+    busy = pods.busy | {*unknown, *(end.unit for end in after.ends)}  # also what never got a pod, as its name was taken
+    apart = set_apart(snapshot)
+    starts = _startable(snapshot, busy | apart, places)
+    if apart and len(starts.units) < places:
+        last = _startable(snapshot, busy | set(starts.units), places - len(starts.units))
+        starts = Starts(units=starts.units + last.units, next_due=last.next_due)
+    return starts, starts.next_due
+
+
+def _startable(snapshot: Snapshot, busy: Collection[int], places: int) -> Starts:
+    return startable(
         array=snapshot.array,
         units=snapshot.units,
-        busy=pods.busy
-        | {*unknown, *(end.unit for end in after.ends)},  # also what never got a pod, as its name was taken
+        busy=busy,
         places=places,
         now=snapshot.now,
         allowed=snapshot.allowed,
     )
-    return starts, starts.next_due
 
 
 def _creation(snapshot: Snapshot, unit: int) -> CreateChild:
