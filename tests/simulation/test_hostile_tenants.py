@@ -18,7 +18,7 @@ from podwright.runtime import feeds
 from podwright.runtime.bounded_log import BoundedLog
 from podwright.runtime.writer import Send
 from tests.simulation.world import World, started_world, until
-from tests.support.simulator.kinds import POD
+from tests.support.simulator.kinds import NAMESPACE, POD
 
 
 @pytest.fixture
@@ -149,6 +149,26 @@ async def test_s13_nothing_is_created_while_a_job_is_unreadable(world: World) ->
     assert world.pod_objects() == []
     world.delete_job("odd")
     await until(lambda: not world.store.uids())
+
+
+async def test_a_report_that_is_answered_after_its_object_is_gone_leaves_nothing_behind(world: World) -> None:
+    deleted: list[bool] = []
+
+    async def delete_meanwhile(request: ApiRequest, send: Send) -> ApiResponse:
+        answer = await send(request)
+        if request.path.endswith("/status") and not deleted:
+            deleted.append(True)
+            world.delete_job("odd")
+            await until(lambda: not world.engine._problems._unreadable)
+        return answer
+
+    world.submit("odd", suspend=True)
+    await until(lambda: world.status("odd").get("phase") == "Suspended")
+    world.fault = delete_meanwhile
+    world.edit("odd", retry={"limit": 1, "initial": "soon"})
+    await until(lambda: bool(deleted) and not world.store.uids())
+    await until(lambda: world.engine._dispatcher._writer.under_way == 0)
+    assert world.engine._problems._reported == {}
 
 
 async def test_s13_pods_of_an_unreadable_job_go_when_it_is_deleted(world: World) -> None:
@@ -284,3 +304,36 @@ def test_twenty_arrays_of_ten_thousand_do_not_exhaust_the_operator(quota: bool) 
     assert seen["sent"] > 0
     assert seen["peak"] <= 300, seen
     assert seen["longest"] <= 0.2, seen
+
+
+async def test_many_namespaces_whose_webhooks_hang_leave_the_others_their_rate(world: World) -> None:
+    """Good creations take 300 ms each, so that the rate is one of places and not of this machine."""
+
+    async def hang(request: ApiRequest, send: Send) -> ApiResponse:
+        if request.method == "POST" and "/bad-" in request.path:
+            await asyncio.sleep(8.0)
+            return status(500, "InternalError", 'failed calling webhook "w": context deadline exceeded')
+        if request.method == "POST":
+            await asyncio.sleep(0.3)
+        return await send(request)
+
+    async def seconds(name: str) -> float:
+        began = time.monotonic()
+        for number in range(160):
+            world.submit(f"{name}-{number}", namespace=f"good-{number % 4}", script={"duration": "1h"})
+        await until(
+            lambda: sum(pod["metadata"]["name"].startswith(name) for pod in world.pod_objects()) == 160, seconds=60
+        )
+        return time.monotonic() - began
+
+    for number in range(4):
+        world.api.create(NAMESPACE, "", {"metadata": {"name": f"good-{number}"}}, user="system:admin")
+    for number in range(20):
+        world.api.create(NAMESPACE, "", {"metadata": {"name": f"bad-{number}"}}, user="system:admin")
+    world.fault = hang
+    await seconds("warm")
+    undisturbed = await seconds("alone")
+    for number in range(200):
+        world.submit(f"hangs-{number}", namespace=f"bad-{number % 20}")
+    await asyncio.sleep(2.5)
+    assert await seconds("beside") <= undisturbed / 0.9 + 0.2

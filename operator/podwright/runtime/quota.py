@@ -8,6 +8,7 @@ something, and each of those that succeeds allows two more. Used by the engine a
 import random
 from collections import OrderedDict
 from collections.abc import Callable
+from itertools import islice
 from typing import Final
 
 from podwright.core.values.ref import Ref
@@ -86,11 +87,12 @@ class QuotaLines:
         self._namespaces: dict[Ref, str] = {}
 
     def granted(self, of: Ref, *, namespace: str, now: float) -> int | None:
-        """Return how many children an object may ask for; None if it does not wait for quota."""
+        """Return how many children an object may ask for, 0 if it is not its turn; None if it does not wait for quota."""
         line = self._lines.get(namespace)
         if line is None or of not in line.waiting:
             return None
-        return line.places(now)
+        places = line.places(now)
+        return places if of in islice(line.waiting, places) else 0
 
     def next_at(self, of: Ref, *, namespace: str) -> float | None:
         """Return when it is an object's turn to find out whether there is room again, None if it will be woken."""
@@ -132,6 +134,13 @@ class QuotaLines:
         """Record that it is not known, or does not matter, whether a child was created."""
         line = self._lines.get(namespace)
         if line is not None and line.asked.pop(name, None) is not None:
+            self._go_on(namespace, line, now)
+
+    def step_back(self, of: Ref, *, namespace: str, now: float) -> None:
+        """Record that an object can't use its turn at present: the others must not wait for it."""
+        line = self._lines.get(namespace)
+        if line is not None and of in line.waiting:
+            line.waiting.move_to_end(of)
             self._go_on(namespace, line, now)
 
     def leave(self, of: Ref, *, namespace: str, now: float) -> None:

@@ -50,6 +50,7 @@ class Expectations(msgspec.Struct, kw_only=True):
         creation_until: when a creation whose outcome a read did not tell can no longer take effect (Unix seconds).
         confirmed_epoch: the epoch in which the object was last read from the API server itself.
         refused_children: by name, how often in a row a write of a child was refused, and when to try again.
+        taken: names whose creation was answered with "already exists"; what has them must be read first.
     """
 
     outstanding: int = 0
@@ -62,6 +63,7 @@ class Expectations(msgspec.Struct, kw_only=True):
     creation_until: float = 0.0
     confirmed_epoch: int = -1
     refused_children: dict[str, tuple[int, float]] = msgspec.field(default_factory=dict)
+    taken: frozenset[str] = frozenset()
 
     @property
     def must_confirm(self) -> bool:
@@ -121,8 +123,14 @@ class Expectations(msgspec.Struct, kw_only=True):
         )
         self.confirm_children.add(command.name)
 
+    def name_was_taken(self, name: str) -> None:
+        """Record that a child was not created as an object of its name exists, which may be the child itself."""
+        self.taken |= {name}
+        self.confirm_children.add(name)
+
     def child_was_read(self, name: str, *, found: bool) -> None:
         """Record that the API server was asked for a child. One that is not there yet may still come."""
+        self.taken -= {name}
         child = self.children.get(name)
         if child is None:
             return

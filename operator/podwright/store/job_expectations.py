@@ -61,6 +61,11 @@ class JobExpectations(Expectations, kw_only=True):
         """Return whether this process recorded an intent whose pod it surely has not asked for."""
         return self.intent_epoch >= 0 and not self.pod_asked
 
+    def pod_not_created(self, unit: int) -> None:
+        """Record that the pod of an intent surely was not created, so that it may be asked for."""
+        self.pod_asked = False
+        self.intents.not_created(unit)
+
     def own_intent(self, epoch: int) -> bool:
         """Return whether that intent, if one is on record, can only be ours: nobody else writes in our epoch."""
         return self.is_unasked and self.intent_epoch == epoch

@@ -335,8 +335,7 @@ class JobController:
 
     def not_created(self, command: CreateChild, *, expectations: JobExpectations) -> None:
         """Record that the pod of an intent was not asked for after all."""
-        expectations.pod_asked = False
-        expectations.intents.not_created(command.spec.task_index)
+        expectations.pod_not_created(command.spec.task_index)
 
     def refused(self, command: CreateChild, *, error: StatusError, expectations: JobExpectations, now: float) -> bool:
         """Record the refusal, for policies to judge."""
