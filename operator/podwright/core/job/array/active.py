@@ -10,6 +10,7 @@ from podwright.core.attempt.ending import Ending, recorded_ending
 from podwright.core.attempt.rulings import work_of
 from podwright.core.commands import Command, CreateChild, Decision, WriteStatus
 from podwright.core.constants.names import array_pod_name
+from podwright.core.constants.reasons import Reason
 from podwright.core.job.array import at_most_once, termination
 from podwright.core.job.array.outcome import End
 from podwright.core.job.array.pods import SortedPods
@@ -36,7 +37,9 @@ def decide(snapshot: Snapshot, pods: SortedPods, *, after: After) -> Decision:
     """Decide on an array that neither ends nor is stopped."""
     if snapshot.job.status.phase is Phase.SUSPENDED:
         # The new start of the total clock must be on record before anything runs.
-        status = progress_status(snapshot, pods, after, phase=Phase.PENDING, reason="Resumed", started=snapshot.now)
+        status = progress_status(
+            snapshot, pods, after, phase=Phase.PENDING, reason=Reason.RESUMED, started=snapshot.now
+        )
         return Decision(commands=(write_status(job=snapshot.job, status=status),))
     overdue, due, deadline = _limits(snapshot, pods.live)
     record = _with_endings(after.record, due)
@@ -181,7 +184,7 @@ def _record_intent(snapshot: Snapshot, pods: SortedPods, after: After, added: In
 def _waited_too_long(snapshot: Snapshot) -> End:
     limit = f"spec.timeouts.queue ({snapshot.job.queue_timeout:g} s)"
     message = f"tasks got no pod within {limit}: there is no job {snapshot.missing}, whose tasks they wait for"
-    return End(phase=Phase.FAILED, reason="QueueTimeout", message=message)
+    return End(phase=Phase.FAILED, reason=Reason.QUEUE_TIMEOUT, message=message)
 
 
 def _starts(

@@ -54,7 +54,7 @@ def resume(*, job: JobView, now: float) -> Decision:
     status = next_status(
         job=job,
         phase=Phase.PENDING,
-        reason="Resumed",
+        reason=Reason.RESUMED,
         message="the job was resumed",
         now=now,
         started=now,
