@@ -18,7 +18,7 @@ from podwright.runtime import feeds
 from podwright.runtime.bounded_log import BoundedLog
 from podwright.runtime.writer import Send
 from tests.simulation.world import World, started_world, until
-from tests.support.simulator.kinds import NAMESPACE, POD
+from tests.support.simulator.kinds import BATCH_JOB, NAMESPACE, POD
 
 
 @pytest.fixture
@@ -127,9 +127,13 @@ async def test_b7_a_pod_that_may_not_be_changed_holds_up_only_itself(world: Worl
 
     world.fault = refuse
     began = time.monotonic()
-    world.submit("array", script={"duration": "300ms"}, array={"size": 40, "parallelism": 5}, ttlSecondsAfterFinished=1)
+    world.submit("array", script={"duration": "2s"}, array={"size": 20, "parallelism": 5}, ttlSecondsAfterFinished=3)
+    await until(lambda: world.status("array").get("reason") == "PodChangeRefused", seconds=8)
+    assert "-3-0 can't be changed or deleted: ValidatingAdmissionPolicy 'no'" in world.status("array")["message"]
+    await until(lambda: world.is_finished("array"), seconds=30)
+    assert world.status("array")["reason"] == "Completed", "the end is not hidden by it"
     await until(lambda: not world.exists("array"), seconds=30)
-    assert time.monotonic() - began < 40 / 5 * 0.3 + 8.0, "the array was slowed down, or its TTL stopped"
+    assert time.monotonic() - began < 20 / 5 * 2.0 + 9.0, "the array was slowed down, or its TTL stopped"
     attempts = sum(request.path.endswith("-3-0") and request.method == "PATCH" for request in world.writes)
     assert attempts <= 8
     refused = False
@@ -178,6 +182,49 @@ async def test_s13_pods_of_an_unreadable_job_go_when_it_is_deleted(world: World)
     await until(lambda: world.status("odd").get("reason") == "InternalError")
     world.delete_job("odd")
     await until(lambda: not world.pod_objects())
+
+
+@pytest.mark.parametrize(
+    ("array", "unreadable"),
+    [
+        pytest.param(False, {"retry": {"limit": 1, "initial": "soon"}}, id="S13 retry"),
+        pytest.param(False, {"failurePolicy": {"rules": [{"action": "Guess"}]}}, id="S13 rules"),
+        pytest.param(True, {"timeouts": {"total": "soon"}}, id="S13 time limit of an array"),
+        pytest.param(True, {"array": {"size": "many"}}, id="S13 array"),
+    ],
+)
+async def test_s13_an_unreadable_job_can_be_cancelled(world: World, unreadable: dict[str, Any], array: bool) -> None:
+    spec: dict[str, Any] = {"array": {"size": 3}} if array else {}
+    world.submit("odd", script={"duration": "1h"}, **spec)
+    await until(lambda: len(world.pod_objects()) == (3 if array else 1))
+    world.edit("odd", **unreadable)
+    await until(lambda: world.status("odd").get("reason") == "InternalError")
+    world.edit("odd", cancel="Immediate")
+    await until(lambda: world.status("odd").get("phase") == "Cancelled")
+    await until(lambda: not world.held())
+    assert not live_pods(world)
+
+
+async def test_s13_a_job_that_was_never_readable_can_be_cancelled(world: World) -> None:
+    world.submit("odd", retry={"limit": 1, "initial": "soon"})
+    await until(lambda: world.status("odd").get("reason") == "InternalError")
+    world.edit("odd", cancel="Graceful")
+    await until(lambda: world.status("odd").get("phase") == "Cancelled")
+    assert world.pod_objects() == []
+
+
+async def test_s23_an_unreadable_job_that_vanishes_during_a_relist_is_forgotten(world: World) -> None:
+    world.submit("odd", retry={"limit": 1, "initial": "soon"})
+    await until(lambda: world.status("odd").get("reason") == "InternalError")
+    problems = world.engine._problems
+    assert len(problems.refs()) == 1
+    async with world.simulator.away():
+        world.delete_job("odd")
+        world.submit("another", suspend=True)
+        world.api.table(BATCH_JOB).compact()
+    await until(lambda: len(world.store.uids()) == 1, seconds=20)
+    assert not problems.refs()
+    assert not problems._reported
 
 
 async def test_s20_one_failed_read_discards_no_other(world: World) -> None:

@@ -168,8 +168,8 @@ class Responses:
             expectations.confirm_children.add(command.name)
             if not stale:
                 # One child that may not be changed is no trouble of the others, nor of the object itself.
-                count, again = expectations.child_refused(command.name, now=now)
-                self._log_refusal(command, error, f"tried {count} times, again in {again - now:.0f} s")
+                child = expectations.child_refused(command.name, message=error.message, now=now)
+                self._log_refusal(command, error, f"tried {child.count} times, again in {child.until - now:.0f} s")
                 return
         elif what is Unknown.SELF:
             expectations.confirm_self = True
