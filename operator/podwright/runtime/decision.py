@@ -39,7 +39,7 @@ def decide(
     first = store.job(job.work_uid) if job.work_uid else None
     job = trusted(job, first=first, system_namespace=keys.namespace)
     if job.array is not None and now < expectations.reconcile_after:
-        return Decision(requeue_at=expectations.reconcile_after)
+        return Decision(requeue_at=expectations.reconcile_after, postponed=True)
     before = time.thread_time()
     snapshot = _snapshot(job, pods=pods, expectations=expectations, store=store, keys=keys, epoch=epoch, now=now)
     refusal = refusal_for(snapshot.refusal, granted=granted, now=now)

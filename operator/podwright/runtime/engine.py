@@ -227,7 +227,7 @@ class Engine:
         if self._problems.is_unreadable(ref):
             commands = tuple(command for command in commands if _lets_go(command))
         self._timers.set(ref, decision.requeue_at)
-        if granted is not None:
+        if granted is not None and not decision.postponed:
             self._keep_in_line(ref, commands, namespace=namespace, granted=granted, now=now)
         subject = controller.find(ref)
         self._dispatcher.issue(
@@ -250,7 +250,7 @@ class Engine:
             if not self._controllers[ref.kind].expectations.of(ref).creating:
                 self._quota.leave(ref, namespace=namespace, now=now)
             return
-        next_at = self._quota.next_at(ref, namespace=namespace)
+        next_at = self._quota.next_at(ref, namespace=namespace, now=now)
         if next_at is not None and next_at > now:
             self._timers.bring_forward(ref, next_at)
 
