@@ -6,9 +6,7 @@ import http.server
 import json
 import ssl
 import threading
-from collections.abc import Callable, Iterator
-from email.message import Message
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -18,6 +16,10 @@ from podwright.cli.connection import TOO_DEEP, Connection, _without_depths, is_w
 from podwright.kube.access import Access
 from podwright.kube.credentials import FixedCredentials
 from podwright.kube.errors import StatusError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from email.message import Message
 
 
 @pytest.mark.parametrize(

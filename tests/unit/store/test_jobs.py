@@ -273,7 +273,8 @@ class Unsearchable(dict[str, Any]):
 def test_s17_an_event_of_a_pod_without_owner_searches_no_jobs(store: JobStore) -> None:
     store.put_job(job_at(1))
     store.put_pod(pod_at(2))
-    store._pods = Unsearchable(store._pods)
+    pods = store._pods
+    pods._children, pods._owner_of = Unsearchable(pods._children), Unsearchable(pods._owner_of)
     store.put_pod(pod_at(3, job_uid=""))
     assert [pod.resource_version for pod in store.pods(JOB.uid)] == [3]
 
