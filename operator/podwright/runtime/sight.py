@@ -100,10 +100,11 @@ class LoopLag:
     async def run(self) -> None:
         """Measure until cancelled."""
         while True:
-            due = time.monotonic() + _LAG_INTERVAL
+            due, used = time.monotonic() + _LAG_INTERVAL, time.thread_time()
             await asyncio.sleep(_LAG_INTERVAL)
             self.beat = time.monotonic()
-            self._metrics.lagged(max(0.0, self.beat - due))
+            late = max(0.0, self.beat - due)
+            self._metrics.lagged(late, held=min(late, time.thread_time() - used))
 
 
 def _name(reflector: Reflector[Any]) -> str:

@@ -177,7 +177,10 @@ class Writer:
         now = time.monotonic()
         match trouble_of(result, admitted=permit.admitted):
             case Trouble.NONE:
-                self._limit.succeeded()
+                if self._latency.is_too_long():
+                    self._limit.strained(now=now)
+                else:
+                    self._limit.succeeded()
                 self._lanes.of(permit.namespace).limit.succeeded()
             case Trouble.ITS_OWN:
                 self._lanes.of(permit.namespace).limit.failed(now=now)

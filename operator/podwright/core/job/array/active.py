@@ -1,6 +1,6 @@
 """An array that goes on: start what may start, end what takes too long, record what has ended, tell what has changed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -10,9 +10,11 @@ from podwright.core.attempt.ending import Ending, recorded_ending
 from podwright.core.attempt.rulings import work_of
 from podwright.core.commands import Command, CreateChild, Decision, WriteStatus
 from podwright.core.constants.names import array_pod_name
+from podwright.core.constants.reasons import Reason
 from podwright.core.job.array import at_most_once, termination
 from podwright.core.job.array.outcome import End
 from podwright.core.job.array.pods import SortedPods
+from podwright.core.job.array.refusals import set_apart
 from podwright.core.job.array.size import MOST_ENDINGS, room_for_units
 from podwright.core.job.array.start import Starts, startable, tasks_to_run
 from podwright.core.job.array.status_updates import After, phase_and_reason, progress_status, record_or_tell
@@ -35,7 +37,9 @@ def decide(snapshot: Snapshot, pods: SortedPods, *, after: After) -> Decision:
     """Decide on an array that neither ends nor is stopped."""
     if snapshot.job.status.phase is Phase.SUSPENDED:
         # The new start of the total clock must be on record before anything runs.
-        status = progress_status(snapshot, pods, after, phase=Phase.PENDING, reason="Resumed", started=snapshot.now)
+        status = progress_status(
+            snapshot, pods, after, phase=Phase.PENDING, reason=Reason.RESUMED, started=snapshot.now
+        )
         return Decision(commands=(write_status(job=snapshot.job, status=status),))
     overdue, due, deadline = _limits(snapshot, pods.live)
     record = _with_endings(after.record, due)
@@ -180,7 +184,7 @@ def _record_intent(snapshot: Snapshot, pods: SortedPods, after: After, added: In
 def _waited_too_long(snapshot: Snapshot) -> End:
     limit = f"spec.timeouts.queue ({snapshot.job.queue_timeout:g} s)"
     message = f"tasks got no pod within {limit}: there is no job {snapshot.missing}, whose tasks they wait for"
-    return End(phase=Phase.FAILED, reason="QueueTimeout", message=message)
+    return End(phase=Phase.FAILED, reason=Reason.QUEUE_TIMEOUT, message=message)
 
 
 def _starts(
@@ -191,16 +195,24 @@ def _starts(
     places = held
     if at_most_once.is_wanted(snapshot):
         places = min(places, room_for_units(array=snapshot.array, record=after.record))
-    starts = startable(
+    busy = pods.busy | {*unknown, *(end.unit for end in after.ends)}  # also what never got a pod, as its name was taken
+    apart = set_apart(snapshot)
+    starts = _startable(snapshot, busy | apart, places)
+    if apart and len(starts.units) < places:
+        last = _startable(snapshot, busy | set(starts.units), places - len(starts.units))
+        starts = Starts(units=starts.units + last.units, next_due=last.next_due)
+    return starts, starts.next_due
+
+
+def _startable(snapshot: Snapshot, busy: Collection[int], places: int) -> Starts:
+    return startable(
         array=snapshot.array,
         units=snapshot.units,
-        busy=pods.busy
-        | {*unknown, *(end.unit for end in after.ends)},  # also what never got a pod, as its name was taken
+        busy=busy,
         places=places,
         now=snapshot.now,
         allowed=snapshot.allowed,
     )
-    return starts, starts.next_due
 
 
 def _creation(snapshot: Snapshot, unit: int) -> CreateChild:

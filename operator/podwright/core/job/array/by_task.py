@@ -3,6 +3,7 @@
 import msgspec
 
 from podwright.core.commands import WriteStatus
+from podwright.core.constants.reasons import Reason
 from podwright.core.job.array.status import array_status
 from podwright.core.job.gates.dependency import Dependencies
 from podwright.core.job.gates.task_dependency import TaskDependencies, task_dependencies
@@ -67,7 +68,7 @@ def give_up(snapshot: Snapshot) -> WriteStatus | None:
         job=job,
         array=array,
         phase=job.status.phase or Phase.PENDING,
-        reason="DependencyFailed",
+        reason=Reason.DEPENDENCY_FAILED,
         message=f"{count} tasks can't start any more: the tasks that they wait for ended otherwise",
         record=msgspec.structs.replace(
             record,

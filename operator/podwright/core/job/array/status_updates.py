@@ -33,9 +33,6 @@ TELL_EVERY: Final = 10.0
 """Seconds between two writes that only tell how many tasks run."""
 
 
-_MISSING: Final = "DependencyMissing"
-
-
 class After(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the next write records: the attempts that ended, and the record with them counted in.
 
@@ -103,7 +100,7 @@ def progress_status(
         message = f"{refused_for_now(job=snapshot.job, refusal=snapshot.refusal, until=None).message}; {message}"
     elif reason == Reason.DELAYED:
         message = f"{delay_in_words(snapshot.job)}; {message}"
-    elif reason == _MISSING:
+    elif reason == Reason.DEPENDENCY_MISSING:
         message = f"there is no job {snapshot.missing}, whose tasks the others wait for; {message}"
     return status_after(snapshot, after, phase=phase, reason=reason, message=message, running=running, started=started)
 
@@ -145,15 +142,15 @@ def phase_and_reason(snapshot: Snapshot, pods: SortedPods, after: After, *, star
         return phase, reason
     if is_delayed(job=snapshot.job, now=snapshot.now):
         return phase, Reason.DELAYED
-    return phase, _MISSING if snapshot.missing and not units_of(after.record).groups else reason
+    return phase, Reason.DEPENDENCY_MISSING if snapshot.missing and not units_of(after.record).groups else reason
 
 
 def _phase_of_tasks(snapshot: Snapshot, pods: SortedPods, after: After, *, starting: bool) -> tuple[Phase, str]:
     present = snapshot.job.status.phase
     if any(pod.phase is not PodPhase.PENDING for pod in pods.live):
-        return Phase.RUNNING, "TasksRunning"
+        return Phase.RUNNING, Reason.TASKS_RUNNING
     if present is Phase.RUNNING and (pods.live or snapshot.creating or starting):
-        return Phase.RUNNING, "TasksRunning"
+        return Phase.RUNNING, Reason.TASKS_RUNNING
     if not (pods.live or snapshot.creating or starting) and units_of(after.record).groups:
-        return Phase.RETRYING, "TasksFailed"
-    return (present if present is Phase.RUNNING else Phase.PENDING), "TasksPending"
+        return Phase.RETRYING, Reason.TASKS_FAILED
+    return (present if present is Phase.RUNNING else Phase.PENDING), Reason.TASKS_PENDING

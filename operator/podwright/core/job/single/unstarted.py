@@ -54,7 +54,7 @@ def resume(*, job: JobView, now: float) -> Decision:
     status = next_status(
         job=job,
         phase=Phase.PENDING,
-        reason="Resumed",
+        reason=Reason.RESUMED,
         message="the job was resumed",
         now=now,
         started=now,
@@ -82,7 +82,8 @@ def _refused(*, job: JobView, create: CreateChild, refusal: Refusal, now: float)
     """Decide on a job whose pod will never be created as it is, or not under this name."""
     if refusal.kind is RefusalKind.PERMANENT:
         phase, reason, message = Phase.FAILED, refusal.reason, refusal.message
-        if refuses_more_memory(refusal=refusal, out_of_memory=job.status.out_of_memory_count):
+        escalation = job.failure_policy.escalation
+        if refuses_more_memory(refusal=refusal, out_of_memory=job.status.out_of_memory_count, escalation=escalation):
             phase = Phase.DEAD_LETTERED if job.dead_letter else Phase.FAILED
             reason, message = Reason.OOM_KILLED, refused_memory(refusal)
         status = next_status(job=job, phase=phase, reason=reason, message=message, now=now)

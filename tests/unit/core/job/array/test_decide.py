@@ -21,6 +21,7 @@ from podwright.core.spec import (
     ArraySpec,
     DeliveryMode,
     Dependency,
+    Escalation,
     FailureAction,
     FailurePolicy,
     FailureRule,
@@ -187,6 +188,11 @@ MORE = Refusal(
 )
 
 
+GROWING = msgspec.structs.replace(
+    JOB, failure_policy=FailurePolicy(escalation=Escalation(factor=2.0, max_memory="1Gi"))
+)
+
+
 def out_of_memory(indexes: str, *, times: int = 1, due: float | None = None) -> RetryGroup:
     """Build the group of units that ran out of memory."""
     return RetryGroup(indexes=IndexSet.parse(indexes), attempts=times, failed=times, out_of_memory=times, due=due)
@@ -194,7 +200,7 @@ def out_of_memory(indexes: str, *, times: int = 1, due: float | None = None) -> 
 
 def test_b18_those_that_need_as_much_memory_are_over_with_the_one_that_was_refused() -> None:
     groups = (out_of_memory("0-1"), out_of_memory("2", times=2), out_of_memory("3", due=NOW + 60))
-    job = with_status(JOB, phase=Phase.RUNNING, array=record_of(retries=groups))
+    job = with_status(GROWING, phase=Phase.RUNNING, array=record_of(retries=groups))
     status = next(c for c in decide(job, refusal=MORE).commands if isinstance(c, WriteStatus)).status
     assert status.array == record_of(failed="0-2", retries=(out_of_memory("3", due=NOW + 60),))
     assert (status.phase, status.failed_count) == (Phase.RUNNING, 0)  # of attempts that never were
@@ -207,13 +213,13 @@ def test_b18_those_that_need_as_much_memory_are_over_with_the_one_that_was_refus
 
 
 def test_b18_one_of_which_a_pod_appears_after_all_is_not_over() -> None:
-    job = with_status(JOB, phase=Phase.RUNNING, array=record_of(retries=(out_of_memory("1"),)))
+    job = with_status(GROWING, phase=Phase.RUNNING, array=record_of(retries=(out_of_memory("1"),)))
     decision = decide(job, running(unit_pod(job, 1, attempt=1), at=NOW), refusal=MORE)
     assert created(decision) == [0, 2]
 
 
 def test_b18_a_pack_fails_with_all_that_is_left_of_it() -> None:
-    job = array_job(make_array(6, parallelism=3, pack=3))
+    job = msgspec.structs.replace(GROWING, array=make_array(6, parallelism=3, pack=3))
     record = record_of(succeeded="0-3", retries=(out_of_memory("1"),))
     status = written(decide(with_status(job, phase=Phase.RUNNING, array=record), refusal=MORE))
     assert (status.phase, status.reason) == (Phase.DEAD_LETTERED, "TasksFailed")
@@ -222,10 +228,32 @@ def test_b18_a_pack_fails_with_all_that_is_left_of_it() -> None:
 
 
 def test_b18_a_refusal_of_what_never_ran_out_of_memory_ends_the_array() -> None:
-    job = with_status(JOB, phase=Phase.RUNNING, array=record_of(retries=(out_of_memory("0"),)))
+    job = with_status(GROWING, phase=Phase.RUNNING, array=record_of(retries=(out_of_memory("0"),)))
     first = msgspec.structs.replace(MORE, attempt=0)
     status = written(decide(job, refusal=first))
     assert (status.phase, status.reason) == (Phase.FAILED, "PodRejected")
+
+
+def test_a_task_that_needs_more_memory_than_there_is_holds_up_none_that_needs_less() -> None:
+    groups = (out_of_memory("0-1"), out_of_memory("2", times=2))
+    record = record_of(retries=groups)
+    never = msgspec.structs.replace(
+        MORE, kind=RefusalKind.RETRYABLE, reason="QuotaUnsatisfiable", message="exceeded quota", at=NOW - 60
+    )
+    job = with_status(GROWING, phase=Phase.RUNNING, array=record)
+    assert created(decide(job, refusal=never)) == [3], "the one that probes"
+    assert created(decide(job, refusal=never, granted=3)) == [3, 4, 5]
+    assert created(decide(job, refusal=msgspec.structs.replace(never, task_index=2, attempt=2))) == [0]
+    rest = with_status(
+        GROWING, phase=Phase.RUNNING, array=msgspec.structs.replace(record, succeeded=IndexSet.parse("3-5"))
+    )
+    assert created(decide(rest, refusal=never)) == [0], "nothing else is left"
+    alike = msgspec.structs.replace(job, failure_policy=FailurePolicy())
+    few = with_status(
+        GROWING, phase=Phase.RUNNING, array=msgspec.structs.replace(record, succeeded=IndexSet.parse("3-4"))
+    )
+    assert created(decide(few, refusal=never, granted=3)) == [5, 0, 1]
+    assert created(decide(alike, refusal=never)) == [0], "without growth all need the same"
 
 
 # Pods that can't start.
