@@ -118,6 +118,7 @@ class Writer:
                 self._lanes.end(permit.namespace, now=now)
                 permit.done(request)
                 continue
+            self._lanes.of(permit.namespace).limit.sent(len(request.body or b""))
             self._parking.begin(permit, now=now)
             task = asyncio.create_task(self._carry_out(permit, request))
             self._under_way.add(task)
