@@ -23,7 +23,8 @@ from podwright.kube.codecs.page import object_decoder
 from podwright.kube.credentials import Access, FixedCredentials
 from podwright.kube.paths import PODS, Resource
 from podwright.kube.reflector import Reflector
-from podwright.runtime.controllers.described import DescribedController, Description, Snapshot
+from podwright.runtime.controllers.described import DescribedController
+from podwright.runtime.controllers.description import Description, Snapshot
 from podwright.runtime.engine import Engine
 from podwright.runtime.flow import AdaptiveLimit
 from podwright.runtime.metrics import Metrics

@@ -101,7 +101,6 @@ class World:
             reads=reads,
             keys=keys,
             clock=clock,
-            metrics=self.metrics,
             accounting=accounting,
             events=self.events,
         )
