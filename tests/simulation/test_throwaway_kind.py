@@ -18,9 +18,10 @@ import pytest
 from podwright.core.commands import CreateChild, Decision, Release, WriteStatus
 from podwright.core.constants import names
 from podwright.core.values.ref import POD, Ref
+from podwright.kube.access import Access
 from podwright.kube.client import ApiClient
 from podwright.kube.codecs.page import object_decoder
-from podwright.kube.credentials import Access, FixedCredentials
+from podwright.kube.credentials import FixedCredentials
 from podwright.kube.paths import PODS, Resource
 from podwright.kube.reflector import Reflector
 from podwright.runtime.confirmation import ReadPlaces
