@@ -118,7 +118,9 @@ class Writer:
                 self._lanes.end(permit.namespace, now=now)
                 permit.done(request)
                 continue
-            if self._parking.begin(permit, now=now, hangs=self._lanes.of(permit.namespace).hangs):
+            lane = self._lanes.of(permit.namespace)
+            lane.limit.sent(len(request.body or b""))
+            if self._parking.begin(permit, now=now, hangs=lane.hangs):
                 self._lanes.park(permit.namespace)
             task = asyncio.create_task(self._carry_out(permit, request))
             self._under_way.add(task)
