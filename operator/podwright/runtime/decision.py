@@ -12,7 +12,7 @@ from podwright.core.attempt.rulings import Rulings
 from podwright.core.commands import Decision
 from podwright.core.job import decide as job_policy
 from podwright.core.job.snapshot import NO_UNITS, Snapshot
-from podwright.core.job.trust import trusted
+from podwright.core.job.work import trusted
 from podwright.core.model.job import JobView
 from podwright.core.model.pod import PodView
 from podwright.runtime.array_look import arranged, keep_until, pause_after, refusal_for

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from podwright.core.accounting import Accounting
+from podwright.core.attempt.ending import end_is_recorded
 from podwright.core.attempt.refusal import refused
 from podwright.core.commands import (
     ClaimKey,
@@ -26,11 +27,9 @@ from podwright.core.job.at_most_once import recorded_intent
 from podwright.core.job.basis import still_creates
 from podwright.core.job.gates.gate import may_be_gated
 from podwright.core.job.oversize import Oversize, did_not_fit, fitted
-from podwright.core.job.recorded import end_is_recorded
 from podwright.core.job.repair import PAUSE as REPAIR_PAUSE
 from podwright.core.job.repair import REPORT_AFTER, change_refused, lost_labels, repaired, reporting
-from podwright.core.job.status import with_problem, without_results
-from podwright.core.job.write import write_status
+from podwright.core.job.status import with_problem, without_results, write_status
 from podwright.core.model.attempt import Refusal, RefusalKind
 from podwright.core.model.job import JobView
 from podwright.core.model.phase import IllegalTransitionError
