@@ -69,7 +69,8 @@ def next_status(
         finished=now if phase.terminal else None,
         next_attempt=next_attempt,
         stop=_stop(before, phase=phase, reason=stop_reason or reason, message=message, now=now),
-        attempt_count=_count(attempts),
+        # The attempts of an array that status lists are its last failures.
+        attempt_count=_count(attempts) if job.array is None else before.attempt_count,
         failed_count=counts.failed,
         platform_failed_count=counts.platform,
         timeout_count=counts.timeouts,
