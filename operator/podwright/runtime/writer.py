@@ -16,7 +16,7 @@ from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.runtime.flow import AdaptiveLimit, LatencyGauge
 from podwright.runtime.lanes import Lanes, Permit, Result, Withheld
-from podwright.runtime.parking import Parking
+from podwright.runtime.parking import HANGING, Parking
 from podwright.runtime.trouble import Trouble, trouble_of
 
 _A_BURST: Final = 2
@@ -118,7 +118,10 @@ class Writer:
                 self._lanes.end(permit.namespace, now=now)
                 permit.done(request)
                 continue
-            self._parking.begin(permit, now=now)
+            lane = self._lanes.of(permit.namespace)
+            lane.limit.sent(len(request.body or b""))
+            if self._parking.begin(permit, now=now, hangs=lane.hangs):
+                self._lanes.park(permit.namespace)
             task = asyncio.create_task(self._carry_out(permit, request))
             self._under_way.add(task)
             task.add_done_callback(self._ended)
@@ -165,9 +168,11 @@ class Writer:
             # Whatever went wrong, its object waits for a response, and would for ever.
             _log.exception("cannot send %s %s", request.method, request.path)
             result = Ambiguous(f"{request.method} {request.path}: {error!r}")
-        self._latency.answered(time.monotonic() - sent, admitted=permit.admitted)
+        now = time.monotonic()
+        self._latency.answered(now - sent, admitted=permit.admitted)
         self._learn(permit, result)
-        self._lanes.end(permit.namespace, now=time.monotonic(), parked=self._parking.end(permit))
+        was_quick = permit.admitted and now - sent < HANGING
+        self._lanes.end(permit.namespace, now=now, parked=self._parking.end(permit), was_quick=was_quick)
         permit.done(result)
 
     def _learn(self, permit: Permit, result: Result) -> None:
