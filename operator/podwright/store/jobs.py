@@ -12,10 +12,10 @@ from typing import Final
 
 import msgspec
 
+from podwright.core.attempt.ending import end_is_recorded
 from podwright.core.constants.names import LABEL_JOB_UID
 from podwright.core.job.gates.dependency import Dependencies
 from podwright.core.job.identity import belongs
-from podwright.core.job.recorded import end_is_recorded
 from podwright.core.job.repair import is_unwatched
 from podwright.core.model.job import JobView
 from podwright.core.model.pod import PodView

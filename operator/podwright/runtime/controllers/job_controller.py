@@ -9,8 +9,7 @@ from podwright.core.constants import names
 from podwright.core.constants.names import pod_name
 from podwright.core.job.basis import still_creates
 from podwright.core.job.gates.gate import may_be_gated
-from podwright.core.job.status import with_problem
-from podwright.core.job.write import write_status
+from podwright.core.job.status import with_problem, write_status
 from podwright.core.model.job import JobView
 from podwright.core.model.phase import IllegalTransitionError
 from podwright.core.values.ref import JOB, Ref

@@ -10,11 +10,11 @@ from typing import Final
 
 import msgspec
 
+from podwright.core.attempt.ending import end_is_recorded
 from podwright.core.commands import Command, Decision, WriteStatus
 from podwright.core.constants.reasons import Reason
 from podwright.core.job import decide as job_policy
 from podwright.core.job.oversize import fitted
-from podwright.core.job.recorded import end_is_recorded
 from podwright.core.job.repair import PAUSE as REPAIR_PAUSE
 from podwright.core.job.repair import REPORT_AFTER, change_refused, lost_labels, repaired, reporting
 from podwright.core.job.status import without_results
