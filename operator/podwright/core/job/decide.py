@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from podwright.core.attempt import termination as pod_end
+from podwright.core.attempt.ending import end_is_recorded
 from podwright.core.commands import Command, Decision
 from podwright.core.constants.reasons import Reason
 from podwright.core.job import finished
@@ -18,11 +19,9 @@ from podwright.core.job.array.at_most_once import unused as unused_intents
 from podwright.core.job.array.size import with_running
 from podwright.core.job.at_most_once import without_intent
 from podwright.core.job.gates.gate import before_first_pod
-from podwright.core.job.recorded import end_is_recorded
 from podwright.core.job.single import decide as single
 from podwright.core.job.snapshot import Snapshot
-from podwright.core.job.status import is_intent, next_status, observing
-from podwright.core.job.write import write_status
+from podwright.core.job.status import is_intent, next_status, observing, write_status
 from podwright.core.model.job import JobView
 from podwright.core.model.phase import Phase
 from podwright.core.model.pod import PodView
@@ -32,7 +31,7 @@ from podwright.core.values.index_set import EMPTY
 
 
 def decide(snapshot: Snapshot) -> Decision:
-    """Decide on one job."""
+    """Return the decision on one job."""
     job = snapshot.job
     # What is being written of a pod now must not be asked for again.
     free = tuple(pod for pod in snapshot.pods if pod.name not in snapshot.changing)

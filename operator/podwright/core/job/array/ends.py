@@ -6,11 +6,10 @@ import msgspec
 
 from podwright.core.attempt.budget import budget_of
 from podwright.core.attempt.ending import Ending, collided, recorded_ending
-from podwright.core.attempt.excerpt import MESSAGE_LIMIT
 from podwright.core.attempt.failure_policy import Evidence, rule_on
 from podwright.core.attempt.refusal import refused_memory
 from podwright.core.attempt.signals import signal_name
-from podwright.core.attempt.termination_message import is_report
+from podwright.core.attempt.termination_message import MESSAGE_LIMIT, is_report
 from podwright.core.attempt.verdict import Verdict, verdict_on, verdict_without_pod
 from podwright.core.constants.names import array_pod_name
 from podwright.core.constants.reasons import Reason
@@ -90,7 +89,7 @@ def _pack_end(*, job: JobView, pod: PodView, verdict: Verdict, tasks: IndexSet, 
     if verdict.attempt.outcome is Outcome.SUCCEEDED and tasks - report.succeeded:
         verdict = _counted(job=job, pod=None, verdict=_untold(job=job, verdict=verdict))
         end = msgspec.structs.replace(end, verdict=verdict)
-    # A pack that was ended from outside pays as a whole; one that ended by itself has told all there is to tell.
+    # A pack that was ended from outside pays as a whole; one that ended by itself has reported all there is.
     if known and verdict.attempt.budget is Budget.USER and not tasks - known - report.unstarted:
         return msgspec.structs.replace(end, reported=True)
     fatal = end.fatal or (_fatal(f"pack {end.unit}", verdict.attempt.reason, verdict.action, verdict.rule))

@@ -8,8 +8,7 @@ from podwright.core.attempt.ending import Ending, ongoing, recorded_ending
 from podwright.core.commands import Command, Decision
 from podwright.core.constants.reasons import Reason
 from podwright.core.job.limits import due_ending, next_limit, waiting_message
-from podwright.core.job.status import SETTLE, next_status
-from podwright.core.job.write import write_status
+from podwright.core.job.status import SETTLE, next_status, write_status
 from podwright.core.model.job import JobView
 from podwright.core.model.phase import Phase
 from podwright.core.model.pod import PodPhase, PodView
@@ -56,7 +55,7 @@ def _stop(*, job: JobView, pod: PodView, stop: Stop, now: float) -> Decision:
 
 
 def _end(*, job: JobView, pod: PodView, ending: Ending, now: float) -> Decision:
-    """Record why the attempt is ended. Only that record tells the verdict: a deleted pod no longer says why it waited."""
+    """Record why the attempt is ended. The verdict is read from that record alone: a deleted pod no longer says why it waited."""
     status = next_status(
         job=job,
         # A job that was seen to run does not go back to Pending.
