@@ -127,6 +127,30 @@ async def test_l14_the_idempotency_key_of_another_namespaces_job_is_not_given_aw
     assert "names a job of another namespace" in status()["message"]
 
 
+async def test_an_array_that_claims_what_it_may_not_while_it_runs_keeps_the_count_of_its_attempts(world: World) -> None:
+    """The schema refuses a status in which attempts are taken back, so that its end would never be written."""
+    world.api.create(NAMESPACE, "", {"metadata": {"name": "other"}}, user="system:admin")
+    victim = world.submit("victim", namespace="other", startAt="2099-01-01T00:00:00Z")
+    world.kubelet.pause()
+    world.submit(array={"size": 3, "parallelism": 1}, retention={"podSeconds": 0})
+    await until(lambda: len(world.pod_objects()) == 1)
+    world.end_pod(world.pod_objects()[0]["metadata"]["name"], exit_code=0)
+    await until(lambda: world.status().get("attemptCount") == 1)
+    await until(lambda: [pod.get("status", {}).get("phase") for pod in world.pod_objects()] == ["Pending"])
+
+    def claiming(job: dict[str, Any]) -> dict[str, Any]:
+        annotations = {**job["metadata"].get("annotations", {}), names.ANNOTATION_WORK: victim}
+        return {**job, "metadata": {**job["metadata"], "annotations": annotations}}
+
+    world.api.update(BATCH_JOB, Key("default", "job"), claiming, user="user", subresource="", by_put=False)
+    world.end_pod(world.pod_objects()[0]["metadata"]["name"], exit_code=0)
+    await until(world.is_over)
+    status = world.status()
+    assert (status["phase"], status["reason"], status["attemptCount"]) == ("Failed", "InvalidSpec", 2)
+    assert status["progress"] == "2/3"
+    assert all(pod["metadata"]["labels"][names.LABEL_TASK_INDEX] != "2" for pod in world.pod_objects())
+
+
 async def test_l15_jobs_in_the_operators_namespace_fail_even_without_the_policy(world: World) -> None:
     spec = {"template": {"spec": {"containers": [{"name": "main", "image": "busybox:1"}]}}}
     job = {"apiVersion": names.API_VERSION, "kind": names.JOB_KIND, "metadata": {"name": "inside"}, "spec": spec}

@@ -87,7 +87,7 @@ def _all_fail_alike(job: JobView, record: ArrayRecord) -> Suspicion | None:
         if len(nodes) >= wanted and len(record.succeeded) < len(nodes):
             how = f"{'' if code is None else f' with exit code {code}'} ({reason})"
             where = f"in the same way on {len(nodes)} different nodes ({_some(nodes)})"
-            told = f"tasks failed{how}, {where}{_so_far(record)}: it isn't the nodes"
+            told = f"tasks failed{how}, {where}{_so_far(record)}: the nodes aren't at fault"
             return Suspicion(stop=Stop.SAME_FAILURE, message=told)
     return None
 
