@@ -68,6 +68,7 @@ class Metrics:
             ["namespace"],
             registry=self.registry,
         )
+        self._told_dead_letters: dict[str, int] = {}
         self._kept = Gauge("podwright_objects_kept", "Objects in memory.", ["kind"], registry=self.registry)
         self._writer = Gauge("podwright_writer", "State of the writer pool.", ["state"], registry=self.registry)
         self._longest = 0.0
@@ -187,9 +188,12 @@ class Metrics:
         self._writer.labels("sent").set(under_way)
         self._writer.labels("limit").set(limit)
         self._leading.set(leading)
-        self._dead_letters.clear()
+        for namespace in self._told_dead_letters.keys() - dead_letters.keys():
+            self._dead_letters.remove(namespace)
         for namespace, count in dead_letters.items():
-            self._dead_letters.labels(namespace).set(count)
+            if self._told_dead_letters.get(namespace) != count:
+                self._dead_letters.labels(namespace).set(count)
+        self._told_dead_letters = dict(dead_letters)
 
     def lagged(self, seconds: float, *, held: float) -> None:
         """Record how late a timer of the event loop was, and for how much of that the loop's own work was the reason."""
