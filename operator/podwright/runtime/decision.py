@@ -5,8 +5,7 @@ nothing; what it gathers are the jobs this one depends on, who holds its idempot
 """
 
 import time
-
-import msgspec
+from typing import Final
 
 from podwright.core.attempt.rulings import Rulings
 from podwright.core.commands import Decision
@@ -19,6 +18,9 @@ from podwright.runtime.array_look import arranged, keep_until, pause_after, refu
 from podwright.runtime.keys import Keys
 from podwright.store.job_expectations import JobExpectations
 from podwright.store.jobs import JobStore
+
+_NO_INTENT: Final[frozenset[int]] = frozenset()
+_OWN_INTENT: Final = frozenset({0})
 
 
 def decide(
@@ -40,12 +42,22 @@ def decide(
     job = trusted(job, first=first, system_namespace=keys.namespace)
     if job.array is not None and now < expectations.reconcile_after:
         return Decision(requeue_at=expectations.reconcile_after)
-    before = time.thread_time()
-    snapshot = _snapshot(job, pods=pods, expectations=expectations, store=store, keys=keys, epoch=epoch, now=now)
-    refusal = refusal_for(snapshot.refusal, granted=granted, now=now)
-    snapshot = msgspec.structs.replace(snapshot, refusal=refusal, granted=granted or 0, room=room)
+    # An array's decisions can take long, so their cost sets their pace; to measure a single job's would cost more than it tells.
+    before = None if job.array is None else time.thread_time()
+    snapshot = _snapshot(
+        job,
+        pods=pods,
+        expectations=expectations,
+        store=store,
+        keys=keys,
+        epoch=epoch,
+        now=now,
+        granted=granted,
+        room=room,
+    )
     decision = job_policy.decide(snapshot)
-    expectations.reconcile_after = now + pause_after(time.thread_time() - before)
+    if before is not None:
+        expectations.reconcile_after = now + pause_after(time.thread_time() - before)
     return decision
 
 
@@ -58,9 +70,11 @@ def _snapshot(
     keys: Keys,
     epoch: int,
     now: float,
+    granted: int | None,
+    room: int,
 ) -> Snapshot:
     if job.array is None:
-        units, intended = NO_UNITS, frozenset({0} if expectations.own_intent(epoch) else ())
+        units, intended = NO_UNITS, _OWN_INTENT if expectations.own_intent(epoch) else _NO_INTENT
     else:
         units, intended = arranged(job, expectations), expectations.intents.own(epoch)
         expectations.rulings = expectations.rulings or Rulings()
@@ -71,11 +85,13 @@ def _snapshot(
         dependencies=store.dependencies(job),
         claim=keys.claim_of(job, expectations=expectations, store=store, now=now),
         units=units,
-        creating=frozenset(expectations.units_in_creation),
-        changing=frozenset(expectations.changing),
-        refusal=expectations.refusal,
+        creating=frozenset(expectations.units_in_creation) if expectations.children else (),
+        changing=frozenset(expectations.changing) if expectations.changing else (),
+        refusal=refusal_for(expectations.refusal, granted=granted, now=now),
         keep_until=keep_until(job, expectations),
         recorded_at=expectations.written_at,
         intended=intended,
+        granted=granted or 0,
+        room=room,
         memory=expectations.rulings,
     )

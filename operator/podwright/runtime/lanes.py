@@ -111,6 +111,8 @@ class Lanes:
         Args:
             places: how many writes of all namespaces together may be under way.
         """
+        if not self._waiting:
+            return None
         return self._take(self._urgent, places=places, urgent=True) or self._take(
             self._idle, places=places, urgent=False
         )
@@ -133,7 +135,7 @@ class Lanes:
 
     def _take(self, turns: OrderedDict[str, None], *, places: int, urgent: bool) -> Permit | None:
         # No more lanes can be without a place than there are writes under way, so this ends soon.
-        for namespace in itertools.islice(turns, None):
+        for namespace in turns:
             lane = self._lanes[namespace]
             if lane.under_way >= lane.limit.places(of=places):
                 continue

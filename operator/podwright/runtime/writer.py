@@ -94,6 +94,8 @@ class Writer:
             self.on_idle(0 if self.busy else self._limit.current - len(self._under_way))
 
     def _send_what_fits(self) -> None:
+        if not self.backlog:
+            return
         until = time.monotonic() + _TURN
         while len(self._under_way) < self._limit.current:
             if time.monotonic() >= until:

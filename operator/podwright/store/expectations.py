@@ -75,6 +75,8 @@ class Expectations(msgspec.Struct, kw_only=True):
     @property
     def creating(self) -> int:
         """Return how many creations are under way."""
+        if not self.children:
+            return 0
         return sum(child.state is ChildState.SENT for child in self.children.values())
 
     @property

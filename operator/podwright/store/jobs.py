@@ -111,7 +111,7 @@ class JobStore:
         known = self._jobs.get(job.uid)
         if (known is not None and known.resource_version >= job.resource_version) or job.uid in self._deleted:
             return
-        if known is None:
+        if known is None and job.uid in self._pods:
             self._keep(job.uid, {pod.uid: pod for pod in self.pods(job.uid) if belongs(pod, job)})
         if known is not None and lacks_pods(known, now=job):
             self._incomplete.add(job.uid)
@@ -281,6 +281,8 @@ class JobStore:
             self._pods.pop(job_uid, None)
 
     def _drop_needless(self, job: JobView) -> None:
+        if job.uid not in self._pods:
+            return
         over = is_closed(job)
         wanted = not over or keeps_pods(job)
 

@@ -113,6 +113,15 @@ class _Answer(msgspec.Struct, gc=False):
     metadata: _Metadata
 
 
+class _Version(msgspec.Struct, gc=False):
+    uid: str  # only an object has one, a list or a Status has not
+    resource_version: str = msgspec.field(name="resourceVersion")
+
+
+class _VersionAnswer(msgspec.Struct, gc=False):
+    metadata: _Version
+
+
 class _Event(msgspec.Struct, Generic[Wire], gc=False):
     type: str
     object: Wire
@@ -305,6 +314,7 @@ JOBS: Final = ObjectDecoder(
 
 
 _ANSWER: Final = msgspec.json.Decoder(_Answer)
+_VERSION_ANSWER: Final = msgspec.json.Decoder(_VersionAnswer)
 
 
 def decode_job(body: bytes) -> JobView:
@@ -353,6 +363,18 @@ def decode_metadata(body: bytes) -> ObjectMetadata:
         )
     except _FAILURES as error:
         raise DecodeError(f"the answer to a write has no metadata that we understand: {error}") from error
+
+
+def decode_version(body: bytes) -> int:
+    """Decode the resourceVersion of an answer to a write of which nothing else is news.
+
+    Raises:
+        DecodeError: the answer is no object.
+    """
+    try:
+        return int(_VERSION_ANSWER.decode(body).metadata.resource_version)
+    except _FAILURES as error:
+        raise DecodeError(f"the answer to a write has no resourceVersion that we understand: {error}") from error
 
 
 def _complaint(item: Undecodable) -> str:

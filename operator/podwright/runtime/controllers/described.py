@@ -12,7 +12,7 @@ from podwright.core.commands import Command, Confirm, CreateChild, Decision, Del
 from podwright.core.constants.names import FINALIZER
 from podwright.core.values.ref import Ref
 from podwright.kube.codecs import requests as encode
-from podwright.kube.codecs.page import ObjectDecoder, Undecodable, decode_metadata
+from podwright.kube.codecs.page import ObjectDecoder, Undecodable, decode_version
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.codecs.status_encoding import MESSAGE_LIMIT
 from podwright.kube.errors import DecodeError, StatusError, parse_status
@@ -260,7 +260,7 @@ class DescribedController:
             case WriteStatus():
                 subject = self.store.object(command.of.uid)
                 if subject is not None and subject.resource_version == command.resource_version:
-                    version = decode_metadata(body).resource_version
+                    version = decode_version(body)
                     self.store.put(self._description.with_status(subject, command.status, version))
             case Delete() if command.target == command.of:
                 self.store.remove(command.of.uid)

@@ -36,7 +36,7 @@ from podwright.core.model.phase import IllegalTransitionError
 from podwright.core.model.pod import PodView
 from podwright.core.values.ref import JOB, Ref
 from podwright.kube.client import ApiResponse, Unsent
-from podwright.kube.codecs.page import JOBS, PODS, decode_metadata, decode_pod
+from podwright.kube.codecs.page import JOBS, PODS, decode_metadata, decode_pod, decode_version
 from podwright.kube.codecs.requests import ApiRequest, jobs_path, pods_path
 from podwright.kube.errors import StatusError
 from podwright.runtime.array_look import note_intents
@@ -198,11 +198,11 @@ class JobController:
             decision = self._fitted(job, decision, expectations=expectations, now=now)
         if job is not None and not job.deleting:
             decision = self._with_repairs(job, decision, expectations=expectations, now=now)
-        # Those whose pause is over are in this decision; to be asked for again at once, they would be asked for without end.
-        again = min((until for _, until in expectations.refused_children.values() if until > now), default=None)
-        if again is not None and (decision.requeue_at is None or again < decision.requeue_at):
-            decision = msgspec.structs.replace(decision, requeue_at=again)
-        return decision
+        return (
+            _in_time_for_refused(decision, expectations=expectations, now=now)
+            if expectations.refused_children
+            else decision
+        )
 
     def _fitted(self, job: JobView, decision: Decision, *, expectations: JobExpectations, now: float) -> Decision:
         """Do what can be done for a job whose status does not fit; once the job has changed, all is tried anew."""
@@ -447,7 +447,7 @@ class JobController:
 
     def _status_written(self, command: WriteStatus, *, body: bytes) -> int:
         """Put the written status into the store; return the job's new version."""
-        version = decode_metadata(body).resource_version
+        version = decode_version(body)
         job = self.store.job(command.of.uid)
         if job is None or job.resource_version != command.resource_version:
             return version  # the watch was faster
@@ -462,7 +462,7 @@ class JobController:
         return version
 
     def _released(self, command: Release, *, body: bytes) -> None:
-        version = decode_metadata(body).resource_version
+        version = decode_version(body)
         for pod in self.store.pods(command.of.uid):
             if pod.uid != command.target.uid or not pod.held:
                 continue
@@ -514,6 +514,15 @@ class JobController:
             self._mark(job.uid)
 
         self._places.start(read())
+
+
+def _in_time_for_refused(decision: Decision, *, expectations: JobExpectations, now: float) -> Decision:
+    """Have the job reconciled again when the first of the pods that can't be changed at present may be tried again."""
+    # Those whose pause is over are in this decision; to be asked for again at once, they would be asked for without end.
+    again = min((until for _, until in expectations.refused_children.values() if until > now), default=None)
+    if again is None or (decision.requeue_at is not None and decision.requeue_at <= again):
+        return decision
+    return msgspec.structs.replace(decision, requeue_at=again)
 
 
 def _never_made(result: Result) -> bool:
