@@ -84,9 +84,10 @@ class Dispatcher:
         now: float,
     ) -> None:
         """Carry out commands that were just decided on this snapshot of an object, but for those that must not be yet."""
-        if not commands:
-            return
-        if not any(isinstance(command, WriteStatus) and command.deferrable for command in commands):
+        for command in commands:
+            if isinstance(command, WriteStatus) and command.deferrable:
+                break
+        else:
             self.updates.discard(commands[0].of)
         for command in commands:
             self._issue(

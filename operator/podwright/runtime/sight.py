@@ -12,7 +12,9 @@ from typing import Any, Final
 from podwright.kube.reflector import Cause, Reflector
 from podwright.runtime.metrics import Metrics
 
-_LAG_INTERVAL: Final = 0.025
+_LAG_INTERVAL: Final = (
+    0.1  # what holds the loop up for longer is surely seen; to wake it more often would cost more than all else at rest
+)
 
 
 class BlindError(RuntimeError):
