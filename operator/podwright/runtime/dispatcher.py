@@ -40,6 +40,8 @@ MOST_CREATIONS: Final = 1000
 FEW_CREATIONS: Final = 16
 """The same while very many wait already."""
 MANY_WAITING: Final = 10_000
+_OF_A_TARGET: Final = (Delete, PatchChild, Release)
+_OF_STATUS: Final = (WriteStatus, ReportProblem)
 
 
 class Dispatcher:
@@ -204,7 +206,7 @@ class Dispatcher:
 
 def is_child_change(command: Command) -> bool:
     """Return whether a command changes a child that exists."""
-    return isinstance(command, Delete | PatchChild | Release) and command.target != command.of
+    return isinstance(command, _OF_A_TARGET) and command.target != command.of
 
 
 def _confirmed(subject: Subject, expectations: Expectations, tenure: Tenure) -> bool:
@@ -214,4 +216,4 @@ def _confirmed(subject: Subject, expectations: Expectations, tenure: Tenure) -> 
 
 def _is_admitted(command: Command) -> bool:
     """Return whether admission that tenants may have a hand in has a say in the write: of pods, and of all else but our own status."""
-    return not isinstance(command, WriteStatus | ReportProblem)
+    return not isinstance(command, _OF_STATUS)

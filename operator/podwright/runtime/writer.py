@@ -10,7 +10,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, cast
 
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.codecs.requests import ApiRequest
@@ -109,9 +109,7 @@ class Writer:
                 permit.done(request)
                 continue
             self._lanes.begin(permit.namespace)
-            task = asyncio.create_task(self._carry_out(permit, request))
-            self._under_way.add(task)
-            task.add_done_callback(self._ended)
+            self._under_way.add(asyncio.create_task(self._carry_out(permit, request)))
 
     def _continue_later(self) -> None:
         if self._next_turn is None or self._next_turn.cancelled():
@@ -121,25 +119,25 @@ class Writer:
         self._next_turn = None
         self._pump()
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
-        self._pump()
-
     async def _carry_out(self, permit: Permit, request: ApiRequest) -> None:
         result: Result
         sent = time.monotonic()
         try:
-            result = await self._send(request)
-        except (Unsent, Ambiguous) as error:
-            result = error
-        except Exception as error:
-            # Whatever went wrong, its object waits for a response, and would for ever.
-            _log.exception("cannot send %s %s", request.method, request.path)
-            result = Ambiguous(f"{request.method} {request.path}: {error!r}")
-        self._latency.answered(time.monotonic() - sent, admitted=permit.admitted)
-        self._learn(permit, result)
-        self._lanes.end(permit.namespace)
-        permit.done(result)
+            try:
+                result = await self._send(request)
+            except (Unsent, Ambiguous) as error:
+                result = error
+            except Exception as error:
+                # Whatever went wrong, its object waits for a response, and would for ever.
+                _log.exception("cannot send %s %s", request.method, request.path)
+                result = Ambiguous(f"{request.method} {request.path}: {error!r}")
+            self._latency.answered(time.monotonic() - sent, admitted=permit.admitted)
+            self._learn(permit, result)
+            self._lanes.end(permit.namespace)
+            permit.done(result)
+        finally:
+            self._under_way.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+            self._pump()
 
     def _learn(self, permit: Permit, result: Result) -> None:
         now = time.monotonic()
@@ -157,8 +155,11 @@ class Writer:
                     self._paused_until = max(self._paused_until, now + pause)
 
     def _paused(self) -> bool:
+        if not self._paused_until:
+            return False
         wait = self._paused_until - time.monotonic()
         if wait <= 0:
+            self._paused_until = 0.0
             return False
         if self._wake is None or self._wake.cancelled() or self._wake.when() <= asyncio.get_running_loop().time():
             self._wake = asyncio.get_running_loop().call_later(wait, self._pump)

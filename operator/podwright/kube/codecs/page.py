@@ -54,6 +54,9 @@ class EventType(enum.Enum):
     ERROR = "ERROR"
 
 
+_OF_OBJECTS: Final = {"ADDED": EventType.CHANGED, "MODIFIED": EventType.CHANGED, "DELETED": EventType.DELETED}
+
+
 class WatchEvent(msgspec.Struct, Generic[View], frozen=True, gc=False):
     """One line of a watch: `item` for changes and deletions, `error` for errors."""
 
@@ -193,12 +196,10 @@ class ObjectDecoder(Generic[Wire, View]):
         """Decode a line of a watch that tells of an object which we understand; None for any other."""
         try:
             event = self._event.decode(line)
-            if event.type in {"ADDED", "MODIFIED"}:
+            kind = _OF_OBJECTS.get(event.type)
+            if kind is not None:
                 item = self._view(event.object)
-                return WatchEvent(EventType.CHANGED, self._resource_version(item), item)
-            if event.type == "DELETED":
-                item = self._view(event.object)
-                return WatchEvent(EventType.DELETED, self._resource_version(item), item)
+                return WatchEvent(kind, self._resource_version(item), item)
         except _FAILURES:
             pass
         return None
