@@ -23,6 +23,7 @@ from tests.bench import counters, load, workloads
 from tests.bench.array_part import create_array, highest_memory
 from tests.bench.errors import BenchError
 from tests.bench.observer import Observer
+from tests.bench.processes import require_running
 from tests.bench.ready_cluster import ready_cluster
 from tests.bench.result import FloodRun, QuotaRun, TenantsRun
 from tests.bench.rounds import patience
@@ -65,9 +66,12 @@ async def _measure(
         f"an array under a full quota: {quota.requests_per_task:.2f} requests per task,"
         f" {100 * quota.busy:.0f} % of the quota busy"
     )
+    require_running(ready.operator, log=ready.log)
     beside = await _measure_beside(ready, rest, parameters, say=say)
+    require_running(ready.operator, log=ready.log)
     say(f"beside {parameters.refused_jobs} refused jobs: {beside:.2f} of the undisturbed rate")
     flood = await _measure_flood(ready, rest, parameters)
+    require_running(ready.operator, log=ready.log)
     say(f"{flood.arrays} arrays at once: {flood.resident_highest:.0f} MiB")
     return TenantsRun(refused_jobs=parameters.refused_jobs, ratio_beside_refused=beside, quota=quota, flood=flood)
 

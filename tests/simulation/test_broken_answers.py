@@ -102,7 +102,7 @@ def test_who_is_gone_leaves_the_line_for_quota() -> None:
     woken.clear()
     lines.forget(gone, now=1.0)
     assert woken == [waits]
-    assert lines.next_at(waits, namespace="default") is not None
+    assert lines.next_at(waits, namespace="default", now=1.0) is not None
     lines.forget(waits, now=2.0)
     lines.child_ended(namespace="default", now=3.0)
     assert lines.granted(waits, namespace="default", now=3.0) is None

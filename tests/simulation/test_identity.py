@@ -37,7 +37,7 @@ async def test_b4_a_label_that_is_always_taken_off_is_named_by_the_status(
 ) -> None:
     for module in ("podwright.core.job.repair.PAUSE", "podwright.runtime.controllers.job_controller.REPAIR_PAUSE"):
         monkeypatch.setattr(module, 0.3)
-    monkeypatch.setattr("podwright.runtime.controllers.job_controller.TELL_AFTER", 0.9)
+    monkeypatch.setattr("podwright.runtime.controllers.job_controller.REPORT_AFTER", 0.9)
 
     def strip(request: Request) -> None:
         if request.kind is POD and request.document is not None:

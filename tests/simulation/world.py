@@ -127,8 +127,10 @@ class World:
         """Carry out a write of the engine's whose answer it never got, late."""
         return await self._client.send(request)
 
-    def submit(self, name: str = "job", *, script: dict[str, str] | None = None, **spec: Any) -> str:
-        """Create a job whose pods play `script`, and give its uid."""
+    def submit(
+        self, name: str = "job", *, namespace: str = "default", script: dict[str, str] | None = None, **spec: Any
+    ) -> str:
+        """Create a job whose pods play `script`, and return its uid."""
         template = {
             "metadata": {"annotations": {f"fake.podwright.dev/{k}": v for k, v in (script or {}).items()}},
             "spec": {"containers": [{"name": "main", "image": "busybox:1"}]},
@@ -139,7 +141,7 @@ class World:
             "metadata": {"name": name},
             "spec": {"template": template, **spec},
         }
-        uid: str = self.api.create(BATCH_JOB, "default", body, user="user").document["metadata"]["uid"]
+        uid: str = self.api.create(BATCH_JOB, namespace, body, user="user").document["metadata"]["uid"]
         return uid
 
     def edit(self, name: str = "job", **spec: Any) -> None:

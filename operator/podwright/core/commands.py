@@ -129,10 +129,14 @@ Command = CreateChild | WriteStatus | Delete | Release | PatchChild | Confirm | 
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The result of reconciling one object: what to write now, and when to reconcile again without an event (Unix seconds)."""
+    """The result of reconciling one object: what to write now, and when to reconcile again without an event (Unix seconds).
+
+    `postponed` says that nothing was decided as it is too early for it, so that nothing follows from what is missing here.
+    """
 
     commands: tuple[Command, ...] = ()
     requeue_at: float | None = None
+    postponed: bool = False
 
 
 class Rank(enum.IntEnum):

@@ -41,7 +41,7 @@ def decide(
     first = store.job(job.work_uid) if job.work_uid else None
     job = trusted(job, first=first, system_namespace=keys.namespace)
     if job.array is not None and now < expectations.reconcile_after:
-        return Decision(requeue_at=expectations.reconcile_after)
+        return Decision(requeue_at=expectations.reconcile_after, postponed=True)
     # An array's decisions can take long, so their cost sets their pace; to measure a single job's would cost more than it tells.
     before = None if job.array is None else time.thread_time()
     snapshot = _snapshot(

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from podwright.core.commands import Command, Confirm, CreateChild
+from podwright.core.commands import Command, Confirm, CreateChild, WriteStatus
 from podwright.core.shard import shard_of
 from podwright.core.values.ref import Ref
 from podwright.kube.codecs.page import Undecodable
@@ -238,7 +238,7 @@ class Engine:
         if self._problems.is_unreadable(ref):
             commands = tuple(command for command in commands if _lets_go(command))
         self._timers.set(ref, decision.requeue_at)
-        if granted is not None:
+        if granted is not None and not decision.postponed:
             self._keep_in_line(ref, commands, namespace=namespace, granted=granted, now=now)
         self._metrics.decided(len(commands))
         if commands:
@@ -253,12 +253,15 @@ class Engine:
     def _keep_in_line(
         self, ref: Ref, commands: tuple[Command, ...], *, namespace: str, granted: int, now: float
     ) -> None:
-        """Have an object leave its namespace's line for quota when it asks for nothing; else see to its next turn."""
-        if granted and not any(isinstance(command, CreateChild) for command in commands):
+        """Have an object leave its namespace's line for quota when it asks for nothing; else see to its next turn.
+
+        One that writes its status first keeps its place: what it does next hangs on that, such as an intent that must be on record.
+        """
+        if granted and not any(_may_lead_to_a_child(command) for command in commands):
             if not self._controllers[ref.kind].expectations.of(ref).creating:
                 self._quota.leave(ref, namespace=namespace, now=now)
             return
-        next_at = self._quota.next_at(ref, namespace=namespace)
+        next_at = self._quota.next_at(ref, namespace=namespace, now=now)
         if next_at is not None and next_at > now:
             self._timers.bring_forward(ref, next_at)
 
@@ -269,6 +272,10 @@ class Engine:
         self._quota.forget(ref, now=self._clock())
         controller.expectations.drop(ref, gone=True)
         controller.forget(ref)
+
+
+def _may_lead_to_a_child(command: Command) -> bool:
+    return isinstance(command, CreateChild) or (isinstance(command, WriteStatus) and not command.deferrable)
 
 
 def _lets_go(command: Command) -> bool:

@@ -10,6 +10,9 @@ _DRIFT: Final = 1.0001  # per answer: doubles in about 7,000, so that a burst do
 _STRAIN: Final = 4.0
 _ALWAYS_FINE: Final = 0.02  # seconds
 _FIRST_PLACES: Final = 8.0
+_UNPROVEN_PLACES: Final = (
+    2  # until anything was answered; else many namespaces that hang would hold every place at once
+)
 _MOST_PLACES: Final = 1024.0
 _SHARE_LEFT_TO_OTHERS: Final = 8  # an eighth
 _COOL_DOWN: Final = 1.0  # seconds in which one overload counts once, although many requests report it
@@ -48,6 +51,7 @@ class NamespaceLimit:
 
     def __init__(self) -> None:
         self._places = _FIRST_PLACES
+        self._is_proven = False
         self._shrunk_at = float("-inf")
 
     @property
@@ -57,14 +61,18 @@ class NamespaceLimit:
 
     def places(self, *, of: int) -> int:
         """Return how many there are, when all namespaces together have `of`."""
-        return max(1, min(int(self._places), of - of // _SHARE_LEFT_TO_OTHERS))
+        own = int(self._places) if self._is_proven else _UNPROVEN_PLACES
+        return max(1, min(own, of - of // _SHARE_LEFT_TO_OTHERS))
 
     def succeeded(self) -> None:
         """Record an answered request."""
+        self._is_proven = True
         self._places = min(_MOST_PLACES, self._places + 1.0)
 
     def failed(self, *, now: float) -> None:
         """Record a failure of the namespace's own: its limit halves, at most once a second."""
+        if not self._is_proven:
+            self._places, self._is_proven = float(_UNPROVEN_PLACES), True
         if now - self._shrunk_at >= _COOL_DOWN:
             self._shrunk_at = now
             self._places = max(1.0, self._places / 2.0)

@@ -115,11 +115,11 @@ class Problems:
             return
         if (result.status >= 500 and not is_too_large(result)) or result.status in (409, 429):
             return
-        self._reported[ref] = item.error
         if result.status == 404:
-            self._forget(
-                ref
-            )  # gone, and nobody will tell: of an object that was never read no deletion is seen in a list
+            # Gone, and nobody will say so: of an object that was never read no deletion is seen in a list.
+            self._forget(ref)
+        elif ref in self._unreadable:  # else it was deleted, or could be read again, while this was under way
+            self._reported[ref] = item.error
 
     def _forget(self, ref: Ref) -> None:
         self._unreadable.pop(ref, None)

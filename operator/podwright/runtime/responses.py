@@ -58,6 +58,8 @@ class Responses:
     ) -> None:
         """Take in the result of one command that was decided on this snapshot of its object."""
         self._metrics.answered(command, result, before=before)
+        if isinstance(command, WriteStatus) and not (isinstance(result, ApiResponse) and result.status < 300):
+            self._quota.step_back(command.of, namespace=command.namespace, now=now)
         if isinstance(command, CreateChild) and _surely_not_created(result):
             controller.not_created(command, expectations=expectations)
         if isinstance(result, Withheld):
@@ -166,8 +168,8 @@ class Responses:
             expectations.confirm_children.add(command.name)
             if not stale:
                 # One child that may not be changed is no trouble of the others, nor of the object itself.
-                count, again = expectations.child_refused(command.name, now=now)
-                self._log_refusal(command, error, f"tried {count} times, again in {again - now:.0f} s")
+                child = expectations.child_refused(command.name, message=error.message, now=now)
+                self._log_refusal(command, error, f"tried {child.count} times, again in {child.until - now:.0f} s")
                 return
         elif what is Unknown.SELF:
             expectations.confirm_self = True
@@ -183,8 +185,8 @@ class Responses:
         self, command: CreateChild, *, controller: Controller, error: StatusError, expectations: Any, now: float
     ) -> None:
         for_quota = False
-        if error.code == 409 and error.reason == "AlreadyExists":
-            expectations.confirm_children.add(command.name)
+        if _is_taken(error):
+            expectations.name_was_taken(command.name)
         elif error.fenced:
             self._metrics.fenced()
             self._bounded.log(
@@ -213,10 +215,19 @@ class Responses:
 
 
 def _surely_not_created(result: Result) -> bool:
-    """Return whether a request to create an object was surely not carried out, so that it may be made once more."""
+    """Return whether a request to create an object was surely not carried out, so that it may be made once more.
+
+    That an object of the name exists already proves nothing: the API server, etcd's client or a proxy may have made the request twice.
+    """
     if isinstance(result, ApiResponse):
+        if result.status == 409 and _is_taken(parse_status(result.status, result.body)):
+            return False
         return 400 <= result.status < 500 or admission_failed(result) or is_too_large(result)
     return not isinstance(result, Ambiguous)
+
+
+def _is_taken(error: StatusError) -> bool:
+    return error.code == 409 and error.reason == "AlreadyExists"
 
 
 def _pause(result: Result) -> float:

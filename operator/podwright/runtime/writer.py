@@ -16,6 +16,7 @@ from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.runtime.flow import AdaptiveLimit, LatencyGauge
 from podwright.runtime.lanes import Lanes, Permit, Result, Withheld
+from podwright.runtime.parking import Parking
 from podwright.runtime.trouble import Trouble, trouble_of
 
 _A_BURST: Final = 2
@@ -40,10 +41,12 @@ class Writer:
         self._limit = limit
         self._lanes = Lanes()
         self._under_way: set[asyncio.Task[None]] = set()
+        self._parking = Parking()
         self._paused_until = 0.0
         self._latency = LatencyGauge()
         self._wake: asyncio.TimerHandle | None = None
         self._next_turn: asyncio.Handle | None = None
+        self._next_parking: asyncio.TimerHandle | None = None
         self._pumping = False
         self._closed = False
 
@@ -79,6 +82,8 @@ class Writer:
             self._wake.cancel()
         if self._next_turn is not None:
             self._next_turn.cancel()
+        if self._next_parking is not None:
+            self._next_parking.cancel()
         if self._under_way:
             await asyncio.wait(set(self._under_way))
 
@@ -91,25 +96,51 @@ class Writer:
         finally:
             self._pumping = False
         if not self._closed:
-            self.on_idle(0 if self.busy else self._limit.current - len(self._under_way))
+            self.on_idle(0 if self.busy else self._free)
+
+    @property
+    def _free(self) -> int:
+        return self._limit.current - len(self._under_way) + len(self._parking)
 
     def _send_what_fits(self) -> None:
         if not self.backlog:
             return
         until = time.monotonic() + _TURN
-        while len(self._under_way) < self._limit.current:
-            if time.monotonic() >= until:
+        while self._free > 0 or self._parked_one():
+            now = time.monotonic()
+            if now >= until:
                 self._continue_later()
                 return
             permit = self._lanes.take(places=self._limit.current)
             if permit is None:
                 return
+            self._lanes.begin(permit.namespace)
             request = _built(permit)
             if isinstance(request, Withheld):
+                self._lanes.end(permit.namespace, now=now)
                 permit.done(request)
                 continue
-            self._lanes.begin(permit.namespace)
+            self._parking.begin(permit, now=now)
             self._under_way.add(asyncio.create_task(self._carry_out(permit, request)))
+
+    def _parked_one(self) -> bool:
+        """Make a place free of a write that hangs, or see to it that this is tried in time."""
+        if not self._lanes:
+            return False
+        namespace = self._parking.park(now=time.monotonic())
+        if namespace:
+            self._lanes.park(namespace)
+            return True
+        due = self._parking.next_at()
+        if due is not None and self._next_parking is None:
+            self._next_parking = asyncio.get_running_loop().call_later(
+                max(0.0, due - time.monotonic()), self._go_on_parking
+            )
+        return False
+
+    def _go_on_parking(self) -> None:
+        self._next_parking = None
+        self._pump()
 
     def _continue_later(self) -> None:
         if self._next_turn is None or self._next_turn.cancelled():
@@ -133,7 +164,7 @@ class Writer:
                 result = Ambiguous(f"{request.method} {request.path}: {error!r}")
             self._latency.answered(time.monotonic() - sent, admitted=permit.admitted)
             self._learn(permit, result)
-            self._lanes.end(permit.namespace)
+            self._lanes.end(permit.namespace, now=time.monotonic(), parked=self._parking.end(permit))
             permit.done(result)
         finally:
             self._under_way.discard(cast("asyncio.Task[None]", asyncio.current_task()))

@@ -31,6 +31,7 @@ class JobExpectations(Expectations, kw_only=True):
         repair_after: by uid, pods that lack labels of ours, and when they may be patched again (Unix seconds).
         oversize: what is known of a status that did not fit.
         repair_since: by uid, since when it is known of them (Unix seconds).
+        refusal_reported: the pod of which the last event said that its changes are refused.
         pod_asked: whether that intent's pod was asked for, and no answer tells that it was not created.
     """
 
@@ -50,6 +51,7 @@ class JobExpectations(Expectations, kw_only=True):
     oversize: Oversize | None = None
     repair_after: dict[str, float] = msgspec.field(default_factory=dict)
     repair_since: dict[str, float] = msgspec.field(default_factory=dict)
+    refusal_reported: str = ""
 
     @property
     def units_in_creation(self) -> list[int]:
@@ -60,6 +62,11 @@ class JobExpectations(Expectations, kw_only=True):
     def is_unasked(self) -> bool:
         """Return whether this process recorded an intent whose pod it surely has not asked for."""
         return self.intent_epoch >= 0 and not self.pod_asked
+
+    def pod_not_created(self, unit: int) -> None:
+        """Record that the pod of an intent surely was not created, so that it may be asked for."""
+        self.pod_asked = False
+        self.intents.not_created(unit)
 
     def own_intent(self, epoch: int) -> bool:
         """Return whether that intent, if one is on record, can only be ours: nobody else writes in our epoch."""

@@ -270,7 +270,7 @@ def test_s17_whose_a_known_pod_is_takes_no_search(store: JobStore) -> None:
     store.remove_job(JOB.uid)
     store.put_pod(pod_at(9, job_uid=""))
     assert store.counts() == (0, 0)
-    assert not store._job_of_pod
+    assert len(store._pods) == 0
 
 
 def test_d8_a_finished_job_is_kept_whole_until_its_edit_was_seen(store: JobStore) -> None:

@@ -9,9 +9,8 @@ from podwright.core.attempt.budget import DELETED_WHILE_RUNNING
 from podwright.core.attempt.completion import work_is_done
 from podwright.core.attempt.excerpt import tail
 from podwright.core.attempt.redaction import redacted
+from podwright.core.attempt.termination_message import ended_for_lack_of_progress, is_report
 from podwright.core.constants.reasons import Reason
-from podwright.core.job.pack.report import is_report
-from podwright.core.job.pod.heartbeat import ended_for_lack_of_progress
 from podwright.core.model.attempt import Attempt, Outcome
 from podwright.core.model.job import JobStatus, JobView
 from podwright.core.model.pod import PodPhase, PodView
@@ -20,7 +19,7 @@ from podwright.core.run.stop import Stop
 MESSAGE_LIMIT: Final = excerpt.MESSAGE_LIMIT
 _DEADLINE: Final = "DeadlineExceeded"  # of `activeDeadlineSeconds`
 # What a container that is told to go is said to have ended with. Another reason, such as OOMKilled, tells more than this.
-_ENDS_OF_DELETED: Final = frozenset({"", "Error", "ContainerStatusUnknown"})
+_ENDS_OF_DELETED: Final = frozenset({"", Reason.ERROR, Reason.CONTAINER_STATUS_UNKNOWN})
 _ENDS_ON_SIGNAL: Final = frozenset({None, 0, 130, 137, 143})
 CLOCK_SKEW: Final = 10.0
 """Seconds by which a node's clock may be behind the API server's. What ended that little before its deletion by these two clocks
@@ -28,16 +27,24 @@ may well have ended by it, and work that was stopped must not count as done.
 """
 
 
-def ongoing(pod: PodView) -> Attempt:
-    """Describe an attempt whose pod has not ended."""
-    return Attempt(number=pod.attempt, pod_name=pod.name, pod_uid=pod.uid, node=pod.node, started=pod.started)
-
-
 class Ending(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Why we end one attempt, and go on with the job: written to the attempt's record before its pod is deleted."""
 
     reason: str
     message: str = ""
+
+
+def ongoing(pod: PodView, *, ending: Ending | None = None) -> Attempt:
+    """Return the record of an attempt whose pod has not ended. `ending` is why we end it, if we do; it must stay on record."""
+    return Attempt(
+        number=pod.attempt,
+        pod_name=pod.name,
+        pod_uid=pod.uid,
+        node=pod.node,
+        started=pod.started,
+        reason="" if ending is None else ending.reason,
+        message="" if ending is None else ending.message,
+    )
 
 
 def recorded_ending(*, status: JobStatus, pod: PodView) -> Ending | None:
@@ -80,7 +87,7 @@ def collided(*, number: int, pod_name: str, message: str, now: float) -> Attempt
         pod_name=pod_name,
         ended=now,
         outcome=Outcome.FAILED,
-        reason="NameCollision",
+        reason=Reason.NAME_COLLISION,
         message=redacted(message)[:MESSAGE_LIMIT],
     )
 
@@ -107,15 +114,15 @@ def _judge(*, job: JobView, pod: PodView, stop: Stop | None, ending: Ending | No
             return Outcome.FAILED, Reason.PROGRESS_TIMEOUT
         if _ended_after_deletion(pod) and (stop is not None or ending is not None):
             return _ended_by_us(stop=stop, ending=ending)
-        return Outcome.SUCCEEDED, "Completed"
+        return Outcome.SUCCEEDED, Reason.COMPLETED
     if pod.phase is PodPhase.FAILED:
         return _judge_failed(job=job, pod=pod, stop=stop, ending=ending)
     # Gone, or deleted before it had a node. What we meant to end and is gone was ended by us, as far as anybody can tell.
     if (pod.deletion_requested is not None and stop is not None) or ending is not None:
         return _ended_by_us(stop=stop, ending=ending)
     if pod.gone and pod.node:
-        return Outcome.LOST, "PodLost"
-    return Outcome.FAILED, "DeletedBeforeStart"
+        return Outcome.LOST, Reason.POD_LOST
+    return Outcome.FAILED, Reason.DELETED_BEFORE_START
 
 
 def _judge_failed(*, job: JobView, pod: PodView, stop: Stop | None, ending: Ending | None) -> tuple[Outcome, str]:
@@ -128,10 +135,10 @@ def _judge_failed(*, job: JobView, pod: PodView, stop: Stop | None, ending: Endi
     if deleted and (stop is not None or ending is not None):
         return _ended_by_us(stop=stop, ending=ending)
     if _was_idle(job=job, pod=pod):
-        return Outcome.FAILED, "ProgressTimeout"
+        return Outcome.FAILED, Reason.PROGRESS_TIMEOUT
     if _ended_after_deletion(pod) and not pod.disruption and pod.reason in _ENDS_OF_DELETED:
         return Outcome.FAILED, DELETED_WHILE_RUNNING
-    return Outcome.FAILED, pod.disruption or pod.reason or "Error"
+    return Outcome.FAILED, pod.disruption or pod.reason or Reason.ERROR
 
 
 def _was_idle(*, job: JobView, pod: PodView) -> bool:
@@ -152,6 +159,7 @@ def _ended_after_deletion(pod: PodView) -> bool:
 
 
 def _ended_by_us(*, stop: Stop | None, ending: Ending | None) -> tuple[Outcome, str]:
-    if stop is not None:
-        return Outcome.STOPPED, str(stop)
-    return Outcome.FAILED, "" if ending is None else ending.reason
+    # No attempt is ended by itself once the whole job is being stopped, so of two reasons on record that one was first.
+    if ending is not None:
+        return Outcome.FAILED, ending.reason
+    return Outcome.STOPPED, "" if stop is None else str(stop)

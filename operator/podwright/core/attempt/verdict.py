@@ -16,6 +16,7 @@ from podwright.core.attempt.message_pattern import matched_line
 from podwright.core.attempt.redaction import redacted
 from podwright.core.attempt.report import NO_REPORT, Report, read_report
 from podwright.core.attempt.retry import Counts
+from podwright.core.constants.reasons import Reason
 from podwright.core.model.attempt import Attempt, Budget, Outcome
 from podwright.core.model.job import JobView
 from podwright.core.model.pod import PodView
@@ -77,7 +78,8 @@ def verdict_on(*, job: JobView, pod: PodView, stop: Stop | None, now: float, end
         evidence=evidence,
         pod=pod,
         report=report,
-        out_of_memory=any(container.reason == "OOMKilled" for container in pod.failed) or pod.reason == "OOMKilled",
+        out_of_memory=any(container.reason == Reason.OOM_KILLED for container in pod.failed)
+        or pod.reason == Reason.OOM_KILLED,
         lost_node=lost_with_node(pod),
     )
 

@@ -7,6 +7,7 @@ import msgspec
 
 from podwright.core.attempt.report import Report
 from podwright.core.attempt.retry import Counts, counts_of
+from podwright.core.constants.reasons import Reason
 from podwright.core.model.array import ArrayRecord
 from podwright.core.model.attempt import Attempt
 from podwright.core.model.job import JobStatus, JobView, StopRecord
@@ -130,7 +131,7 @@ def observing(job: JobView) -> JobStatus:
 def with_problem(*, job: JobView, message: str) -> JobStatus:
     """Return the present status with an internal error noted on it; nothing that decisions are made on is changed."""
     # While a job is stopping, its reason is the recorded intent.
-    reason = job.status.reason if job.status.phase is Phase.STOPPING else "InternalError"
+    reason = job.status.reason if job.status.phase is Phase.STOPPING else Reason.INTERNAL_ERROR
     return msgspec.structs.replace(job.status, reason=reason, message=message[:_MESSAGE_LIMIT])
 
 

@@ -72,7 +72,7 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """Return whether a pod of the job is, or may be, on record. Tasks that are given up before they run need none."""
         if self.attempts or self.attempt_count:
             return True
-        return self.array is not None and bool(self.array.running or self.array.started)
+        return self.array is not None and bool(self.array.running or self.array.running_unlisted or self.array.started)
 
 
 class JobView(msgspec.Struct, frozen=True, kw_only=True, gc=False):

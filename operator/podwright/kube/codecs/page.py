@@ -17,6 +17,7 @@ from podwright.core.job.identity import lacking
 from podwright.core.model.job import JobView
 from podwright.core.model.pod import PodView
 from podwright.kube import poison
+from podwright.kube.codecs.cancelled import cancelled_job_in_steps
 from podwright.kube.codecs.job import BatchJob, job_view
 from podwright.kube.codecs.pod import pod_view
 from podwright.kube.codecs.pod_object import OwnerReference, Pod, PodLabels, marks_of
@@ -142,13 +143,16 @@ class ObjectDecoder(Generic[Wire, View]):
         event: msgspec.json.Decoder[_Event[Wire]],
         view: Callable[[Wire], View],
         resource_version: Callable[[View], int],
+        in_part: Callable[[bytes], poison.Steps[View | None]] | None = None,
     ) -> None:
+        """Decode by these. `in_part` makes a view of what can be read of an object that can't be read as a whole."""
         self.kind = kind
         self._one = one
         self._page = page
         self._event = event
         self._view = view
         self._resource_version = resource_version
+        self._in_part = in_part
 
     def item(self, data: bytes) -> View | Undecodable:
         """Decode one object.
@@ -230,6 +234,10 @@ class ObjectDecoder(Generic[Wire, View]):
             return self._view(self._one.decode(data))
         except _FAILURES as error:
             problem = str(error)
+        if self._in_part is not None:
+            view = yield from self._in_part(data)
+            if view is not None:
+                return view
         return (yield from self._undecodable(data, problem))
 
     def _poisoned_page(self, body: bytes) -> poison.Steps[Page[View]]:
@@ -311,6 +319,7 @@ JOBS: Final = ObjectDecoder(
     event=msgspec.json.Decoder(_Event[BatchJob]),
     view=job_view,
     resource_version=_job_version,
+    in_part=cancelled_job_in_steps,
 )
 
 

@@ -6,10 +6,9 @@ from sys import intern
 from typing import Final
 
 from podwright.core.attempt.signals import signal_name
+from podwright.core.attempt.termination_message import ended_for_lack_of_progress, is_report
 from podwright.core.constants.names import FINALIZER
 from podwright.core.job.identity import identify
-from podwright.core.job.pack.report import is_report
-from podwright.core.job.pod.heartbeat import ended_for_lack_of_progress
 from podwright.core.model.pod import FailedContainer, PodPhase, PodView
 from podwright.kube.codecs.pod_object import (
     ContainerStatus,

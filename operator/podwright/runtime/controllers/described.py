@@ -22,7 +22,8 @@ from podwright.runtime.lanes import Result
 from podwright.runtime.tenure import Tenure
 from podwright.runtime.writer import Send
 from podwright.store.expectations import ChildState, Expectations, ExpectationsOfAll
-from podwright.store.objects import ObjectStore, RollUp
+from podwright.store.objects import ObjectStore
+from podwright.store.owner_index import RollUp
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):

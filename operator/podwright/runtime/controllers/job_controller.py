@@ -21,13 +21,14 @@ from podwright.core.commands import (
 )
 from podwright.core.constants import names
 from podwright.core.constants.names import pod_name
+from podwright.core.constants.reasons import Reason
 from podwright.core.job.at_most_once import recorded_intent
 from podwright.core.job.basis import still_creates
 from podwright.core.job.gates.gate import may_be_gated
 from podwright.core.job.oversize import Oversize, did_not_fit, fitted
 from podwright.core.job.recorded import end_is_recorded
 from podwright.core.job.repair import PAUSE as REPAIR_PAUSE
-from podwright.core.job.repair import TELL_AFTER, repaired, telling
+from podwright.core.job.repair import REPORT_AFTER, change_refused, lost_labels, repaired, reporting
 from podwright.core.job.status import with_problem, without_results
 from podwright.core.job.write import write_status
 from podwright.core.model.attempt import Refusal, RefusalKind
@@ -198,11 +199,28 @@ class JobController:
             decision = self._fitted(job, decision, expectations=expectations, now=now)
         if job is not None and not job.deleting:
             decision = self._with_repairs(job, decision, expectations=expectations, now=now)
-        return (
-            _in_time_for_refused(decision, expectations=expectations, now=now)
-            if expectations.refused_children
-            else decision
-        )
+        # Those whose pause is over are in this decision; to be asked for again at once, they would be asked for without end.
+        if expectations.refused_children:
+            decision = self._with_refusals(job, decision, expectations=expectations, now=now)
+        return decision
+
+    def _with_refusals(
+        self, job: JobView | None, decision: Decision, *, expectations: JobExpectations, now: float
+    ) -> Decision:
+        """Report pods whose changes are refused, of which the first stands for all, and see to it that they are tried again."""
+        refused = expectations.refused_children
+        lasting = min((name for name, child in refused.items() if child.count > 1), default="")
+        if job is not None and lasting:
+            message = change_refused(lasting, words=refused[lasting].message)
+            if self._events is not None and expectations.refusal_reported != lasting:
+                expectations.refusal_reported = lasting
+                self._events.change_refused(job=job, pod=lasting, message=message)
+            if not job.deleting:
+                decision = reporting(decision, job=job, reason=Reason.POD_CHANGE_REFUSED, message=message)
+        again = min((child.until for child in refused.values() if child.until > now), default=None)
+        if again is not None and (decision.requeue_at is None or again < decision.requeue_at):
+            decision = msgspec.structs.replace(decision, requeue_at=again)
+        return decision
 
     def _fitted(self, job: JobView, decision: Decision, *, expectations: JobExpectations, now: float) -> Decision:
         """Do what can be done for a job whose status does not fit; once the job has changed, all is tried anew."""
@@ -233,10 +251,11 @@ class JobController:
                 _log.warning("pod %s/%s lost %s: putting it back", pod.namespace, pod.name, ", ".join(pod.lacks))
             expectations.repair_after[pod.uid] = now + REPAIR_PAUSE
             repairs.append(repaired(pod, job=job))
-        lasting = [pod for pod in pods if now >= expectations.repair_since.get(pod.uid, now) + TELL_AFTER]
+        lasting = [pod for pod in pods if now >= expectations.repair_since.get(pod.uid, now) + REPORT_AFTER]
         if lasting:
             first = min(lasting, key=lambda pod: pod.name)
-            decision = telling(decision, job=job, pod=first, since=expectations.repair_since[first.uid])
+            message = lost_labels(first, since=expectations.repair_since[first.uid])
+            decision = reporting(decision, job=job, reason=Reason.POD_LABEL_MISSING, message=message)
         again = now + REPAIR_PAUSE
         requeue_at = again if decision.requeue_at is None else min(again, decision.requeue_at)
         return Decision(commands=(*decision.commands, *repairs), requeue_at=requeue_at)
@@ -335,8 +354,7 @@ class JobController:
 
     def not_created(self, command: CreateChild, *, expectations: JobExpectations) -> None:
         """Record that the pod of an intent was not asked for after all."""
-        expectations.pod_asked = False
-        expectations.intents.not_created(command.spec.task_index)
+        expectations.pod_not_created(command.spec.task_index)
 
     def refused(self, command: CreateChild, *, error: StatusError, expectations: JobExpectations, now: float) -> bool:
         """Record the refusal, for policies to judge."""
@@ -514,15 +532,6 @@ class JobController:
             self._mark(job.uid)
 
         self._places.start(read())
-
-
-def _in_time_for_refused(decision: Decision, *, expectations: JobExpectations, now: float) -> Decision:
-    """Have the job reconciled again when the first of the pods that can't be changed at present may be tried again."""
-    # Those whose pause is over are in this decision; to be asked for again at once, they would be asked for without end.
-    again = min((until for _, until in expectations.refused_children.values() if until > now), default=None)
-    if again is None or (decision.requeue_at is not None and decision.requeue_at <= again):
-        return decision
-    return msgspec.structs.replace(decision, requeue_at=again)
 
 
 def _never_made(result: Result) -> bool:

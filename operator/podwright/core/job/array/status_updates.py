@@ -9,10 +9,14 @@ from typing import Final
 import msgspec
 
 from podwright.core.commands import WriteStatus
+from podwright.core.constants.reasons import Reason
 from podwright.core.job.array.ends import UnitEnd
 from podwright.core.job.array.pods import SortedPods
+from podwright.core.job.array.size import shows_running
 from podwright.core.job.array.start import tasks_to_run
 from podwright.core.job.array.status import array_status
+from podwright.core.job.gates.capacity import refused_for_now
+from podwright.core.job.gates.start_time import delay_in_words, is_delayed
 from podwright.core.job.snapshot import Snapshot
 from podwright.core.job.status import SETTLE
 from podwright.core.job.write import write_status
@@ -21,16 +25,12 @@ from podwright.core.model.job import JobStatus
 from podwright.core.model.phase import Phase
 from podwright.core.model.pod import PodPhase, PodView
 from podwright.core.model.units import open_tasks, units_of
-from podwright.core.run.retention import hint_on_quota
 from podwright.core.values.index_set import IndexSet
 
 RECORD_EVERY: Final = 1.0
 """Seconds between two writes that only record ended attempts: their pods can wait, and one write records them all."""
 TELL_EVERY: Final = 10.0
 """Seconds between two writes that only tell how many tasks run."""
-
-
-_MISSING: Final = "DependencyMissing"
 
 
 class After(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -97,9 +97,10 @@ def progress_status(
         f"{len(running)} in pods, {waiting} waiting"
     )
     if snapshot.refusal is not None and reason == snapshot.refusal.reason:
-        hint = hint_on_quota(job=snapshot.job, refusal=snapshot.refusal)
-        message = f"{snapshot.refusal.message}{hint}; {message}"
-    elif reason == _MISSING:
+        message = f"{refused_for_now(job=snapshot.job, refusal=snapshot.refusal, until=None).message}; {message}"
+    elif reason == Reason.DELAYED:
+        message = f"{delay_in_words(snapshot.job)}; {message}"
+    elif reason == Reason.DEPENDENCY_MISSING:
         message = f"there is no job {snapshot.missing}, whose tasks the others wait for; {message}"
     return status_after(snapshot, after, phase=phase, reason=reason, message=message, running=running, started=started)
 
@@ -121,7 +122,7 @@ def record_or_tell(
         idle = snapshot.now if starting or snapshot.creating else snapshot.job.created
         since = min((pod.created if pod.started is None else pod.started for pod in pods.live), default=idle)
         due = max(since, snapshot.recorded_at) + SETTLE
-    elif status.array is None or status.array.running != running_tasks(snapshot, pods.live):
+    elif status.array is None or not shows_running(status.array, running_tasks(snapshot, pods.live)):
         due = snapshot.recorded_at + TELL_EVERY
     else:
         return (), None
@@ -137,16 +138,19 @@ def phase_and_reason(snapshot: Snapshot, pods: SortedPods, after: After, *, star
     # What keeps the others from starting is more worth telling than that some run.
     if snapshot.refusal is not None:
         return phase, snapshot.refusal.reason
-    idle = not (pods.live or snapshot.creating or starting) and not units_of(after.record).groups
-    return phase, _MISSING if snapshot.missing and idle else reason
+    if pods.live or snapshot.creating or starting:
+        return phase, reason
+    if is_delayed(job=snapshot.job, now=snapshot.now):
+        return phase, Reason.DELAYED
+    return phase, Reason.DEPENDENCY_MISSING if snapshot.missing and not units_of(after.record).groups else reason
 
 
 def _phase_of_tasks(snapshot: Snapshot, pods: SortedPods, after: After, *, starting: bool) -> tuple[Phase, str]:
     present = snapshot.job.status.phase
     if any(pod.phase is not PodPhase.PENDING for pod in pods.live):
-        return Phase.RUNNING, "TasksRunning"
+        return Phase.RUNNING, Reason.TASKS_RUNNING
     if present is Phase.RUNNING and (pods.live or snapshot.creating or starting):
-        return Phase.RUNNING, "TasksRunning"
+        return Phase.RUNNING, Reason.TASKS_RUNNING
     if not (pods.live or snapshot.creating or starting) and units_of(after.record).groups:
-        return Phase.RETRYING, "TasksFailed"
-    return (present if present is Phase.RUNNING else Phase.PENDING), "TasksPending"
+        return Phase.RETRYING, Reason.TASKS_FAILED
+    return (present if present is Phase.RUNNING else Phase.PENDING), Reason.TASKS_PENDING

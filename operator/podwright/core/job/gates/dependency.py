@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from podwright.core.constants.reasons import Reason
 from podwright.core.job.gates.cycle import Cycle, in_words
 from podwright.core.job.gates.result import OPEN, End, Gate, Wait
 from podwright.core.model.array import ArrayRecord
@@ -60,7 +61,7 @@ def dependency(*, job: JobView, dependencies: Dependencies) -> Gate:
         if wanted.task_by_task:
             mismatch = task_mismatch(job=job, other=other)
             if mismatch:
-                return End(phase=Phase.FAILED, reason="DependencyMismatch", message=mismatch)
+                return End(phase=Phase.FAILED, reason=Reason.DEPENDENCY_MISMATCH, message=mismatch)
             continue  # decided for each task
         outlook = judge(wanted=wanted, other=other, started=wanted.name in dependencies.started)
         if outlook is Outlook.NEVER and wanted.otherwise is not Otherwise.RUN:
@@ -69,17 +70,17 @@ def dependency(*, job: JobView, dependencies: Dependencies) -> Gate:
             waiting = waiting or wanted
     if dependencies.cycle is not None:
         return Wait(
-            reason="DependencyCycle",
+            reason=Reason.DEPENDENCY_CYCLE,
             message=f"jobs wait for each other: {in_words(dependencies.cycle)}; delete or cancel one of them",
         )
     if missing is not None:
         return Wait(
-            reason="DependencyMissing",
+            reason=Reason.DEPENDENCY_MISSING,
             message=f"there is no job {missing.name}, which must {WORDS[missing.condition]} first",
         )
     if waiting is not None:
         return Wait(
-            reason="DependencyWaiting",
+            reason=Reason.DEPENDENCY_WAITING,
             message=f"job {waiting.name} must {WORDS[waiting.condition]} first",
         )
     return OPEN
@@ -143,6 +144,6 @@ def _end(*, wanted: Dependency, other: JobView) -> End:
     skip = wanted.otherwise is Otherwise.SKIP
     return End(
         phase=Phase.SKIPPED if skip else Phase.FAILED,
-        reason="DependencyFailed",
+        reason=Reason.DEPENDENCY_FAILED,
         message=f"job {wanted.name} should {WORDS[wanted.condition]} first, but it ended as {other.status.phase}",
     )

@@ -3,6 +3,7 @@
 Computed from times in the objects only, so that it survives a restart.
 """
 
+from podwright.core.constants.reasons import Reason
 from podwright.core.job.gates.result import End, Gate, Open
 from podwright.core.model.job import JobView
 from podwright.core.model.phase import Phase
@@ -28,6 +29,6 @@ def queue_timeout(*, job: JobView, now: float) -> Gate:
     waited_for = f": {job.status.message}" if job.status.message else ""
     return End(
         phase=Phase.FAILED,
-        reason="QueueTimeout",
+        reason=Reason.QUEUE_TIMEOUT,
         message=f"the job got no pod within spec.timeouts.queue ({job.queue_timeout:g} s){waited_for}",
     )
