@@ -8,6 +8,7 @@ from podwright.core.model.attempt import Refusal
 from podwright.core.model.job import JobStatus, JobView
 from podwright.core.model.units import Units, units_of
 from podwright.core.values.index_set import EMPTY
+from podwright.store.intents import Intents
 from podwright.store.job_expectations import JobExpectations
 
 _SHARE: Final = 40
@@ -27,6 +28,10 @@ def note_intents(status: JobStatus, *, job: JobView, expectations: JobExpectatio
     """Record what a status write is about to record as started."""
     before = EMPTY if job.status.array is None else job.status.array.started
     after = EMPTY if status.array is None else status.array.started
+    if expectations.intents is None:
+        if not (before or after):
+            return  # as of every array but those under AtMostOnce
+        expectations.intents = Intents()
     expectations.intents.write(added=after - before, withdrawn=before - after, epoch=epoch)
 
 

@@ -76,7 +76,7 @@ def _snapshot(
     if job.array is None:
         units, intended = NO_UNITS, _OWN_INTENT if expectations.own_intent(epoch) else _NO_INTENT
     else:
-        units, intended = arranged(job, expectations), expectations.intents.own(epoch)
+        units, intended = arranged(job, expectations), expectations.own_units(epoch)
         expectations.rulings = expectations.rulings or Rulings()
     return Snapshot(
         job=job,

@@ -287,7 +287,8 @@ class JobController:
         """Record what is asked for under `deliveryMode: AtMostOnce`."""
         if isinstance(command, CreateChild):
             expectations.pod_asked = True
-            expectations.intents.asked(command.spec.task_index)
+            if expectations.intents is not None:
+                expectations.intents.asked(command.spec.task_index)
             return
         job = self.store.job(command.of.uid)
         if not isinstance(command, WriteStatus) or job is None:
@@ -389,7 +390,7 @@ class JobController:
 
     def ended(self, command: Command, *, result: Result, expectations: JobExpectations, now: float) -> None:
         """Hand on what became of a claim to a key, and keep intents that a write which was never made would have taken back."""
-        if isinstance(command, WriteStatus) and _never_made(result):
+        if expectations.intents is not None and isinstance(command, WriteStatus) and _never_made(result):
             expectations.intents.not_written()
         if isinstance(command, ClaimKey):
             self._keys.take_answer(command, result=result, expectations=expectations, now=now)
@@ -541,7 +542,8 @@ def _never_made(result: Result) -> bool:
 
 def _forget_intents(command: WriteStatus, expectations: JobExpectations) -> None:
     """Forget the intents that a status write was to record, which was refused."""
-    expectations.intents.refused()
+    if expectations.intents is not None:
+        expectations.intents.refused()
     if recorded_intent(command.status) is not None and command.resource_version == expectations.intent_version:
         expectations.intent_epoch = -1
 
