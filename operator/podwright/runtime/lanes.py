@@ -118,11 +118,10 @@ class Lanes:
         Args:
             places: how many writes of all namespaces together may be under way.
         """
-        if not self._waiting:
-            return None
-        return self._take(self._urgent, places=places, urgent=True) or self._take(
-            self._idle, places=places, urgent=False
-        )
+        permit = self._take(self._urgent, places=places, urgent=True) if self._urgent else None
+        if permit is None and self._idle:
+            permit = self._take(self._idle, places=places, urgent=False)
+        return permit
 
     def begin(self, namespace: str) -> None:
         """Take a place of a namespace."""

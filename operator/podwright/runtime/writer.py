@@ -103,11 +103,11 @@ class Writer:
         return self._limit.current - len(self._under_way) + len(self._parking)
 
     def _send_what_fits(self) -> None:
-        if not self.backlog:
+        if not self._lanes:
             return
-        until = time.monotonic() + _TURN
-        while self._free > 0 or self._parked_one():
-            now = time.monotonic()
+        now = time.monotonic()
+        until = now + _TURN
+        while self._lanes and (self._free > 0 or self._parked_one()):
             if now >= until:
                 self._continue_later()
                 return
@@ -117,9 +117,11 @@ class Writer:
             self._lanes.begin(permit.namespace)
             request = _built(permit)
             if isinstance(request, Withheld):
+                now = time.monotonic()
                 self._lanes.end(permit.namespace, now=now)
                 permit.done(request)
                 continue
+            now = time.monotonic()
             self._parking.begin(permit, now=now)
             self._under_way.add(asyncio.create_task(self._carry_out(permit, request)))
 
