@@ -37,7 +37,7 @@ def decisions(world: World) -> float:
 async def test_an_answer_that_breaks_our_code_forgets_nobody(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sound = world.controller.succeeded
+    sound = world.controller.outcomes.succeeded
     broken: list[str] = []
 
     def once(command: Any, **arguments: Any) -> None:
@@ -46,7 +46,7 @@ async def test_an_answer_that_breaks_our_code_forgets_nobody(
             raise RuntimeError("no such thing")
         sound(command, **arguments)
 
-    monkeypatch.setattr(world.controller, "succeeded", once)
+    monkeypatch.setattr(world.controller.outcomes, "succeeded", once)
     world.submit()
     await until(world.is_over, seconds=20)
     assert (world.status()["phase"], len(world.pod_objects())) == ("Succeeded", 1)

@@ -410,6 +410,30 @@ async def test_a_job_that_cannot_be_understood_is_told_so(world: World) -> None:
     assert world.written("PATCH").count("status") == 2
 
 
+@pytest.mark.parametrize("slow", ["PATCH", "POST"], ids=["K9 the release comes last", "K9 the next attempt comes last"])
+async def test_k9_the_next_attempt_and_the_release_of_the_former_pod_follow_the_record_of_its_end(
+    world: World, slow: str
+) -> None:
+    """In no order between them: the former pod has ended, and neither waits for the other."""
+    done: list[str] = []
+
+    async def log(request: ApiRequest, send: Send) -> ApiResponse:
+        what = "status" if request.path.endswith("/status") else request.method
+        if what == slow and done:
+            await asyncio.sleep(0.5)
+        answer = await send(request)
+        done.append(what)
+        return answer
+
+    world.fault = log
+    uid = world.submit(script={"exit-code": "1"}, retry={"limit": 1, "initial": "0s", "max": "0s"})
+    await until(world.is_over)
+    assert done[:2] == ["POST", "status"]
+    assert done[2:4] == (["POST", "PATCH"] if slow == "PATCH" else ["PATCH", "POST"])
+    first = world.status()["attempts"][0]
+    assert (first["podName"], first["outcome"]) == (first_pod(uid), "Failed")
+
+
 async def test_a_pod_that_does_not_start_in_time_costs_an_attempt(world: World) -> None:
     world.submit(script={"pending": "1h"}, timeouts={"start": "1s"}, retry={**QUICK_RETRY, "limit": 1})
     await until(world.is_over, seconds=20)

@@ -24,6 +24,32 @@ def test_overload_halves_the_limit_once_a_second_down_to_the_lowest() -> None:
     assert limit.current == 3
 
 
+def test_writes_that_take_long_halve_the_limit_down_to_a_few() -> None:
+    limit = AdaptiveLimit(start=64)
+    limit.strained(now=10.0)
+    limit.strained(now=10.5)
+    assert limit.current == 32
+    for second in range(11, 20):
+        limit.strained(now=float(second))
+    assert limit.current == 8
+    limit.overloaded(now=30.0)
+    limit.strained(now=40.0)
+    assert limit.current == 4
+
+
+def test_only_a_server_that_could_be_faster_takes_too_long() -> None:
+    slow, strained = LatencyGauge(), LatencyGauge()
+    strained.answered(0.01, admitted=True)
+    for _ in range(100):
+        slow.answered(1.0, admitted=False)
+        strained.answered(1.0, admitted=False)
+    assert not slow.is_too_long()
+    assert strained.is_too_long()
+    for _ in range(20):
+        strained.answered(0.1, admitted=False)
+    assert not strained.is_too_long()
+
+
 def test_backoff_grows_is_bounded_and_is_forgotten_by_success() -> None:
     backoff = Backoff[str]()
     waits = [backoff.failed("a", now=10.0 * turn) - 10.0 * turn for turn in range(30)]

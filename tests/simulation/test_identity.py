@@ -35,9 +35,9 @@ def without_labels(*labels: str) -> Rule:
 async def test_b4_a_label_that_is_always_taken_off_is_named_by_the_status(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("podwright.core.job.repair.PAUSE", "podwright.runtime.controllers.job_controller.REPAIR_PAUSE"):
+    for module in ("podwright.core.job.repair.PAUSE", "podwright.runtime.controllers.job_decision.REPAIR_PAUSE"):
         monkeypatch.setattr(module, 0.3)
-    monkeypatch.setattr("podwright.runtime.controllers.job_controller.REPORT_AFTER", 0.9)
+    monkeypatch.setattr("podwright.runtime.controllers.job_decision.REPORT_AFTER", 0.9)
 
     def strip(request: Request) -> None:
         if request.kind is POD and request.document is not None:

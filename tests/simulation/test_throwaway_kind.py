@@ -18,12 +18,14 @@ import pytest
 from podwright.core.commands import CreateChild, Decision, Release, WriteStatus
 from podwright.core.constants import names
 from podwright.core.values.ref import POD, Ref
+from podwright.kube.access import Access
 from podwright.kube.client import ApiClient
 from podwright.kube.codecs.page import object_decoder
-from podwright.kube.credentials import Access, FixedCredentials
+from podwright.kube.credentials import FixedCredentials
 from podwright.kube.paths import PODS, Resource
 from podwright.kube.reflector import Reflector
-from podwright.runtime.controllers.described import DescribedController, Description, Snapshot
+from podwright.runtime.controllers.described import DescribedController
+from podwright.runtime.controllers.description import Description, Snapshot
 from podwright.runtime.engine import Engine
 from podwright.runtime.flow import AdaptiveLimit
 from podwright.runtime.metrics import Metrics

@@ -15,9 +15,10 @@ import msgspec
 from podwright.core.accounting import Accounting
 from podwright.core.constants import names
 from podwright.core.run.events import EventLevel
+from podwright.kube.access import Access
 from podwright.kube.client import ApiClient, ApiResponse
 from podwright.kube.codecs.requests import ApiRequest
-from podwright.kube.credentials import Access, FixedCredentials
+from podwright.kube.credentials import FixedCredentials
 from podwright.kube.reflector import Reflector
 from podwright.runtime.controllers.job_controller import JobController
 from podwright.runtime.engine import Engine
@@ -101,7 +102,6 @@ class World:
             reads=reads,
             keys=keys,
             clock=clock,
-            metrics=self.metrics,
             accounting=accounting,
             events=self.events,
         )

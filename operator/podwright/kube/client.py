@@ -19,8 +19,9 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from podwright.kube.access import CredentialsError
 from podwright.kube.codecs.requests import JSON, ApiRequest
-from podwright.kube.credentials import Credentials, CredentialsError
+from podwright.kube.credentials import Credentials
 from podwright.kube.errors import LONGEST_RETRY_AFTER, is_foreign, parse_status
 from podwright.kube.lines import LineSplitter, LineTooLongError
 from podwright.kube.paths import checked_path
@@ -287,9 +288,10 @@ class ApiClient:
         )
 
     def _authorize(self, headers: dict[str, str]) -> str:
-        token = self._credentials.access.token
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
+        access = self._credentials.access
+        token = access.token
+        if token or access.authorization:
+            headers["Authorization"] = f"Bearer {token}" if token else access.authorization
         return token
 
     async def _renew(self, *, refused: str | None, until: float) -> bool:

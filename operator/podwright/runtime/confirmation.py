@@ -72,21 +72,21 @@ def _steps(
     async def itself() -> None:
         expectations.confirm_self = False
         try:
-            await controller.read_self(ref, namespace=namespace, name=name)
+            await controller.reads.read_self(ref, namespace=namespace, name=name)
         except BaseException:
             expectations.confirm_self = True
             raise
         expectations.confirmed_epoch = tenure.epoch
 
     async def children() -> None:
-        await controller.relist_children(ref, namespace=namespace)
+        await controller.reads.relist_children(ref, namespace=namespace)
         expectations.relist_children = False
 
     def child(of_name: str) -> Callable[[], Any]:
         async def one() -> None:
             expectations.confirm_children.discard(of_name)
             try:
-                await controller.read_child(ref, namespace=namespace, name=of_name, expectations=expectations)
+                await controller.reads.read_child(ref, namespace=namespace, name=of_name, expectations=expectations)
             except BaseException:
                 expectations.confirm_children.add(of_name)
                 raise

@@ -109,7 +109,7 @@ class Dispatcher:
         of = command.of
         if isinstance(command, Confirm):
             expectations.confirm_children.add(command.name)
-            controller.confirming(command, expectations=expectations)
+            controller.outcomes.confirming(command, expectations=expectations)
             self._mark(of)
         elif isinstance(command, WriteStatus) and command.deferrable and self._puts_off(of):
             self.updates.add(of, now=time.monotonic())
@@ -137,7 +137,7 @@ class Dispatcher:
     ) -> None:
         """Leave a permit for a command that writes. `then` is told what became of it."""
         expectations.begin(command)
-        controller.begin(command, expectations=expectations, tenure=tenure)
+        controller.outcomes.begin(command, expectations=expectations, tenure=tenure)
         self._writer.submit(
             Permit(
                 namespace=command.namespace,
@@ -182,7 +182,7 @@ class Dispatcher:
             self._responses.take(
                 command, controller=controller, before=subject, result=result, expectations=expectations, now=now
             )
-            controller.ended(command, result=result, expectations=expectations, now=now)
+            controller.outcomes.ended(command, result=result, expectations=expectations, now=now)
             if then is not None:
                 then(result)
         except Exception as error:

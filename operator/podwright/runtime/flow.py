@@ -1,4 +1,4 @@
-"""How many writes may be under way at once: grown slowly while the API server copes, halved when it says it doesn't.
+"""How many writes may be under way at once: grown slowly while the API server copes, halved when it says or shows that it doesn't.
 
 Additive increase, multiplicative decrease (Chiu and Jain, 1989), the rule of TCP. The writer asks; nobody else.
 """
@@ -9,6 +9,8 @@ _SMOOTHING: Final = 0.1
 _DRIFT: Final = 1.0001  # per answer: doubles in about 7,000, so that a burst does not take its own strain for the rule
 _STRAIN: Final = 4.0
 _ALWAYS_FINE: Final = 0.02  # seconds
+_TOO_LONG: Final = 0.7  # seconds; renewals of the Lease take as long, and have little more than two
+_FEWEST_WHEN_SLOW: Final = 8
 _FIRST_PLACES: Final = 8.0
 _UNPROVEN_PLACES: Final = (
     2  # until anything was answered; else many namespaces that hang would hold every place at once
@@ -38,9 +40,19 @@ class AdaptiveLimit:
 
     def overloaded(self, *, now: float) -> None:
         """Record a 429, a server error or a silence: the limit halves, at most once a second."""
-        if now - self._shrunk_at >= _COOL_DOWN:
+        self._shrink(to=self._lowest, now=now)
+
+    def strained(self, *, now: float) -> None:
+        """Record that writes take too long: the limit halves, down to so few that others must be the reason.
+
+        That many are under way at once makes none of them faster, but makes all others wait for as long, our Lease included.
+        """
+        self._shrink(to=max(self._lowest, _FEWEST_WHEN_SLOW), now=now)
+
+    def _shrink(self, *, to: int, now: float) -> None:
+        if now - self._shrunk_at >= _COOL_DOWN and self._limit > to:
             self._shrunk_at = now
-            self._limit = max(float(self._lowest), self._limit / 2.0)
+            self._limit = max(float(to), self._limit / 2.0)
 
 
 class NamespaceLimit:
@@ -99,3 +111,7 @@ class LatencyGauge:
     def is_strained(self) -> bool:
         """Return whether answers take much longer than they could."""
         return self._mean > max(_ALWAYS_FINE, _STRAIN * self._floor)
+
+    def is_too_long(self) -> bool:
+        """Return whether they take so long that fewer writes should be under way; not at a server that is always so slow."""
+        return self._mean > _TOO_LONG and self.is_strained()

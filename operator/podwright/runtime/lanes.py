@@ -56,11 +56,15 @@ class Permit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Lane:
-    """The writes of one namespace that wait, and how many of it are under way; `parked` of them hang, and take no place."""
+    """The writes of one namespace that wait, and how many of it are under way; `parked` of them hang, and take no place.
+
+    `hangs` says that the last that was long under way did, and none was answered soon since.
+    """
 
     def __init__(self) -> None:
         self.under_way = 0
         self.parked = 0
+        self.hangs = False
         self.limit = NamespaceLimit()
         self.urgent: list[tuple[int, int, int, Permit]] = []
         self.idle: list[tuple[int, int, int, Permit]] = []
@@ -129,13 +133,16 @@ class Lanes:
 
     def park(self, namespace: str) -> None:
         """Record that a write hangs."""
-        self.of(namespace).parked += 1
+        lane = self.of(namespace)
+        lane.parked += 1
+        lane.hangs = True
 
-    def end(self, namespace: str, *, now: float, parked: bool = False) -> None:
+    def end(self, namespace: str, *, now: float, parked: bool = False, was_quick: bool = False) -> None:
         """Return it. A lane that is empty is forgotten: at once, or some minutes later if it has trouble on record."""
         lane = self.of(namespace)
         lane.under_way -= 1
         lane.parked -= parked
+        lane.hangs = lane.hangs and not was_quick
         if lane.is_empty:
             if lane.limit.is_reduced:
                 self._quiet[namespace] = now

@@ -75,7 +75,6 @@ class Operator:
             reads=reads,
             keys=keys,
             clock=time.time,
-            metrics=self.metrics,
             accounting=settings.accounting,
             events=self._events,
         )

@@ -1,8 +1,8 @@
 """Writes that hang at a tenant's webhook: after a second they no longer take one of the places that all namespaces share.
 
 The API server has nothing to do while it waits for a webhook, so such a request doesn't count as load; but the number of them is bounded,
-and a namespace that has one gets no further pod in until it is answered. Without this a few namespaces whose webhooks
-don't answer would hold all places. Used by the writer, which asks when all places are taken.
+and a namespace that has one gets no further pod in until it is answered. The next of a namespace whose last one hung is parked from the
+start. Without this a few namespaces whose webhooks don't answer would hold all places. Used by the writer only.
 """
 
 from typing import Final
@@ -27,10 +27,18 @@ class Parking:
         """Return how many are parked."""
         return len(self._parked)
 
-    def begin(self, permit: Permit, *, now: float) -> None:
-        """Record that a write is sent. Times are monotonic seconds."""
-        if permit.admitted:
-            self._moving[id(permit)] = (now, permit.namespace)
+    def begin(self, permit: Permit, *, now: float, hangs: bool) -> bool:
+        """Record that a write is sent; return whether it is parked at once, as one that will probably hang.
+
+        Times are monotonic seconds.
+        """
+        if not permit.admitted:
+            return False
+        if hangs and len(self._parked) < MOST:
+            self._parked.add(id(permit))
+            return True
+        self._moving[id(permit)] = (now, permit.namespace)
+        return False
 
     def end(self, permit: Permit) -> bool:
         """Record that it was answered; return whether it was parked."""

@@ -16,6 +16,7 @@ from podwright.core.values.ref import Ref
 from podwright.kube.client import ApiResponse
 from podwright.kube.codecs.page import Undecodable
 from podwright.runtime.backoff import Backoff
+from podwright.runtime.bounded_log import BoundedLog
 from podwright.runtime.controllers.controller import Controller
 from podwright.runtime.dispatcher import Dispatcher
 from podwright.runtime.lanes import Result
@@ -27,6 +28,7 @@ from podwright.store.timers import Timers
 _PAUSE: Final = 5.0
 
 _log = logging.getLogger(__name__)
+_bounded = BoundedLog(_log)
 
 
 class Problems:
@@ -64,7 +66,17 @@ class Problems:
         return ref in self._unreadable
 
     def undecodable(self, item: Undecodable) -> None:
-        """Record that an object can't be read; the next reconcile reports it."""
+        """Count and log what can't be read. If it is an object that is decided on, the next reconcile reports it."""
+        self._metrics.undecodable(item.kind)
+        _bounded.log(
+            logging.ERROR,
+            (item.kind, item.uid, item.error),
+            "cannot understand %s %s/%s: %s",
+            item.kind,
+            item.namespace,
+            item.name,
+            item.error,
+        )
         ref = Ref(item.kind, item.uid)
         if ref.kind in self._controllers:
             self._unreadable[ref] = item

@@ -61,7 +61,7 @@ class Responses:
         if isinstance(command, WriteStatus) and not (isinstance(result, ApiResponse) and result.status < 300):
             self._quota.step_back(command.of, namespace=command.namespace, now=now)
         if isinstance(command, CreateChild) and _surely_not_created(result):
-            controller.not_created(command, expectations=expectations)
+            controller.outcomes.not_created(command, expectations=expectations)
         if isinstance(result, Withheld):
             if result.error is not None:
                 self._failed(command.of, result.error)
@@ -92,7 +92,7 @@ class Responses:
                 command.namespace,
                 command.name,
             )
-            controller.status_too_large(command, expectations=expectations, now=now)
+            controller.outcomes.status_too_large(command, expectations=expectations, now=now)
         elif isinstance(result, ApiResponse) and (admission_failed(result) or is_too_large(result)):
             refusal = parse_status(result.status, result.body)
             self._failure(command, controller=controller, error=refusal, expectations=expectations, now=now)
@@ -102,7 +102,7 @@ class Responses:
             if isinstance(command, CreateChild) and isinstance(result, ApiResponse):
                 # The server's words are told, and set the pace; that the pod may exist stays expected until it was read.
                 words = parse_status(result.status, result.body)
-                controller.refused(command, error=words, expectations=expectations, now=now)
+                controller.outcomes.refused(command, error=words, expectations=expectations, now=now)
             self.backoff.failed(command.of, now=now, at_least=_pause(result))
         elif isinstance(result, Unsent) or result.status == 429:
             self.backoff.failed(command.of, now=now, at_least=_pause(result))
@@ -131,7 +131,7 @@ class Responses:
         expectations: Any,
         now: float,
     ) -> None:
-        controller.succeeded(command, before=before, body=body, expectations=expectations, now=now)
+        controller.outcomes.succeeded(command, before=before, body=body, expectations=expectations, now=now)
         if isinstance(command, CreateChild):
             expectations.created(command.name)
             self._quota.let_in(command.of, command.name, namespace=command.namespace, now=now)
@@ -174,7 +174,7 @@ class Responses:
         elif what is Unknown.SELF:
             expectations.confirm_self = True
             if isinstance(command, WriteStatus):
-                controller.status_refused(command, error=error, expectations=expectations)
+                controller.outcomes.status_refused(command, error=error, expectations=expectations)
         if stale:
             self.backoff.failed(command.of, now=now)
         else:
@@ -197,7 +197,7 @@ class Responses:
             expectations.confirm_self = True
             self.backoff.failed(command.of, now=now, at_least=_FENCED_PAUSE)
         else:
-            for_quota = controller.refused(command, error=error, expectations=expectations, now=now)
+            for_quota = controller.outcomes.refused(command, error=error, expectations=expectations, now=now)
         if for_quota:
             self._quota.refused(command.of, command.name, namespace=command.namespace, now=now)
 

@@ -16,7 +16,7 @@ from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.runtime.flow import AdaptiveLimit, LatencyGauge
 from podwright.runtime.lanes import Lanes, Permit, Result, Withheld
-from podwright.runtime.parking import Parking
+from podwright.runtime.parking import HANGING, Parking
 from podwright.runtime.trouble import Trouble, trouble_of
 
 _A_BURST: Final = 2
@@ -122,7 +122,8 @@ class Writer:
                 permit.done(request)
                 continue
             now = time.monotonic()
-            self._parking.begin(permit, now=now)
+            if self._parking.begin(permit, now=now, hangs=self._lanes.of(permit.namespace).hangs):
+                self._lanes.park(permit.namespace)
             self._under_way.add(asyncio.create_task(self._carry_out(permit, request)))
 
     def _parked_one(self) -> bool:
@@ -164,9 +165,11 @@ class Writer:
                 # Whatever went wrong, its object waits for a response, and would for ever.
                 _log.exception("cannot send %s %s", request.method, request.path)
                 result = Ambiguous(f"{request.method} {request.path}: {error!r}")
-            self._latency.answered(time.monotonic() - sent, admitted=permit.admitted)
+            now = time.monotonic()
+            self._latency.answered(now - sent, admitted=permit.admitted)
             self._learn(permit, result)
-            self._lanes.end(permit.namespace, now=time.monotonic(), parked=self._parking.end(permit))
+            was_quick = permit.admitted and now - sent < HANGING
+            self._lanes.end(permit.namespace, now=now, parked=self._parking.end(permit), was_quick=was_quick)
             permit.done(result)
         finally:
             self._under_way.discard(cast("asyncio.Task[None]", asyncio.current_task()))
@@ -176,7 +179,10 @@ class Writer:
         now = time.monotonic()
         match trouble_of(result, admitted=permit.admitted):
             case Trouble.NONE:
-                self._limit.succeeded()
+                if self._latency.is_too_long():
+                    self._limit.strained(now=now)
+                else:
+                    self._limit.succeeded()
                 self._lanes.of(permit.namespace).limit.succeeded()
             case Trouble.ITS_OWN:
                 self._lanes.of(permit.namespace).limit.failed(now=now)

@@ -59,11 +59,8 @@ class Dependents:
         """Record a job that appeared or changed; the store has it already."""
         if before is None:
             self._take_name(job)
-        if before is not None and _waits(before):
-            self._unregister(before, still=_waits(job))
-        if _waits(job):
-            for wanted in job.dependencies:
-                self._waiting.setdefault(job.namespace, {}).setdefault(wanted.name, set()).add(job.uid)
+        if before is None or not _waits_for_the_same(before, job):
+            self._register(before, job)
         if job.dependencies and not self._blocked(job):
             self._cycles.left(job.uid)
         if job.namespace in self._waiting and (before is None or _standing(before) != _standing(job)):
@@ -116,6 +113,13 @@ class Dependents:
             if present is not None:
                 self._cycles.left(present.uid)
             self._uids.setdefault(job.namespace, {})[job.name] = job.uid
+
+    def _register(self, before: JobView | None, job: JobView) -> None:
+        if before is not None and _waits(before):
+            self._unregister(before, still=_waits(job))
+        if _waits(job):
+            for wanted in job.dependencies:
+                self._waiting.setdefault(job.namespace, {}).setdefault(wanted.name, set()).add(job.uid)
 
     def _unregister(self, job: JobView, *, still: bool) -> None:
         named = self._waiting.get(job.namespace, {})
@@ -175,6 +179,10 @@ class Dependents:
 
 _NOBODY: Final[set[str]] = set()
 _NO_NAMES: Final[dict[str, str]] = {}
+
+
+def _waits_for_the_same(before: JobView, job: JobView) -> bool:
+    return _waits(before) == _waits(job) and before.dependencies == job.dependencies
 
 
 def _waits(job: JobView) -> bool:

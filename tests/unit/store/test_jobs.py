@@ -1,5 +1,7 @@
 """The picture of jobs and pods: it only moves forward, and what is gone stays gone."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -257,6 +259,24 @@ def test_l8_one_pod_stays_one_pods_whatever_its_marks_become(store: JobStore) ->
         store.put_pod(pod_at(number, job_uid=f"random-{number}", job_name="x"))
     (pod,) = store.pods(JOB.uid)
     assert (pod.resource_version, pod.job_uid, pod.job_name, store.counts()) == (299, JOB.uid, JOB.name, (1, 1))
+
+
+class Unsearchable(dict[str, Any]):
+    """A dictionary in which one can only look up."""
+
+    def _searched(self) -> Any:
+        raise AssertionError("all jobs were searched")
+
+    __iter__ = items = values = keys = _searched
+
+
+def test_s17_an_event_of_a_pod_without_owner_searches_no_jobs(store: JobStore) -> None:
+    store.put_job(job_at(1))
+    store.put_pod(pod_at(2))
+    pods = store._pods
+    pods._children, pods._owner_of = Unsearchable(pods._children), Unsearchable(pods._owner_of)
+    store.put_pod(pod_at(3, job_uid=""))
+    assert [pod.resource_version for pod in store.pods(JOB.uid)] == [3]
 
 
 def test_s17_whose_a_known_pod_is_takes_no_search(store: JobStore) -> None:

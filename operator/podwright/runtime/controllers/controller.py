@@ -78,12 +78,84 @@ class Engine(Protocol):
         ...
 
 
+class Outcomes(Protocol):
+    """What becomes of the writes for one kind: called when a write is queued, and with its response."""
+
+    def begin(self, command: Command, *, expectations: Any, tenure: Tenure) -> None:
+        """Record that a command is queued."""
+        ...
+
+    def succeeded(
+        self, command: Command, *, before: Subject | None, body: bytes, expectations: Any, now: float
+    ) -> None:
+        """Take in the response to a write that was carried out.
+
+        Raises:
+            DecodeError: the response makes no sense.
+        """
+        ...
+
+    def not_created(self, command: CreateChild, *, expectations: Any) -> None:
+        """Record that a child was surely not created."""
+        ...
+
+    def refused(self, command: CreateChild, *, error: StatusError, expectations: Any, now: float) -> bool:
+        """Record why a child was refused; True if for want of quota."""
+        ...
+
+    def status_refused(self, command: WriteStatus, *, error: StatusError, expectations: Any) -> None:
+        """Record that the status was not written, and never will be from this snapshot."""
+        ...
+
+    def status_too_large(self, command: WriteStatus, *, expectations: Any, now: float) -> None:
+        """Record that the status was not written as the object would be too large with it. It must not be asked for at once again."""
+        ...
+
+    def confirming(self, command: Confirm, *, expectations: Any) -> None:
+        """Record that a child is to be confirmed."""
+        ...
+
+    def ended(self, command: Command, *, result: Result, expectations: Any, now: float) -> None:
+        """Take in the outcome of any command, after everything else."""
+        ...
+
+
+class Reads(Protocol):
+    """Reads of one kind's objects and children from the API server itself, into the store."""
+
+    async def read_self(self, ref: Ref, *, namespace: str, name: str) -> None:
+        """Read an object from the API server into the store.
+
+        Raises:
+            Exception: it could not be read.
+        """
+        ...
+
+    async def read_child(self, ref: Ref, *, namespace: str, name: str, expectations: Any) -> None:
+        """Read a child from the API server into the store, as `read_self` does."""
+        ...
+
+    async def relist_children(self, ref: Ref, *, namespace: str) -> None:
+        """Read all children of an object into the store, as `read_self` does."""
+        ...
+
+
 class Controller(Protocol):
     """One kind. `expectations` are those of its objects."""
 
     @property
     def kind(self) -> str:
         """Return the Kubernetes kind of the objects that are decided on."""
+        ...
+
+    @property
+    def outcomes(self) -> Outcomes:
+        """Return what records the outcomes of its writes."""
+        ...
+
+    @property
+    def reads(self) -> Reads:
+        """Return what reads its objects."""
         ...
 
     @property
@@ -146,10 +218,6 @@ class Controller(Protocol):
         """Return whether a command may be carried out now; if not, it is seen to that it is decided again in time."""
         ...
 
-    def begin(self, command: Command, *, expectations: Any, tenure: Tenure) -> None:
-        """Record that a command is queued."""
-        ...
-
     def still_wanted(self, command: Command, *, decided_on: Any) -> bool:
         """Return whether a command that has waited would still be decided, as far as that can be told quickly."""
         ...
@@ -160,56 +228,6 @@ class Controller(Protocol):
         Raises:
             Exception: it can't be encoded; a template may hold what nobody foresaw.
         """
-        ...
-
-    def succeeded(
-        self, command: Command, *, before: Subject | None, body: bytes, expectations: Any, now: float
-    ) -> None:
-        """Take in the response to a write that was carried out.
-
-        Raises:
-            DecodeError: the response makes no sense.
-        """
-        ...
-
-    def not_created(self, command: CreateChild, *, expectations: Any) -> None:
-        """Record that a child was surely not created."""
-        ...
-
-    def refused(self, command: CreateChild, *, error: StatusError, expectations: Any, now: float) -> bool:
-        """Record why a child was refused; True if for want of quota."""
-        ...
-
-    def status_refused(self, command: WriteStatus, *, error: StatusError, expectations: Any) -> None:
-        """Record that the status was not written, and never will be from this snapshot."""
-        ...
-
-    def status_too_large(self, command: WriteStatus, *, expectations: Any, now: float) -> None:
-        """Record that the status was not written as the object would be too large with it. It must not be asked for at once again."""
-        ...
-
-    def confirming(self, command: Confirm, *, expectations: Any) -> None:
-        """Record that a child is to be confirmed."""
-        ...
-
-    def ended(self, command: Command, *, result: Result, expectations: Any, now: float) -> None:
-        """Take in the outcome of any command, after everything else."""
-        ...
-
-    async def read_self(self, ref: Ref, *, namespace: str, name: str) -> None:
-        """Read an object from the API server into the store.
-
-        Raises:
-            Exception: it could not be read.
-        """
-        ...
-
-    async def read_child(self, ref: Ref, *, namespace: str, name: str, expectations: Any) -> None:
-        """Read a child from the API server into the store, as `read_self` does."""
-        ...
-
-    async def relist_children(self, ref: Ref, *, namespace: str) -> None:
-        """Read all children of an object into the store, as `read_self` does."""
         ...
 
     def with_problem(self, ref: Ref, message: str) -> WriteStatus | None:

@@ -13,11 +13,15 @@ from podwright.core.model.attempt import Refusal, RefusalKind
 from podwright.core.model.job import JobView
 from podwright.core.model.pod import PodView
 from podwright.core.model.units import units_of
+from podwright.core.values.ref import JOB, Ref
 from podwright.kube.codecs import requests as encode
 from podwright.kube.codecs.page import PODS as POD_DECODER
 from podwright.kube.codecs.page import decode_job, decode_pod
 from podwright.kube.errors import parse_status
 from podwright.kube.paths import JOBS, PODS
+from podwright.runtime.controllers.controller import Engine
+from podwright.runtime.keys import Keys
+from podwright.runtime.reads import ReadPlaces
 from podwright.runtime.writer import Send
 from podwright.store.job_expectations import JobExpectations
 from podwright.store.jobs import JobStore
@@ -31,12 +35,13 @@ class JobReads:
         self._store = store
         self._clock = clock
 
-    async def read_job(self, uid: str, *, namespace: str, name: str) -> None:
+    async def read_self(self, ref: Ref, *, namespace: str, name: str) -> None:
         """Read a job, which may be gone.
 
         Raises:
             Exception: it could not be read.
         """
+        uid = ref.uid
         answer = await self._send(encode.get_job(namespace=namespace, name=name))
         if answer.status != 200:
             error = parse_status(answer.status, answer.body)
@@ -49,8 +54,9 @@ class JobReads:
             self._store.remove_job(uid)  # a namesake has taken its place
         self._store.put_job(job)
 
-    async def list_pods(self, uid: str, *, namespace: str) -> None:
-        """Read all pods of a job, as `read_job` does."""
+    async def relist_children(self, ref: Ref, *, namespace: str) -> None:
+        """Read all pods of a job, as `read_self` does."""
+        uid = ref.uid
         found: list[PodView] = []
         token = ""
         while True:
@@ -65,9 +71,9 @@ class JobReads:
                 break
         self._store.put_all_pods(uid, found)
 
-    async def read_pod(self, uid: str, *, namespace: str, name: str, expectations: JobExpectations) -> None:
-        """Read a pod of a job, as `read_job` does."""
-        store = self._store
+    async def read_child(self, ref: Ref, *, namespace: str, name: str, expectations: JobExpectations) -> None:
+        """Read a pod of a job, as `read_self` does."""
+        uid, store = ref.uid, self._store
         answer = await self._send(encode.get_pod(namespace=namespace, name=name))
         pod: PodView | None = None
         if answer.status == 200:
@@ -101,6 +107,37 @@ class JobReads:
                 at=now,
                 count=1,
             )
+
+
+class KeyReads:
+    """Reads who holds an idempotency key. Made once per controller of jobs."""
+
+    def __init__(self, *, keys: Keys, places: ReadPlaces, engine: Engine, clock: Callable[[], float]) -> None:
+        self._keys = keys
+        self._places = places
+        self._engine = engine
+        self._clock = clock
+
+    def start(self, job: JobView, *, expectations: JobExpectations) -> None:
+        """Ask who holds the job's key, unless that is being asked, or was a moment ago."""
+        lease = self._keys.lease_of(job)
+        if self._keys.is_known(lease, now=self._clock()):
+            expectations.key_doubtful = False
+            self._engine.mark(job.ref)
+        elif self._keys.take_turn(lease, job.uid):
+            expectations.begin(None)
+            self._places.start(self._read(job, lease=lease, expectations=expectations))
+
+    async def _read(self, job: JobView, *, lease: str, expectations: JobExpectations) -> None:
+        failed = await self._keys.read_claim(job, expectations=expectations, now=self._clock)
+        expectations.end(None)
+        if failed is None:
+            expectations.key_doubtful = False
+        else:
+            self._engine.put_off(job.ref)
+        for uid in self._keys.end_turn(lease):
+            self._engine.mark(Ref(JOB, uid))
+        self._engine.mark(job.ref)
 
 
 def _is_only_intended(job: JobView | None) -> bool:
