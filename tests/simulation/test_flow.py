@@ -1,7 +1,7 @@
 """The concurrency limit and the backoff."""
 
 from podwright.runtime.backoff import Backoff
-from podwright.runtime.flow import AdaptiveLimit, LatencyGauge
+from podwright.runtime.flow import AdaptiveLimit, LatencyGauge, NamespaceLimit
 
 
 def test_the_limit_grows_by_one_per_round_and_stops_at_the_top() -> None:
@@ -35,6 +35,21 @@ def test_writes_that_take_long_halve_the_limit_down_to_a_few() -> None:
     limit.overloaded(now=30.0)
     limit.strained(now=40.0)
     assert limit.current == 4
+
+
+def test_l4_a_namespace_of_giants_has_few_places_until_it_has_sent_many_small_requests() -> None:
+    limit = NamespaceLimit()
+    for _ in range(30):
+        limit.sent(4_000)
+        limit.succeeded()
+    assert limit.places(of=64) == 38
+    limit.sent(50_000)
+    assert limit.places(of=64) == 10
+    limit.sent(700_000)
+    assert limit.places(of=64) == 1
+    for _ in range(100):
+        limit.succeeded()
+    assert limit.places(of=64) == 56
 
 
 def test_only_a_server_that_could_be_faster_takes_too_long() -> None:

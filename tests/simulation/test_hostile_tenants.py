@@ -172,12 +172,12 @@ async def test_b7_a_pod_that_may_not_be_changed_holds_up_only_itself(world: Worl
 
 
 async def test_s13_nothing_is_created_while_a_job_is_unreadable(world: World) -> None:
-    world.tenures.current, tenure = None, world.tenures.current
+    world.terms.current, term = None, world.terms.current
     world.submit("odd")
     await until(lambda: bool(world.store.uids()))
     world.edit("odd", retry={"limit": 1, "initial": "soon"})
     await asyncio.sleep(0.3)
-    world.tenures.current = tenure
+    world.terms.current = term
     world.engine.mark_all()
     await until(lambda: world.status("odd").get("reason") == "InternalError")
     await asyncio.sleep(0.5)
@@ -324,15 +324,15 @@ from podwright.runtime.engine import Engine
 from podwright.runtime.flow import AdaptiveLimit
 from podwright.runtime.keys import Keys
 from podwright.runtime.metrics import Metrics
-from podwright.runtime.reads import ReadPlaces
+from podwright.runtime.confirmation import ReadPlaces
 from podwright.runtime.writer import Writer
-from podwright.runtime.tenure import Tenure
+from podwright.runtime.leader_term import LeaderTerm
 from tests.support.builders import make_job
 
-class Tenures:
+class LeaderTerms:
     shards = 1
-    def tenure(self, shard):
-        return Tenure(shard=0, epoch=1, baseline=0)
+    def term(self, shard):
+        return LeaderTerm(shard=0, epoch=1, baseline=0)
 
 async def main():
     sent = 0
@@ -345,7 +345,7 @@ async def main():
             return ApiResponse(403, json.dumps(body).encode()) if sent % 2 and QUOTA else await asyncio.sleep(3600)
         return ApiResponse(409, b'{"kind":"Status","code":409,"reason":"Conflict","message":"x"}')
     metrics, reads = Metrics(), ReadPlaces()
-    engine = Engine(writer=Writer(send=send, limit=AdaptiveLimit()), reads=reads, tenures=Tenures(), clock=time.time, metrics=metrics)
+    engine = Engine(writer=Writer(send=send, limit=AdaptiveLimit()), reads=reads, terms=LeaderTerms(), clock=time.time, metrics=metrics)
     keys = Keys(send=send, namespace="podwright-system")
     jobs = JobController(engine=engine, send=send, reads=reads, keys=keys, clock=time.time)
     engine.register(jobs)

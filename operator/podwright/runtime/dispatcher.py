@@ -27,10 +27,10 @@ from podwright.kube.codecs.requests import ApiRequest
 from podwright.runtime.cleanup import Cleanup
 from podwright.runtime.controllers.controller import Controller, Subject
 from podwright.runtime.lanes import HELD_BACK, NOT_LEADER, OVERTAKEN, Permit, Result, Withheld
+from podwright.runtime.leader_term import LeaderTerm, LeaderTerms
 from podwright.runtime.quota import QuotaLines
 from podwright.runtime.responses import Responses
 from podwright.runtime.status_updates import PendingUpdates
-from podwright.runtime.tenure import Tenure, Tenures
 from podwright.runtime.writer import Writer
 from podwright.store.expectations import Expectations
 from podwright.store.timers import Timers
@@ -51,7 +51,7 @@ class Dispatcher:
         self,
         *,
         writer: Writer,
-        tenures: Tenures,
+        terms: LeaderTerms,
         responses: Responses,
         cleanup: Cleanup,
         quota: QuotaLines,
@@ -60,7 +60,7 @@ class Dispatcher:
         mark: Callable[[Ref], None],
     ) -> None:
         self._writer = writer
-        self._tenures = tenures
+        self._terms = terms
         self._responses = responses
         self._cleanup = cleanup
         self._quota = quota
@@ -82,7 +82,7 @@ class Dispatcher:
         controller: Controller,
         subject: Subject | None,
         expectations: Any,
-        tenure: Tenure,
+        term: LeaderTerm,
         now: float,
     ) -> None:
         """Carry out commands that were just decided on this snapshot of an object, but for those that must not be yet."""
@@ -92,9 +92,7 @@ class Dispatcher:
         else:
             self.updates.discard(commands[0].of)
         for command in commands:
-            self._issue(
-                command, controller=controller, subject=subject, expectations=expectations, tenure=tenure, now=now
-            )
+            self._issue(command, controller=controller, subject=subject, expectations=expectations, term=term, now=now)
 
     def _issue(
         self,
@@ -103,7 +101,7 @@ class Dispatcher:
         controller: Controller,
         subject: Subject | None,
         expectations: Any,
-        tenure: Tenure,
+        term: LeaderTerm,
         now: float,
     ) -> None:
         of = command.of
@@ -115,15 +113,15 @@ class Dispatcher:
             self.updates.add(of, now=time.monotonic())
         elif is_child_change(command) and now < expectations.refused_until(command.name):
             self._timers.bring_forward(of, expectations.refused_until(command.name))
-        elif isinstance(command, CreateChild) and subject is not None and not _confirmed(subject, expectations, tenure):
+        elif isinstance(command, CreateChild) and subject is not None and not _confirmed(subject, expectations, term):
             expectations.confirm_self = True
             self._mark(of)
-        elif not controller.may_send(command, expectations=expectations, tenure=tenure, now=now):
+        elif not controller.may_send(command, expectations=expectations, term=term, now=now):
             pass  # the controller has seen to it that it is decided again
         elif is_cleanup(command) and not self._cleanup.begin(of):
             pass  # it waits in line
         else:
-            self.submit(command, controller=controller, subject=subject, expectations=expectations, tenure=tenure)
+            self.submit(command, controller=controller, subject=subject, expectations=expectations, term=term)
 
     def submit(
         self,
@@ -132,33 +130,33 @@ class Dispatcher:
         controller: Controller,
         subject: Subject | None,
         expectations: Any,
-        tenure: Tenure,
+        term: LeaderTerm,
         then: Callable[[Result], None] | None = None,
     ) -> None:
         """Leave a permit for a command that writes. `then` is told what became of it."""
         expectations.begin(command)
-        controller.outcomes.begin(command, expectations=expectations, tenure=tenure)
+        controller.outcomes.begin(command, expectations=expectations, term=term)
         self._writer.submit(
             Permit(
                 namespace=command.namespace,
                 rank=rank_of(command),
                 priority=controller.priority_of(command.of),
-                build=functools.partial(self._build, command, controller, subject, tenure),
+                build=functools.partial(self._build, command, controller, subject, term),
                 done=functools.partial(self._done, command, controller, subject, then),
                 admitted=_is_admitted(command),
             )
         )
 
     def _build(
-        self, command: Command, controller: Controller, subject: Subject | None, tenure: Tenure
+        self, command: Command, controller: Controller, subject: Subject | None, term: LeaderTerm
     ) -> ApiRequest | Withheld:
-        held = self._tenures.tenure(tenure.shard)
-        if held is None or held.epoch != tenure.epoch:
+        held = self._terms.term(term.shard)
+        if held is None or held.epoch != term.epoch:
             return NOT_LEADER
         # A write may wait long in a burst; what was decided on an older snapshot, and hangs on what has changed, is decided again.
         if RULES[type(command)].overtaken and not controller.still_wanted(command, decided_on=subject):
             return OVERTAKEN
-        request = controller.request(command, tenure=tenure)
+        request = controller.request(command, term=term)
         if isinstance(command, CreateChild) and not self._quota.begin(
             command.of, command.name, namespace=command.namespace, now=self._clock()
         ):
@@ -198,7 +196,7 @@ class Dispatcher:
         return not self.updates.take_grant(of) and self._writer.busy
 
     def _tell(self, places: int) -> None:
-        """Have objects reconciled whose news can be told now."""
+        """Have objects reconciled whose status updates can be written now."""
         if len(self.updates):
             for ref in self.updates.grant(places, now=time.monotonic()):
                 self._mark(ref)
@@ -209,9 +207,9 @@ def is_child_change(command: Command) -> bool:
     return isinstance(command, _OF_A_TARGET) and command.target != command.of
 
 
-def _confirmed(subject: Subject, expectations: Expectations, tenure: Tenure) -> bool:
+def _confirmed(subject: Subject, expectations: Expectations, term: LeaderTerm) -> bool:
     """Return whether the snapshot is surely newer than anything the shard's former holder did."""
-    return subject.resource_version > tenure.baseline or expectations.confirmed_epoch == tenure.epoch
+    return subject.resource_version > term.baseline or expectations.confirmed_epoch == term.epoch
 
 
 def _is_admitted(command: Command) -> bool:

@@ -17,15 +17,14 @@ from podwright.core.shard import shard_of
 from podwright.core.values.ref import Ref
 from podwright.kube.codecs.page import Undecodable
 from podwright.runtime.cleanup import Cleanup
-from podwright.runtime.confirmation import Confirmation
+from podwright.runtime.confirmation import Confirmation, ReadPlaces
 from podwright.runtime.controllers.controller import Controller, Reflected, Subject
 from podwright.runtime.dispatcher import Dispatcher, is_child_change
+from podwright.runtime.leader_term import LeaderTerm, LeaderTerms
 from podwright.runtime.metrics import Metrics
 from podwright.runtime.problems import Problems
 from podwright.runtime.quota import QuotaLines
-from podwright.runtime.reads import ReadPlaces
 from podwright.runtime.responses import Responses
-from podwright.runtime.tenure import Tenure, Tenures
 from podwright.runtime.writer import Writer
 from podwright.store.timers import Timers
 from podwright.store.work_queue import WorkQueue
@@ -45,11 +44,11 @@ class Engine:
         *,
         writer: Writer,
         reads: ReadPlaces,
-        tenures: Tenures,
+        terms: LeaderTerms,
         clock: Callable[[], float],
         metrics: Metrics,
     ) -> None:
-        self._tenures = tenures
+        self._terms = terms
         self._clock = clock
         self._metrics = metrics
         self._controllers: dict[str, Controller] = {}
@@ -63,7 +62,7 @@ class Engine:
         self._backoff = responses.backoff
         self._dispatcher = Dispatcher(
             writer=writer,
-            tenures=tenures,
+            terms=terms,
             responses=responses,
             cleanup=self._cleanup,
             quota=self._quota,
@@ -75,7 +74,7 @@ class Engine:
         self._problems = Problems(
             dispatcher=self._dispatcher,
             controllers=self._controllers,
-            tenures=tenures,
+            terms=terms,
             backoff=self._backoff,
             timers=self._timers,
             clock=clock,
@@ -193,8 +192,8 @@ class Engine:
         if place is None:
             self._forget(ref, controller)
             return
-        tenure = self._tenures.tenure(shard_of(namespace=place[0], shards=self._tenures.shards))
-        if tenure is None:
+        term = self._terms.term(shard_of(namespace=place[0], shards=self._terms.shards))
+        if term is None:
             return  # whoever holds the shard reconciles; when it becomes ours, everything is marked
         expectations = controller.expectations.of(ref)
         if expectations.exclusive or (expectations.outstanding and controller.takes_turns(ref)):
@@ -207,12 +206,10 @@ class Engine:
             expectations.confirm_self = True
         ready = controller.prepare(ref, expectations=expectations)
         if expectations.must_confirm:
-            self._confirmation.read(ref, place=place, controller=controller, expectations=expectations, tenure=tenure)
+            self._confirmation.read(ref, place=place, controller=controller, expectations=expectations, term=term)
             return
         if ready:
-            self._decide(
-                ref, subject, controller, expectations=expectations, tenure=tenure, namespace=place[0], now=now
-            )
+            self._decide(ref, subject, controller, expectations=expectations, term=term, namespace=place[0], now=now)
 
     def _decide(
         self,
@@ -221,7 +218,7 @@ class Engine:
         controller: Controller,
         *,
         expectations: Any,
-        tenure: Tenure,
+        term: LeaderTerm,
         namespace: str,
         now: float,
     ) -> None:
@@ -229,7 +226,7 @@ class Engine:
         decision = controller.decide(
             ref,
             expectations=expectations,
-            tenure=tenure,
+            term=term,
             granted=granted,
             room=self._dispatcher.room(expectations),
             now=now,
@@ -243,7 +240,7 @@ class Engine:
         self._metrics.decided(len(commands))
         if commands:
             self._dispatcher.issue(
-                commands, controller=controller, subject=subject, expectations=expectations, tenure=tenure, now=now
+                commands, controller=controller, subject=subject, expectations=expectations, term=term, now=now
             )
         else:
             self._dispatcher.updates.discard(ref)

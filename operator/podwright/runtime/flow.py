@@ -17,6 +17,9 @@ _UNPROVEN_PLACES: Final = (
 )
 _MOST_PLACES: Final = 1024.0
 _SHARE_LEFT_TO_OTHERS: Final = 8  # an eighth
+_LARGE: Final = 16_384  # bytes; requests up to this size cost the API server about the same
+_BYTES_UNDER_WAY: Final = 524_288  # of one namespace's large requests
+_SIZE_KEPT: Final = 0.95  # of the size that counts, after each answer: many small requests follow on one large one
 _COOL_DOWN: Final = 1.0  # seconds in which one overload counts once, although many requests report it
 
 
@@ -65,6 +68,7 @@ class NamespaceLimit:
         self._places = _FIRST_PLACES
         self._is_proven = False
         self._shrunk_at = float("-inf")
+        self._size = 0.0
 
     @property
     def is_reduced(self) -> bool:
@@ -74,11 +78,22 @@ class NamespaceLimit:
     def places(self, *, of: int) -> int:
         """Return how many there are, when all namespaces together have `of`."""
         own = int(self._places) if self._is_proven else _UNPROVEN_PLACES
+        if self._size > _LARGE:
+            own = min(own, int(_BYTES_UNDER_WAY / self._size))
         return max(1, min(own, of - of // _SHARE_LEFT_TO_OTHERS))
+
+    def sent(self, size: int) -> None:
+        """Record the size of a request, in bytes: while its objects are large, a namespace has few places.
+
+        Each write of an object of 500 kB takes the API server as long as those of many small ones, which others wait for.
+        """
+        if size > _LARGE:
+            self._size = max(self._size, float(size))
 
     def succeeded(self) -> None:
         """Record an answered request."""
         self._is_proven = True
+        self._size *= _SIZE_KEPT
         self._places = min(_MOST_PLACES, self._places + 1.0)
 
     def failed(self, *, now: float) -> None:

@@ -117,7 +117,7 @@ class Lanes:
         self._urgent_waiting += urgent
 
     def take(self, *, places: int) -> Permit | None:
-        """Take the permit whose turn it is; None if none waits that its namespace has a place for.
+        """Remove and return the permit whose turn it is; None if none waits that its namespace has a place for.
 
         Args:
             places: how many writes of all namespaces together may be under way.

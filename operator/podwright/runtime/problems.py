@@ -20,8 +20,8 @@ from podwright.runtime.bounded_log import BoundedLog
 from podwright.runtime.controllers.controller import Controller
 from podwright.runtime.dispatcher import Dispatcher
 from podwright.runtime.lanes import Result
+from podwright.runtime.leader_term import LeaderTerms
 from podwright.runtime.metrics import Metrics
-from podwright.runtime.tenure import Tenures
 from podwright.runtime.trouble import is_too_large
 from podwright.store.timers import Timers
 
@@ -39,7 +39,7 @@ class Problems:
         *,
         dispatcher: Dispatcher,
         controllers: Mapping[str, Controller],
-        tenures: Tenures,
+        terms: LeaderTerms,
         backoff: Backoff[Ref],
         timers: Timers[Ref],
         clock: Callable[[], float],
@@ -48,7 +48,7 @@ class Problems:
     ) -> None:
         self._dispatcher = dispatcher
         self._controllers = controllers
-        self._tenures = tenures
+        self._terms = terms
         self._backoff = backoff
         self._timers = timers
         self._clock = clock
@@ -97,8 +97,8 @@ class Problems:
             return False
         if self._reported.get(ref) == item.error:
             return False
-        tenure = self._tenures.tenure(shard_of(namespace=item.namespace, shards=self._tenures.shards))
-        if tenure is None:
+        term = self._terms.term(shard_of(namespace=item.namespace, shards=self._terms.shards))
+        if term is None:
             return True  # whoever holds the shard reports; when it becomes ours, everything is marked
         expectations = controller.expectations.of(ref)
         blocked = self._backoff.until(ref)
@@ -116,7 +116,7 @@ class Problems:
                 controller=controller,
                 subject=None,
                 expectations=expectations,
-                tenure=tenure,
+                term=term,
                 then=functools.partial(self._answered, ref, item),
             )
         return True
@@ -161,8 +161,6 @@ class Problems:
         if controller.restore_after(error, expectations=expectations):
             return
         write = controller.with_problem(ref, f"the operator failed on this object and will try again: {error!r}")
-        tenure = self._tenures.tenure(shard_of(namespace=subject.namespace, shards=self._tenures.shards))
-        if write is not None and tenure is not None and not expectations.outstanding:
-            self._dispatcher.submit(
-                write, controller=controller, subject=subject, expectations=expectations, tenure=tenure
-            )
+        term = self._terms.term(shard_of(namespace=subject.namespace, shards=self._terms.shards))
+        if write is not None and term is not None and not expectations.outstanding:
+            self._dispatcher.submit(write, controller=controller, subject=subject, expectations=expectations, term=term)

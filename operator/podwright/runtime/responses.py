@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 class Responses:
     """Takes responses in. `backoff` holds the objects that must be left alone for a while (Unix seconds).
 
-    `failed` is told of errors of ours.
+    `failed` is called with errors of ours.
     """
 
     def __init__(self, *, metrics: Metrics, quota: QuotaLines, failed: Callable[[Ref, Exception], None]) -> None:
@@ -56,7 +56,7 @@ class Responses:
         expectations: Any,
         now: float,
     ) -> None:
-        """Take in the result of one command that was decided on this snapshot of its object."""
+        """Record the result of one command that was decided on this snapshot of its object."""
         self._metrics.answered(command, result, before=before)
         if isinstance(command, WriteStatus) and not (isinstance(result, ApiResponse) and result.status < 300):
             self._quota.step_back(command.of, namespace=command.namespace, now=now)

@@ -122,7 +122,9 @@ class Writer:
                 permit.done(request)
                 continue
             now = time.monotonic()
-            if self._parking.begin(permit, now=now, hangs=self._lanes.of(permit.namespace).hangs):
+            lane = self._lanes.of(permit.namespace)
+            lane.limit.sent(len(request.body or b""))
+            if self._parking.begin(permit, now=now, hangs=lane.hangs):
                 self._lanes.park(permit.namespace)
             self._under_way.add(asyncio.create_task(self._carry_out(permit, request)))
 

@@ -27,7 +27,7 @@ _REST: Final = 4.0
 
 
 class Component:
-    """Jobs that all wait for each other. All are told of one cycle among them: `path`, whose last job waits for its first.
+    """Jobs that all wait for each other. One cycle among them stands for all: `path`, whose last job waits for its first.
 
     `places` says where on it a job is. `lost` says that a member has left; `broken` that it was on the path.
     """
@@ -45,7 +45,7 @@ class Component:
 class Cycles:
     """Made with who waits for whom, among jobs that have not begun. Jobs are told apart by their uids, which are never used again.
 
-    `on_change` is told of whom something else is now known.
+    `on_change` is called with each job of which something else is now known.
     """
 
     def __init__(self, *, successors: Callable[[str], Iterable[str]], on_change: Callable[[str], None]) -> None:

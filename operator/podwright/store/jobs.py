@@ -12,10 +12,10 @@ from typing import Final
 
 import msgspec
 
+from podwright.core.attempt.ending import end_is_recorded
 from podwright.core.constants.names import LABEL_JOB_UID
 from podwright.core.job.gates.dependency import Dependencies
 from podwright.core.job.identity import belongs
-from podwright.core.job.recorded import end_is_recorded
 from podwright.core.job.repair import is_unwatched
 from podwright.core.model.job import JobView
 from podwright.core.model.pod import PodView
@@ -89,7 +89,7 @@ class JobStore:
         return self._dependents.work_off(clock)
 
     def take_departed(self, uid: str) -> JobView | None:
-        """Give, once, the last picture of a deleted job that had an idempotency key."""
+        """Return, once, the last view of a deleted job that had an idempotency key."""
         return self._departed.pop(uid, None)
 
     def lacks_pods(self, job_uid: str) -> bool:
@@ -107,7 +107,7 @@ class JobStore:
     # What the job reflector and our own writes feed.
 
     def put_job(self, job: JobView) -> None:
-        """Take in a job unless a newer picture of it, or its deletion, is known."""
+        """Store a job unless a newer version of it, or its deletion, is known."""
         known = self._jobs.get(job.uid)
         if (known is not None and known.resource_version >= job.resource_version) or job.uid in self._deleted:
             return
@@ -148,7 +148,7 @@ class JobStore:
         also_present: frozenset[str] | set[str] = frozenset(),
         namespace: str = "",
     ) -> None:
-        """Take in a full list: what it lacks is gone, unless it is newer than the list.
+        """Store a full list: what it lacks is gone, unless it is newer than the list.
 
         `also_present` are uids that were listed without a picture that could be understood. The list is of one `namespace`, or
         of all.
@@ -163,7 +163,7 @@ class JobStore:
     # What the pod reflector and our own writes feed.
 
     def put_pod(self, pod: PodView) -> None:
-        """Take in a pod of one of our jobs unless a newer picture of it, or its deletion, is known."""
+        """Store a pod of one of our jobs unless a newer version of it, or its deletion, is known."""
         pod = self._identified(pod)
         if not pod.job_uid or pod.uid in self._deleted or pod.uid in self._settled:
             return
@@ -228,7 +228,7 @@ class JobStore:
             self.remove_pod(pod)
 
     def put_all_pods(self, job_uid: str, pods: Iterable[PodView]) -> None:
-        """Take in all pods of one job that were forgotten; one that was deleted meanwhile turns out so when it is deleted."""
+        """Store all pods of one job that were forgotten; one that was deleted meanwhile turns out so when it is deleted."""
         self._incomplete.discard(job_uid)
         for pod in pods:
             self._deleted.discard(pod.uid)
@@ -243,7 +243,7 @@ class JobStore:
         also_present: frozenset[str] | set[str] = frozenset(),
         namespace: str = "",
     ) -> None:
-        """Take in a full list, as `replace_jobs` does."""
+        """Store a full list, as `replace_jobs` does."""
         listed = set(also_present)
         for pod in pods:
             listed.add(pod.uid)

@@ -94,7 +94,7 @@ class ObjectStore(Generic[O, C]):
         return self._children.roll_up(uid)
 
     def put(self, item: O) -> None:
-        """Take in an object unless a newer version of it, or its deletion, is known."""
+        """Store an object unless a newer version of it, or its deletion, is known."""
         known = self._objects.get(item.uid)
         if item.uid in self._deleted or (known is not None and known.resource_version >= item.resource_version):
             return
@@ -112,7 +112,7 @@ class ObjectStore(Generic[O, C]):
         self._on_change(uid)
 
     def replace(self, items: Iterable[O], *, list_version: int, also_present: set[str], namespace: str) -> None:
-        """Take in a full list: what it lacks is gone, unless it is newer than the list."""
+        """Store a full list: what it lacks is gone, unless it is newer than the list."""
         listed = set(also_present)
         for item in items:
             listed.add(item.uid)
@@ -121,7 +121,7 @@ class ObjectStore(Generic[O, C]):
             self.remove(known.uid)
 
     def put_child(self, child: C) -> None:
-        """Take in a child, if it is one: what belongs to nobody is not kept."""
+        """Store a child, if it is one: what belongs to nobody is not kept."""
         owner = child.owner_uid
         if not owner or child.uid in self._deleted or self._children.owner_of(child.uid) not in (None, owner):
             return
@@ -148,7 +148,7 @@ class ObjectStore(Generic[O, C]):
     def replace_children(
         self, items: Iterable[C], *, list_version: int, also_present: set[str], namespace: str
     ) -> None:
-        """Take in a full list, as `replace` does."""
+        """Store a full list, as `replace` does."""
         listed = set(also_present)
         for child in items:
             listed.add(child.uid)

@@ -27,7 +27,7 @@ class Child(Protocol):
 
 
 class RollUp(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What an owner is told of its children: how many are in which state, and the names of those that changed since it last asked."""
+    """What an owner sees of its children: how many are in which state, and the names of those that changed since it last asked."""
 
     counts: Mapping[str, int]
     changed: frozenset[str]

@@ -14,10 +14,9 @@ import msgspec
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from podwright.core.attempt.ending import recorded_ending
+from podwright.core.attempt.ending import end_is_recorded, recorded_ending
 from podwright.core.commands import Command, Confirm, CreateChild, Decision, Delete, Release, WriteStatus
 from podwright.core.constants.names import parse_pod_name
-from podwright.core.job.recorded import end_is_recorded
 from podwright.core.model.attempt import Outcome, Refusal, RefusalKind
 from podwright.core.model.job import JobStatus, JobView
 from podwright.core.model.phase import require_transition

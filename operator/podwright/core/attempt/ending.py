@@ -4,19 +4,17 @@ from typing import Final
 
 import msgspec
 
-from podwright.core.attempt import excerpt
 from podwright.core.attempt.budget import DELETED_WHILE_RUNNING
 from podwright.core.attempt.completion import work_is_done
-from podwright.core.attempt.excerpt import tail
 from podwright.core.attempt.redaction import redacted
-from podwright.core.attempt.termination_message import ended_for_lack_of_progress, is_report
+from podwright.core.attempt.termination_message import MESSAGE_LIMIT, ended_for_lack_of_progress, is_report, tail
 from podwright.core.constants.reasons import Reason
 from podwright.core.model.attempt import Attempt, Outcome
 from podwright.core.model.job import JobStatus, JobView
 from podwright.core.model.pod import PodPhase, PodView
+from podwright.core.model.units import end_on_record
 from podwright.core.run.stop import Stop
 
-MESSAGE_LIMIT: Final = excerpt.MESSAGE_LIMIT
 _DEADLINE: Final = "DeadlineExceeded"  # of `activeDeadlineSeconds`
 # What a container that is told to go is said to have ended with. Another reason, such as OOMKilled, tells more than this.
 _ENDS_OF_DELETED: Final = frozenset({"", Reason.ERROR, Reason.CONTAINER_STATUS_UNKNOWN})
@@ -105,6 +103,13 @@ def recorded_end(*, status: JobStatus, pod: PodView) -> bool:
     if status.attempts and pod.attempt < status.attempts[0].number:
         return True
     return any(a.number == pod.attempt and a.pod_uid == pod.uid and a.outcome is not None for a in status.attempts)
+
+
+def end_is_recorded(*, job: JobView, pod: PodView) -> bool:
+    """Return whether the job's status holds the end of this pod's attempt, of a single job or an array: only then may the pod be forgotten."""
+    if job.array is None:
+        return recorded_end(status=job.status, pod=pod)
+    return end_on_record(job=job, unit=pod.task_index, attempt=pod.attempt)
 
 
 def _judge(*, job: JobView, pod: PodView, stop: Stop | None, ending: Ending | None) -> tuple[Outcome, str]:

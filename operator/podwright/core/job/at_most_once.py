@@ -9,8 +9,7 @@ import msgspec
 
 from podwright.core.commands import CreateChild, WriteStatus
 from podwright.core.constants.reasons import Reason
-from podwright.core.job.status import is_intent, next_status
-from podwright.core.job.write import write_status
+from podwright.core.job.status import is_intent, next_status, write_status
 from podwright.core.model.attempt import Attempt, Outcome, Refusal
 from podwright.core.model.job import JobStatus, JobView
 from podwright.core.model.phase import Phase

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from podwright.core.attempt import termination as pod_end
+from podwright.core.attempt.ending import end_is_recorded
 from podwright.core.commands import Command, Decision
 from podwright.core.constants.reasons import Reason
 from podwright.core.job import finished
@@ -18,11 +19,9 @@ from podwright.core.job.array.at_most_once import unused as unused_intents
 from podwright.core.job.array.size import with_running
 from podwright.core.job.at_most_once import without_intent
 from podwright.core.job.gates.gate import before_first_pod
-from podwright.core.job.recorded import end_is_recorded
 from podwright.core.job.single import decide as single
 from podwright.core.job.snapshot import Snapshot
-from podwright.core.job.status import is_intent, next_status, observing
-from podwright.core.job.write import write_status
+from podwright.core.job.status import is_intent, next_status, observing, write_status
 from podwright.core.model.job import JobView
 from podwright.core.model.phase import Phase
 from podwright.core.model.pod import PodView

@@ -14,7 +14,7 @@ from podwright.core.commands import Decision, PatchChild, WriteStatus
 from podwright.core.constants import names
 from podwright.core.constants.reasons import Reason
 from podwright.core.job.identity import OWNER_REFERENCE
-from podwright.core.job.write import write_status
+from podwright.core.job.status import write_status
 from podwright.core.model.job import JobView
 from podwright.core.model.phase import Phase
 from podwright.core.model.pod import PodView

@@ -12,8 +12,8 @@ import msgspec
 from podwright.core.attempt.failure_policy import rules_problem
 from podwright.core.constants.limits import MOST_DEDUP_SECONDS
 from podwright.core.constants.names import GITOPS_MARKS, ORIGINS
+from podwright.core.job.oversize import size_problem
 from podwright.core.job.pod.problem import template_problem
-from podwright.core.job.size import size_problem
 from podwright.core.job.work import tokens_before, work_uid
 from podwright.core.model.job import JobStatus, JobView
 from podwright.core.spec import CancelMode, DeliveryMode

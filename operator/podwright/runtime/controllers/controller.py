@@ -16,7 +16,7 @@ from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.errors import StatusError
 from podwright.kube.reflector import Sink
 from podwright.runtime.lanes import Result
-from podwright.runtime.tenure import Tenure
+from podwright.runtime.leader_term import LeaderTerm
 from podwright.store.expectations import Expectations, ExpectationsOfAll
 
 
@@ -81,14 +81,14 @@ class Engine(Protocol):
 class Outcomes(Protocol):
     """What becomes of the writes for one kind: called when a write is queued, and with its response."""
 
-    def begin(self, command: Command, *, expectations: Any, tenure: Tenure) -> None:
+    def begin(self, command: Command, *, expectations: Any, term: LeaderTerm) -> None:
         """Record that a command is queued."""
         ...
 
     def succeeded(
         self, command: Command, *, before: Subject | None, body: bytes, expectations: Any, now: float
     ) -> None:
-        """Take in the response to a write that was carried out.
+        """Record the response to a write that was carried out.
 
         Raises:
             DecodeError: the response makes no sense.
@@ -116,7 +116,7 @@ class Outcomes(Protocol):
         ...
 
     def ended(self, command: Command, *, result: Result, expectations: Any, now: float) -> None:
-        """Take in the outcome of any command, after everything else."""
+        """Record the outcome of any command, after everything else."""
         ...
 
 
@@ -200,21 +200,21 @@ class Controller(Protocol):
         ...
 
     def decide(
-        self, ref: Ref, *, expectations: Any, tenure: Tenure, granted: int | None, room: int, now: float
+        self, ref: Ref, *, expectations: Any, term: LeaderTerm, granted: int | None, room: int, now: float
     ) -> Decision:
         """Decide on an object, or on the children of one that is gone.
 
         Args:
             ref: the object.
             expectations: what is remembered of it.
-            tenure: under which we lead.
+            term: under which we lead.
             granted: how many children it may ask for while its namespace's quota is full; None if it isn't known to be.
             room: how many more creations may wait for a place.
             now: Unix seconds.
         """
         ...
 
-    def may_send(self, command: Command, *, expectations: Any, tenure: Tenure, now: float) -> bool:
+    def may_send(self, command: Command, *, expectations: Any, term: LeaderTerm, now: float) -> bool:
         """Return whether a command may be carried out now; if not, it is seen to that it is decided again in time."""
         ...
 
@@ -222,7 +222,7 @@ class Controller(Protocol):
         """Return whether a command that has waited would still be decided, as far as that can be told quickly."""
         ...
 
-    def request(self, command: Command, *, tenure: Tenure) -> ApiRequest:
+    def request(self, command: Command, *, term: LeaderTerm) -> ApiRequest:
         """Encode a command that writes.
 
         Raises:

@@ -15,7 +15,7 @@ from podwright.runtime.controllers.described_api import DescribedReads, Describe
 from podwright.runtime.controllers.described_outcomes import DescribedOutcomes
 from podwright.runtime.controllers.description import Description, Snapshot
 from podwright.runtime.feeds import ChildFeed, ObjectFeed
-from podwright.runtime.tenure import Tenure
+from podwright.runtime.leader_term import LeaderTerm
 from podwright.runtime.writer import Send
 from podwright.store.expectations import ChildState, Expectations, ExpectationsOfAll
 from podwright.store.objects import ObjectStore
@@ -113,7 +113,7 @@ class DescribedController:
         ref: Ref,
         *,
         expectations: Expectations,
-        tenure: Tenure,
+        term: LeaderTerm,
         granted: int | None,
         room: int,
         now: float,
@@ -150,7 +150,7 @@ class DescribedController:
             )
         )
 
-    def may_send(self, command: Command, *, expectations: Expectations, tenure: Tenure, now: float) -> bool:
+    def may_send(self, command: Command, *, expectations: Expectations, term: LeaderTerm, now: float) -> bool:
         """Nothing is held back."""
         return True
 
@@ -161,9 +161,9 @@ class DescribedController:
             return subject is not None and subject.resource_version == command.resource_version
         return subject is not None and not self._description.is_over(subject)
 
-    def request(self, command: Command, *, tenure: Tenure) -> ApiRequest:
+    def request(self, command: Command, *, term: LeaderTerm) -> ApiRequest:
         """Encode a command."""
-        return self._requests.request(command, tenure=tenure)
+        return self._requests.request(command, term=term)
 
     def with_problem(self, ref: Ref, message: str) -> WriteStatus | None:
         """An error of ours is in the log."""

@@ -15,7 +15,7 @@ from podwright.kube.codecs.status_encoding import MESSAGE_LIMIT
 from podwright.kube.errors import DecodeError, parse_status
 from podwright.kube.paths import Resource, resource_path
 from podwright.runtime.controllers.description import Description
-from podwright.runtime.tenure import Tenure
+from podwright.runtime.leader_term import LeaderTerm
 from podwright.runtime.writer import Send
 from podwright.store.expectations import Expectations
 from podwright.store.objects import ObjectStore
@@ -28,14 +28,14 @@ class DescribedRequests:
         self._about = description
         self._store = store
 
-    def request(self, command: Command, *, tenure: Tenure) -> ApiRequest:
+    def request(self, command: Command, *, term: LeaderTerm) -> ApiRequest:
         """Encode a command."""
         about = self._about
         child_path = resource_path(about.child_resource, namespace=command.namespace)
         match command:
             case CreateChild():
                 subject = self._store.object(command.of.uid)
-                return ApiRequest(method="POST", path=child_path, body=about.build_child(subject, command, tenure))
+                return ApiRequest(method="POST", path=child_path, body=about.build_child(subject, command, term))
             case WriteStatus():
                 status = dict(about.encode_status(command.status))
                 return self._status_patch(command, command.resource_version, status)

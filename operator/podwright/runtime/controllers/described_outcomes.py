@@ -9,7 +9,7 @@ from podwright.runtime.controllers.controller import Engine, Subject
 from podwright.runtime.controllers.described_api import view_of
 from podwright.runtime.controllers.description import Description
 from podwright.runtime.lanes import Result
-from podwright.runtime.tenure import Tenure
+from podwright.runtime.leader_term import LeaderTerm
 from podwright.store.expectations import Expectations
 from podwright.store.objects import ObjectStore
 
@@ -22,7 +22,7 @@ class DescribedOutcomes:
         self._store = store
         self._engine = engine
 
-    def begin(self, command: Command, *, expectations: Expectations, tenure: Tenure) -> None:
+    def begin(self, command: Command, *, expectations: Expectations, term: LeaderTerm) -> None:
         """Nothing more is recorded."""
 
     def succeeded(

@@ -9,7 +9,7 @@ from podwright.core.commands import CreateChild, Decision
 from podwright.core.values.ref import Ref
 from podwright.kube.codecs.page import ObjectDecoder
 from podwright.kube.paths import Resource
-from podwright.runtime.tenure import Tenure
+from podwright.runtime.leader_term import LeaderTerm
 from podwright.store.owner_index import RollUp
 
 
@@ -53,7 +53,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     child_decoder: ObjectDecoder[Any, Any]
     child_label: str
     decide: Callable[[Snapshot], Decision]
-    build_child: Callable[[Any, CreateChild, Tenure], bytes]
+    build_child: Callable[[Any, CreateChild, LeaderTerm], bytes]
     encode_status: Callable[[Any], Mapping[str, Any]]
     with_status: Callable[[Any, Any, int], Any]
     is_over: Callable[[Any], bool]

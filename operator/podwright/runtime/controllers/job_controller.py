@@ -9,13 +9,13 @@ from podwright.core.constants import names
 from podwright.core.constants.names import pod_name
 from podwright.core.job.basis import still_creates
 from podwright.core.job.gates.gate import may_be_gated
-from podwright.core.job.status import with_problem
-from podwright.core.job.write import write_status
+from podwright.core.job.status import with_problem, write_status
 from podwright.core.model.job import JobView
 from podwright.core.model.phase import IllegalTransitionError
 from podwright.core.values.ref import JOB, Ref
 from podwright.kube.codecs.page import JOBS, PODS
 from podwright.kube.codecs.requests import ApiRequest, jobs_path, pods_path
+from podwright.runtime.confirmation import ReadPlaces
 from podwright.runtime.controllers.controller import Engine, Reflected
 from podwright.runtime.controllers.job_decision import JobDecisions
 from podwright.runtime.controllers.job_outcomes import JobOutcomes
@@ -23,9 +23,8 @@ from podwright.runtime.controllers.job_reads import JobReads, KeyReads
 from podwright.runtime.events import EventRecorder
 from podwright.runtime.feeds import ObjectFeed, PodFeed
 from podwright.runtime.keys import Keys
-from podwright.runtime.reads import ReadPlaces
+from podwright.runtime.leader_term import LeaderTerm
 from podwright.runtime.requests import request_for
-from podwright.runtime.tenure import Tenure
 from podwright.runtime.writer import Send
 from podwright.store.expectations import Expectations, ExpectationsOfAll
 from podwright.store.job_expectations import JobExpectations
@@ -146,7 +145,7 @@ class JobController:
         ref: Ref,
         *,
         expectations: JobExpectations,
-        tenure: Tenure,
+        term: LeaderTerm,
         granted: int | None,
         room: int,
         now: float,
@@ -156,13 +155,13 @@ class JobController:
             self.store.job(ref.uid),
             self.store.pods(ref.uid),
             expectations=expectations,
-            tenure=tenure,
+            term=term,
             granted=granted,
             room=room,
             now=now,
         )
 
-    def may_send(self, command: Command, *, expectations: JobExpectations, tenure: Tenure, now: float) -> bool:
+    def may_send(self, command: Command, *, expectations: JobExpectations, term: LeaderTerm, now: float) -> bool:
         """Hold back what hangs on other jobs, on the key's present holder, or on a pod that the cache may lack."""
         job = self.store.job(command.of.uid)
         if job is None:
@@ -173,8 +172,8 @@ class JobController:
         if isinstance(command, ClaimKey):
             # If another job asks about the same key, the response marks this one.
             return self._keys.take_turn(command.lease_name, job.uid)
-        if isinstance(command, WriteStatus) and self._may_lack_a_pod(command, job, expectations, tenure):
-            expectations.asked_for_pod_epoch = tenure.epoch
+        if isinstance(command, WriteStatus) and self._may_lack_a_pod(command, job, expectations, term):
+            expectations.asked_for_pod_epoch = term.epoch
             expectations.confirm_children.add(pod_name(job_name=job.name, job_uid=job.uid, task_index=0, attempt=0))
             self._engine.mark(command.of)
             return False
@@ -189,12 +188,12 @@ class JobController:
             return job is not None and job.resource_version == command.resource_version
         return job is decided_on
 
-    def request(self, command: Command, *, tenure: Tenure) -> ApiRequest:
+    def request(self, command: Command, *, term: LeaderTerm) -> ApiRequest:
         """Encode a command."""
         return request_for(
             command,
             job=self.store.job(command.of.uid),
-            tenure=tenure,
+            term=term,
             lease_namespace=self._keys.namespace,
             accounting=self._accounting,
         )
@@ -202,7 +201,7 @@ class JobController:
     # Trouble.
 
     def with_problem(self, ref: Ref, message: str) -> WriteStatus | None:
-        """Tell of an error of ours on the status of a job that is not over."""
+        """Return the write that reports an error of ours on the status of a job that is not over."""
         job = self.store.job(ref.uid)
         if job is None or job.status.is_over:
             return None
@@ -234,7 +233,7 @@ class JobController:
         self._engine.mark(Ref(JOB, uid))
 
     def _may_lack_a_pod(
-        self, command: WriteStatus, job: JobView, expectations: JobExpectations, tenure: Tenure
+        self, command: WriteStatus, job: JobView, expectations: JobExpectations, term: LeaderTerm
     ) -> bool:
         """Return whether a job is to end without a pod although the shard's former holder may just have created one.
 
@@ -247,6 +246,6 @@ class JobController:
             and not status.duplicate_of
             and job.array is None
             and not self.store.pods(job.uid)
-            and job.resource_version <= tenure.baseline
-            and expectations.asked_for_pod_epoch != tenure.epoch
+            and job.resource_version <= term.baseline
+            and expectations.asked_for_pod_epoch != term.epoch
         )

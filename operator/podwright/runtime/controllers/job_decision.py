@@ -10,11 +10,11 @@ from typing import Final
 
 import msgspec
 
+from podwright.core.attempt.ending import end_is_recorded
 from podwright.core.commands import Command, Decision, WriteStatus
 from podwright.core.constants.reasons import Reason
 from podwright.core.job import decide as job_policy
 from podwright.core.job.oversize import fitted
-from podwright.core.job.recorded import end_is_recorded
 from podwright.core.job.repair import PAUSE as REPAIR_PAUSE
 from podwright.core.job.repair import REPORT_AFTER, change_refused, lost_labels, repaired, reporting
 from podwright.core.job.status import without_results
@@ -23,7 +23,7 @@ from podwright.core.model.pod import PodView
 from podwright.runtime.controllers.job_snapshot import snapshot_of
 from podwright.runtime.events import EventRecorder
 from podwright.runtime.keys import Keys
-from podwright.runtime.tenure import Tenure
+from podwright.runtime.leader_term import LeaderTerm
 from podwright.store.job_expectations import JobExpectations
 from podwright.store.jobs import JobStore
 
@@ -47,7 +47,7 @@ class JobDecisions:
         pods: tuple[PodView, ...],
         *,
         expectations: JobExpectations,
-        tenure: Tenure,
+        term: LeaderTerm,
         granted: int | None,
         room: int,
         now: float,
@@ -57,9 +57,7 @@ class JobDecisions:
             expectations.forget_refused(but={pod.name for pod in pods})
         if job is not None and expectations.refused_children:
             pods = tuple(pod for pod in pods if not _is_put_off(job, pod, expectations=expectations, now=now))
-        decision = self._decided(
-            job, pods, expectations=expectations, tenure=tenure, granted=granted, room=room, now=now
-        )
+        decision = self._decided(job, pods, expectations=expectations, term=term, granted=granted, room=room, now=now)
         if expectations.invalid_status:
             decision = _without_results(decision)
         if job is not None and expectations.oversize is not None:
@@ -77,7 +75,7 @@ class JobDecisions:
         pods: tuple[PodView, ...],
         *,
         expectations: JobExpectations,
-        tenure: Tenure,
+        term: LeaderTerm,
         granted: int | None,
         room: int,
         now: float,
@@ -95,7 +93,7 @@ class JobDecisions:
                 expectations=expectations,
                 store=self._store,
                 keys=self._keys,
-                epoch=tenure.epoch,
+                epoch=term.epoch,
                 granted=granted,
                 room=room,
                 now=now,

@@ -22,9 +22,8 @@ from podwright.runtime.controllers.controller import Subject
 from podwright.runtime.events import EventRecorder
 from podwright.runtime.keys import Keys
 from podwright.runtime.lanes import Result, Withheld
-from podwright.runtime.tenure import Tenure
-from podwright.store.intents import Intents
-from podwright.store.job_expectations import JobExpectations
+from podwright.runtime.leader_term import LeaderTerm
+from podwright.store.job_expectations import Intents, JobExpectations
 from podwright.store.jobs import JobStore
 
 
@@ -39,7 +38,7 @@ class JobOutcomes:
         self._events = events
         self._mark = mark
 
-    def begin(self, command: Command, *, expectations: JobExpectations, tenure: Tenure) -> None:
+    def begin(self, command: Command, *, expectations: JobExpectations, term: LeaderTerm) -> None:
         """Record what is asked for under `deliveryMode: AtMostOnce`."""
         if isinstance(command, CreateChild):
             expectations.pod_asked = True
@@ -51,10 +50,10 @@ class JobOutcomes:
             return
         if recorded_intent(command.status) is not None and recorded_intent(job.status) is None:
             # A response that gets lost must not turn our intent into somebody else's.
-            expectations.intent_epoch, expectations.pod_asked = tenure.epoch, False
+            expectations.intent_epoch, expectations.pod_asked = term.epoch, False
             expectations.intent_version = command.resource_version
         if job.array is not None:
-            _record_intents(command.status, job=job, expectations=expectations, epoch=tenure.epoch)
+            _record_intents(command.status, job=job, expectations=expectations, epoch=term.epoch)
 
     def succeeded(
         self, command: Command, *, before: Subject | None, body: bytes, expectations: JobExpectations, now: float

@@ -19,9 +19,9 @@ from podwright.kube.codecs.page import PODS as POD_DECODER
 from podwright.kube.codecs.page import decode_job, decode_pod
 from podwright.kube.errors import parse_status
 from podwright.kube.paths import JOBS, PODS
+from podwright.runtime.confirmation import ReadPlaces
 from podwright.runtime.controllers.controller import Engine
 from podwright.runtime.keys import Keys
-from podwright.runtime.reads import ReadPlaces
 from podwright.runtime.writer import Send
 from podwright.store.job_expectations import JobExpectations
 from podwright.store.jobs import JobStore

@@ -9,7 +9,7 @@ import msgspec
 
 from podwright.core.attempt.rulings import Rulings
 from podwright.core.job.snapshot import NO_UNITS, Snapshot
-from podwright.core.job.trust import trusted
+from podwright.core.job.work import trusted
 from podwright.core.model.attempt import Refusal
 from podwright.core.model.job import JobView
 from podwright.core.model.pod import PodView

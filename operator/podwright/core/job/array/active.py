@@ -19,12 +19,12 @@ from podwright.core.job.array.size import MOST_ENDINGS, room_for_units
 from podwright.core.job.array.start import Starts, startable, tasks_to_run
 from podwright.core.job.array.status_updates import After, phase_and_reason, progress_status, record_or_tell
 from podwright.core.job.gates.capacity import capacity
-from podwright.core.job.gates.queue_timeout import queue_deadline
 from podwright.core.job.gates.result import Wait
+from podwright.core.job.gates.times import queue_deadline
 from podwright.core.job.limits import ending_of_wait, has_limits, must_not_wait, next_limit, out_of_time
 from podwright.core.job.pod.attempt_pod import AttemptPod, create_pod
 from podwright.core.job.snapshot import Snapshot
-from podwright.core.job.write import write_status
+from podwright.core.job.status import write_status
 from podwright.core.model.array import ArrayRecord, EndingGroup
 from podwright.core.model.job import JobView
 from podwright.core.model.phase import Phase

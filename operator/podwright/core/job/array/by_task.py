@@ -8,7 +8,7 @@ from podwright.core.job.array.status import array_status
 from podwright.core.job.gates.dependency import Dependencies
 from podwright.core.job.gates.task_dependency import TaskDependencies, task_dependencies
 from podwright.core.job.snapshot import Snapshot
-from podwright.core.job.write import write_status
+from podwright.core.job.status import write_status
 from podwright.core.model.job import JobView
 from podwright.core.model.phase import Phase
 from podwright.core.model.units import Units, open_tasks, tasks_of_all, units_with

@@ -6,11 +6,10 @@ import msgspec
 
 from podwright.core.attempt.budget import budget_of
 from podwright.core.attempt.ending import Ending, collided, recorded_ending
-from podwright.core.attempt.excerpt import MESSAGE_LIMIT
 from podwright.core.attempt.failure_policy import Evidence, rule_on
 from podwright.core.attempt.refusal import refused_memory
 from podwright.core.attempt.signals import signal_name
-from podwright.core.attempt.termination_message import is_report
+from podwright.core.attempt.termination_message import MESSAGE_LIMIT, is_report
 from podwright.core.attempt.verdict import Verdict, verdict_on, verdict_without_pod
 from podwright.core.constants.names import array_pod_name
 from podwright.core.constants.reasons import Reason

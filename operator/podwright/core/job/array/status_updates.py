@@ -16,10 +16,9 @@ from podwright.core.job.array.size import shows_running
 from podwright.core.job.array.start import tasks_to_run
 from podwright.core.job.array.status import array_status
 from podwright.core.job.gates.capacity import refused_for_now
-from podwright.core.job.gates.start_time import delay_in_words, is_delayed
+from podwright.core.job.gates.times import delay_in_words, is_delayed
 from podwright.core.job.snapshot import Snapshot
-from podwright.core.job.status import SETTLE
-from podwright.core.job.write import write_status
+from podwright.core.job.status import SETTLE, write_status
 from podwright.core.model.array import ArrayRecord
 from podwright.core.model.job import JobStatus
 from podwright.core.model.phase import Phase

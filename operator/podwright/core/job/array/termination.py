@@ -11,7 +11,7 @@ from podwright.core.job.array.outcome import End
 from podwright.core.job.array.pods import SortedPods
 from podwright.core.job.array.status_updates import After, record_due, running_tasks, status_after
 from podwright.core.job.snapshot import Snapshot
-from podwright.core.job.write import write_status
+from podwright.core.job.status import write_status
 from podwright.core.model.phase import Phase
 from podwright.core.run.stop import Stop, explain, phase_after, recorded_stop, stop_grace
 from podwright.core.values.index_set import EMPTY

@@ -10,7 +10,7 @@ from typing import Final
 from podwright.core.attempt.refusal import ask_again_at
 from podwright.core.constants.reasons import Reason
 from podwright.core.job.gates.result import Wait
-from podwright.core.job.gates.start_time import delay_in_words
+from podwright.core.job.gates.times import delay_in_words
 from podwright.core.model.attempt import Refusal, RefusalKind
 from podwright.core.model.job import JobView
 from podwright.core.model.phase import Phase

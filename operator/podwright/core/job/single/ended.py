@@ -6,13 +6,12 @@ import msgspec
 
 from podwright.core.attempt import retry
 from podwright.core.attempt.ending import recorded_ending
-from podwright.core.attempt.excerpt import last_line
+from podwright.core.attempt.termination_message import last_line
 from podwright.core.attempt.verdict import Verdict, same_failure_on_nodes, verdict_on
 from podwright.core.commands import Decision
 from podwright.core.constants.reasons import Reason
 from podwright.core.job import at_most_once
-from podwright.core.job.status import next_status
-from podwright.core.job.write import write_status
+from podwright.core.job.status import next_status, write_status
 from podwright.core.model.attempt import Attempt, Budget, Outcome
 from podwright.core.model.job import JobView
 from podwright.core.model.phase import Phase

@@ -8,8 +8,7 @@ from podwright.core.attempt.ending import Ending, ongoing, recorded_ending
 from podwright.core.commands import Command, Decision
 from podwright.core.constants.reasons import Reason
 from podwright.core.job.limits import due_ending, next_limit, waiting_message
-from podwright.core.job.status import SETTLE, next_status
-from podwright.core.job.write import write_status
+from podwright.core.job.status import SETTLE, next_status, write_status
 from podwright.core.model.job import JobView
 from podwright.core.model.phase import Phase
 from podwright.core.model.pod import PodPhase, PodView

@@ -9,8 +9,7 @@ from podwright.core.job.at_most_once import begin
 from podwright.core.job.gates.capacity import capacity
 from podwright.core.job.gates.result import Wait
 from podwright.core.job.single import ended
-from podwright.core.job.status import next_status
-from podwright.core.job.write import write_status
+from podwright.core.job.status import next_status, write_status
 from podwright.core.model.attempt import Refusal, RefusalKind
 from podwright.core.model.job import JobView
 from podwright.core.model.phase import Phase

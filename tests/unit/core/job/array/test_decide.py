@@ -62,6 +62,9 @@ def test_an_array_with_a_problem_fails_and_tells_how_far_it_came() -> None:
     record = ArrayRecord(succeeded=IndexSet.parse("0-1"), running=IndexSet.parse("2"))
     status = written(decide(with_status(job, phase=Phase.RUNNING, array=record)))
     assert (status.progress, status.array) == ("2/6", record_of(succeeded="0-1"))
+    tried = with_status(job, phase=Phase.RUNNING, array=record, attempt_count=5, failed_count=3)
+    status = written(decide(tried))
+    assert (status.attempt_count, status.failed_count) == (5, 3), "a count that falls would be refused for ever"
 
 
 def test_indexes_beyond_the_size_of_an_array_are_no_tasks() -> None:
