@@ -362,3 +362,19 @@ async def test_lanes_of_namespaces_that_are_gone_are_forgotten(server: Server, m
     writer.submit(write("good", results, namespace="good"))
     await drain(writer)
     assert (writer._lanes._lanes, len(writer._lanes._quiet)) == ({}, 0)
+
+
+async def test_nothing_is_parked_while_the_server_itself_is_slow() -> None:
+    async def send(request: ApiRequest) -> ApiResponse:
+        await asyncio.sleep(30.0)
+        return ApiResponse(200, b"{}")
+
+    writer = Writer(send=send, limit=AdaptiveLimit(start=2, highest=2))
+    for seconds in (*[0.001] * 10, *[2.0] * 30):
+        writer._latency.answered(seconds, admitted=False)
+    for number in range(10):
+        writer.submit(write(f"pod-{number}", {}, namespace=f"{number}", admitted=True))
+    await asyncio.sleep(1.3)
+    assert writer.under_way == 2
+    for task in writer._under_way:
+        task.cancel()

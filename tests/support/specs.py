@@ -151,12 +151,12 @@ REFUSED: list[Any] = [
     (
         metadata(labels={"a b": "c"}),
         "spec.template.metadata.labels",
-        "a key is no label key: allowed are letters, digits, '-', '_' and '.', at most 63 characters",
+        "invalid label key: allowed are letters, digits, '-', '_' and '.', at most 63 characters",
     ),
     (
         metadata(annotations={"x" * 64: "c"}),
         "spec.template.metadata.annotations",
-        "a key is no annotation key: allowed are letters, digits, '-', '_' and '.', at most 63 characters",
+        "invalid annotation key: allowed are letters, digits, '-', '_' and '.', at most 63 characters",
     ),
     (
         container(env=[{"name": "A", "value": "x", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]),

@@ -130,8 +130,8 @@ class Writer:
 
     def _parked_one(self) -> bool:
         """Make a place free of a write that hangs, or see to it that this is tried in time."""
-        if not self._lanes:
-            return False
+        if not self._lanes or self._latency.is_too_long():
+            return False  # when the API server itself is slow, what is under way does burden it
         namespace = self._parking.park(now=time.monotonic())
         if namespace:
             self._lanes.park(namespace)

@@ -208,7 +208,7 @@ def _count(*, before: Refusal | None, task_index: int, attempt: int, job_uid: st
 def _explained(*, reason: str, message: str, code: int, genuine: bool) -> str:
     message = redacted(message)
     if not genuine:
-        return f"HTTP {code} that is no answer of the API server: {message[:_WORDS_LIMIT]}"
+        return f"HTTP {code}, which is not a response of the API server: {message[:_WORDS_LIMIT]}"
     if reason == Reason.QUOTA_UNSATISFIABLE:
         return f"no quota of this namespace can ever admit the pod as it is: {message}"
     return message

@@ -31,7 +31,7 @@ from podwright.core.values.index_set import EMPTY
 
 
 def decide(snapshot: Snapshot) -> Decision:
-    """Decide on one job."""
+    """Return the decision on one job."""
     job = snapshot.job
     # What is being written of a pod now must not be asked for again.
     free = snapshot.pods

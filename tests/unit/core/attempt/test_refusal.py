@@ -217,7 +217,7 @@ def test_the_message_says_what_is_wrong_and_hides_what_is_secret() -> None:
     page = refused(
         before=None, task_index=0, attempt=0, job_uid="uid", code=403, message="<html>", now=1.0, genuine=False
     )
-    assert page.message == "HTTP 403 that is no answer of the API server: <html>"
+    assert page.message == "HTTP 403, which is not a response of the API server: <html>"
 
 
 def test_many_pods_that_were_asked_for_at_once_count_as_one_refusal() -> None:

@@ -1,4 +1,4 @@
-"""An array that goes on: start what may start, end what takes too long, record what has ended, tell what has changed."""
+"""An array that goes on: start what may start, end what takes too long, record what has ended, report what has changed."""
 
 from collections.abc import Collection, Sequence
 
@@ -17,7 +17,7 @@ from podwright.core.job.array.pods import SortedPods
 from podwright.core.job.array.refusals import set_apart
 from podwright.core.job.array.size import MOST_ENDINGS, room_for_units
 from podwright.core.job.array.start import Starts, startable, tasks_to_run
-from podwright.core.job.array.status_updates import After, phase_and_reason, progress_status, record_or_tell
+from podwright.core.job.array.status_updates import After, phase_and_reason, progress_status, record_or_report
 from podwright.core.job.gates.capacity import capacity
 from podwright.core.job.gates.result import Wait
 from podwright.core.job.gates.times import queue_deadline
@@ -70,7 +70,7 @@ def decide(snapshot: Snapshot, pods: SortedPods, *, after: After) -> Decision:
     patience = queue_deadline(snapshot.job) if snapshot.missing and idle else None
     if patience is not None and snapshot.now >= patience:
         return termination.end(snapshot, pods, after=after, end=_waited_too_long(snapshot))
-    writes, next_write = record_or_tell(snapshot, pods, after, starting=bool(creations))
+    writes, next_write = record_or_report(snapshot, pods, after, starting=bool(creations))
     times = (
         deadline,
         next_start,
@@ -172,11 +172,13 @@ def _must_withdraw(snapshot: Snapshot, held: int | Wait) -> bool:
 def _record_intent(snapshot: Snapshot, pods: SortedPods, after: After, added: IndexSet, *, withdraws: bool) -> Decision:
     """Record which units are about to be started, or that some weren't after all; with it what has ended."""
     record = at_most_once.withdrawn(snapshot, after.record) if withdraws else after.record
-    told = After(ends=after.ends, record=msgspec.structs.replace(record, started=record.started | added))
-    phase, reason = phase_and_reason(snapshot, pods, told, starting=True)
+    intended = After(ends=after.ends, record=msgspec.structs.replace(record, started=record.started | added))
+    phase, reason = phase_and_reason(snapshot, pods, intended, starting=True)
     return Decision(
         commands=(
-            write_status(job=snapshot.job, status=progress_status(snapshot, pods, told, phase=phase, reason=reason)),
+            write_status(
+                job=snapshot.job, status=progress_status(snapshot, pods, intended, phase=phase, reason=reason)
+            ),
         )
     )
 

@@ -69,7 +69,7 @@ def give_up(snapshot: Snapshot) -> WriteStatus | None:
         array=array,
         phase=job.status.phase or Phase.PENDING,
         reason=Reason.DEPENDENCY_FAILED,
-        message=f"{count} tasks can't start any more: the tasks that they wait for ended otherwise",
+        message=f"{count} tasks can't start any more: the tasks that they depend on did not end as required",
         record=msgspec.structs.replace(
             record,
             failed=record.failed | failed,

@@ -89,7 +89,7 @@ def _pack_end(*, job: JobView, pod: PodView, verdict: Verdict, tasks: IndexSet, 
     if verdict.attempt.outcome is Outcome.SUCCEEDED and tasks - report.succeeded:
         verdict = _counted(job=job, pod=None, verdict=_untold(job=job, verdict=verdict))
         end = msgspec.structs.replace(end, verdict=verdict)
-    # A pack that was ended from outside pays as a whole; one that ended by itself has told all there is to tell.
+    # A pack that was ended from outside pays as a whole; one that ended by itself has reported all there is.
     if known and verdict.attempt.budget is Budget.USER and not tasks - known - report.unstarted:
         return msgspec.structs.replace(end, reported=True)
     fatal = end.fatal or (_fatal(f"pack {end.unit}", verdict.attempt.reason, verdict.action, verdict.rule))

@@ -52,7 +52,10 @@ def end_of(*, job: JobView, array: ArraySpec, record: ArrayRecord) -> End | None
         return condemned(job=job, stop=held_against.stop, message=held_against.message)
     if array.most_failed is not None and failed > array.most_failed:
         return _failure(
-            job=job, record=record, reason=Reason.TOO_MANY_FAILED_TASKS, detail=f"; allowed are {array.most_failed}"
+            job=job,
+            record=record,
+            reason=Reason.TOO_MANY_FAILED_TASKS,
+            detail=f"; at most {array.most_failed} are allowed",
         )
     partly = array.success_count is not None or array.success_indexes is not None
     if partly and _cannot_succeed(array=array, record=record):

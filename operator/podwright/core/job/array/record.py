@@ -155,7 +155,7 @@ class _Tally:
         )
 
     def _fails_alike(self, end: UnitEnd) -> bool:
-        """Return whether this very task failed in the same way on too many nodes, as far as the failures in status tell."""
+        """Return whether this very task failed in the same way on too many nodes, as far as the failures in status show."""
         most = self._job.failure_policy.same_failure_nodes
         if most is None:
             return False

@@ -28,14 +28,14 @@ from podwright.core.values.index_set import IndexSet
 
 RECORD_EVERY: Final = 1.0
 """Seconds between two writes that only record ended attempts: their pods can wait, and one write records them all."""
-TELL_EVERY: Final = 10.0
-"""Seconds between two writes that only tell how many tasks run."""
+REPORT_EVERY: Final = 10.0
+"""Seconds between two writes that only report how many tasks run."""
 
 
 class After(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the next write records: the attempts that ended, and the record with them counted in.
 
-    `urgent` tells that some of their pods are gone, so that only this process knows of their ends.
+    `urgent` says that some of their pods are gone, so that only this process knows of their ends.
     """
 
     ends: Sequence[UnitEnd]
@@ -104,10 +104,10 @@ def progress_status(
     return status_after(snapshot, after, phase=phase, reason=reason, message=message, running=running, started=started)
 
 
-def record_or_tell(
+def record_or_report(
     snapshot: Snapshot, pods: SortedPods, after: After, *, starting: bool
 ) -> tuple[tuple[WriteStatus, ...], float | None]:
-    """Write what has ended, or tell what has changed, if it is time for it; else say when it will be."""
+    """Write what has ended, or report what has changed, if it is time for it; else say when it will be."""
     phase, reason = phase_and_reason(snapshot, pods, after, starting=starting)
     if after.ends:
         due = record_due(snapshot, after)
@@ -117,12 +117,12 @@ def record_or_tell(
         return (write_status(job=snapshot.job, status=status),), None
     status = snapshot.job.status
     if status.phase is not phase or status.reason != reason:
-        # Without any pod, under way or not, there is nothing to wait for: what keeps it from starting must be told.
+        # Without any pod, under way or not, there is nothing to wait for: what keeps it from starting must be reported.
         idle = snapshot.now if starting or snapshot.creating else snapshot.job.created
         since = min((pod.created if pod.started is None else pod.started for pod in pods.live), default=idle)
         due = max(since, snapshot.recorded_at) + SETTLE
     elif status.array is None or not shows_running(status.array, running_tasks(snapshot, pods.live)):
-        due = snapshot.recorded_at + TELL_EVERY
+        due = snapshot.recorded_at + REPORT_EVERY
     else:
         return (), None
     if snapshot.now < due:
@@ -134,7 +134,7 @@ def record_or_tell(
 def phase_and_reason(snapshot: Snapshot, pods: SortedPods, after: After, *, starting: bool) -> tuple[Phase, str]:
     """Return the phase of an array that goes on, and its reason. `starting` says that pods are about to be created."""
     phase, reason = _phase_of_tasks(snapshot, pods, after, starting=starting)
-    # What keeps the others from starting is more worth telling than that some run.
+    # What keeps the others from starting is more worth reporting than that some run.
     if snapshot.refusal is not None:
         return phase, snapshot.refusal.reason
     if pods.live or snapshot.creating or starting:

@@ -87,7 +87,7 @@ def dependency(*, job: JobView, dependencies: Dependencies) -> Gate:
 
 
 def judge(*, wanted: Dependency, other: JobView, started: bool) -> Outlook:
-    """Judge the condition of one dependency on a job as a whole. `started` adds to what its status tells."""
+    """Judge the condition of one dependency on a job as a whole. `started` adds to what its status says."""
     phase = other.status.phase
     over = other.status.is_over
     if wanted.condition is DependencyCondition.STARTED:

@@ -68,7 +68,7 @@ def never_began(holder: JobView) -> bool:
 
 
 def with_end_known(*, claim: KeyClaim, holder: JobView | None) -> KeyClaim:
-    """Return the claim with the end of its holder, if a later picture of the holder tells that it has ended."""
+    """Return the claim with the end of its holder, if a later picture of the holder shows that it has ended."""
     until = None if holder is None or holder.uid != claim.holder_uid else remembered_until(holder=holder)
     return claim if until is None else msgspec.structs.replace(claim, until=until)
 

@@ -100,7 +100,7 @@ def _given_up(*, job: JobView, verdict: Verdict, counts: retry.Counts) -> tuple[
         return (
             dead,
             Reason.SAME_FAILURE_ON_NODES,
-            f"{told}, in the same way on {nodes} different nodes: it isn't the nodes",
+            f"{told}, in the same way on {nodes} different nodes: the nodes aren't at fault",
         )
     if verdict.lost_node and counts.lost_nodes >= policy.quarantine_after:
         lost = counts.lost_nodes

@@ -55,7 +55,7 @@ def _stop(*, job: JobView, pod: PodView, stop: Stop, now: float) -> Decision:
 
 
 def _end(*, job: JobView, pod: PodView, ending: Ending, now: float) -> Decision:
-    """Record why the attempt is ended. Only that record tells the verdict: a deleted pod no longer says why it waited."""
+    """Record why the attempt is ended. The verdict is read from that record alone: a deleted pod no longer says why it waited."""
     status = next_status(
         job=job,
         # A job that was seen to run does not go back to Pending.
