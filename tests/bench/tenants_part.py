@@ -42,7 +42,7 @@ _TASK_SECONDS: Final = 2.0
 _LOOK_SECONDS: Final = 0.2
 _PATIENCE: Final = 60.0
 """Of a burst of good jobs, in seconds."""
-_LAG: Final = re.compile(r'^podwright_loop_lag_seconds_bucket\{le="(\S+)"\} (\S+)$', re.MULTILINE)
+_LAG: Final = re.compile(r'^podwright_loop_held_seconds_bucket\{le="(\S+)"\} (\S+)$', re.MULTILINE)
 
 
 def measure_tenants(parameters: Parameters, *, say: Callable[[str], None]) -> TenantsRun:
@@ -166,7 +166,7 @@ async def _measure_flood(ready: ReadyCluster, rest: Rest, parameters: Parameters
 
 
 async def _lags(ready: ReadyCluster) -> Counter[float]:
-    """Return how often the operator's event loop was late by at most so many seconds since its start; empty if it doesn't say."""
+    """Return how often the operator's own work held up its event loop for at most so many seconds; empty if it doesn't say."""
     async with aiohttp.ClientSession() as session, session.get(ready.metrics_address) as response:
         found = _LAG.findall(await response.text())
     return Counter({float(bound): round(float(count)) for bound, count in found})

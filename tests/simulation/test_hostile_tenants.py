@@ -314,6 +314,25 @@ async def test_l8_pods_of_nobody_are_logged_once_per_namespace(
     assert len([record for record in caplog.records if "marks are those of no job" in record.getMessage()]) == 1
 
 
+async def test_s4_templates_of_suspended_jobs_are_not_kept_and_are_back_when_they_are_resumed(world: World) -> None:
+    array = {"size": 3, "parallelism": 3}
+    world.submit("single", suspend=True, script={"duration": "50ms"})
+    world.submit("array", suspend=True, array=array, script={"duration": "50ms"})
+    world.submit("stopped", script={"duration": "1h"})
+    await until(lambda: len(world.pod_objects()) == 1)
+    world.edit("stopped", suspend=True)
+    await until(
+        lambda: all(world.status(name).get("phase") == "Suspended" for name in ("single", "array", "stopped")),
+        seconds=40,
+    )
+    await until(lambda: all(job.template == b"" for uid in world.store.uids() if (job := world.store.job(uid))))
+    for name in ("single", "array", "stopped"):
+        world.edit(name, suspend=False)
+    await until(lambda: world.is_finished("single") and world.is_finished("array"), seconds=20)
+    assert {world.status(name)["phase"] for name in ("single", "array")} == {"Succeeded"}
+    await until(lambda: live_pods(world) == 1)
+
+
 MEMORY = """
 import asyncio, json, time
 from podwright.core.spec import ArraySpec

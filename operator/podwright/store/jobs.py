@@ -52,6 +52,7 @@ class JobStore:
         self._settled = Tombstones(capacity=_SETTLED_KNOWN)
         self._incomplete: set[str] = set()
         self._incomplete_marks: set[str] = set()  # jobs some of whose pods may lack marks of ours
+        self._unlisted: dict[str, set[str]] = {}  # by job, names of held pods that the last list lacked
 
     # What decisions read.
 
@@ -71,6 +72,10 @@ class JobStore:
         if not lacking:
             self._incomplete_marks.discard(job_uid)
         return lacking
+
+    def take_unlisted(self, job_uid: str) -> Iterable[str]:
+        """Return, once, the names of pods that the last list lacked although they can't be gone: they must be read."""
+        return self._unlisted.pop(job_uid, ()) if self._unlisted else ()
 
     def job_was_deleted(self, uid: str) -> bool:
         """Return whether the job is known to be deleted, rather than just not known."""
@@ -243,15 +248,36 @@ class JobStore:
         also_present: frozenset[str] | set[str] = frozenset(),
         namespace: str = "",
     ) -> None:
-        """Store a full list, as `replace_jobs` does."""
+        """Store a full list, as `replace_jobs` does, except that a pod that can't be gone is to be read first."""
         listed = set(also_present)
         for pod in pods:
             listed.add(pod.uid)
             self.put_pod(pod)
+        self._unlisted = {uid: names for uid, names in self._unlisted.items() if uid in self._pods.by_owner}
         known = (pod for pods in self._pods.by_owner.values() for pod in pods.values())
         for pod in vanished(known, listed=listed, list_version=list_version, namespace=namespace):
-            if not (pod.gone or is_unwatched(pod)):
+            if pod.gone or is_unwatched(pod):
+                continue
+            if self._may_only_be_unlabelled(pod):
+                self._unlisted.setdefault(pod.job_uid, set()).add(pod.name)
+                self._on_change(pod.job_uid)
+            else:
                 self.remove_pod(pod)
+
+    def _may_only_be_unlabelled(self, pod: PodView) -> bool:
+        """Return whether a pod that a list by label lacks may still run although its job would be told that it is lost.
+
+        What our finalizer holds is gone only after its deletion is on record, unless somebody took the finalizer off by hand; to take
+        the label off is as easy.
+        """
+        job = self._jobs.get(pod.job_uid)
+        return (
+            pod.held
+            and pod.deletion_requested is None
+            and job is not None
+            and not is_closed(job)
+            and not end_is_recorded(job=job, pod=pod)
+        )
 
     def _put(self, pod: PodView) -> None:
         self._pods.put(pod.job_uid, pod)

@@ -130,6 +130,8 @@ class JobController:
         job = self.store.job(ref.uid)
         if self.store.lacks_pods(ref.uid):
             expectations.relist_children = True
+        if unlisted := self.store.take_unlisted(ref.uid):
+            expectations.confirm_children.update(unlisted)
         if job is not None and expectations.key_doubtful and not expectations.must_confirm:
             self._key_reads.start(job, expectations=expectations)
             return False

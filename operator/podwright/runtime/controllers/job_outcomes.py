@@ -10,6 +10,7 @@ import msgspec
 from podwright.core.attempt.refusal import refused
 from podwright.core.commands import ClaimKey, Command, Confirm, CreateChild, Delete, PatchChild, Release, WriteStatus
 from podwright.core.job.at_most_once import recorded_intent
+from podwright.core.job.gates.capacity import rests
 from podwright.core.job.oversize import Oversize, did_not_fit
 from podwright.core.model.attempt import Refusal, RefusalKind
 from podwright.core.model.job import JobStatus, JobView
@@ -156,12 +157,13 @@ class JobOutcomes:
         job = self._store.job(command.of.uid)
         if job is None or job.resource_version != command.resource_version:
             return version  # the watch was faster
+        at_rest = rests(suspend=job.suspend, generation=job.generation, phase=command.status.phase)
         self._store.put_job(
             msgspec.structs.replace(
                 job,
                 status=command.status,
                 resource_version=version,
-                template=b"" if command.status.is_over else job.template,
+                template=b"" if command.status.is_over or at_rest else job.template,
             )
         )
         return version

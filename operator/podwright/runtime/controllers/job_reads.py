@@ -80,6 +80,10 @@ class JobReads:
             pod = decode_pod(answer.body)
         elif not (error := parse_status(answer.status, answer.body)).proves_absence(PODS, name):
             raise error
+        if pod is not None and pod.job_uid != uid and any(known.uid == pod.uid for known in store.pods(uid)):
+            expectations.child_was_read(name, found=True)
+            store.lose_sight(pod)  # whose it is can't change: it lost all its marks
+            return
         if pod is not None and pod.job_uid != uid and name in expectations.taken and name not in expectations.children:
             parsed = parse_pod_name(name)
             expectations.pod_not_created(0 if parsed is None else parsed[0])  # the name was somebody else's

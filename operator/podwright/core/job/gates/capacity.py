@@ -58,6 +58,15 @@ def is_halted(job: JobView) -> bool:
     return job.suspend or job.cancel is not None or job.status.phase in _HALTED
 
 
+def rests(*, suspend: bool, generation: int, phase: Phase | None) -> bool:
+    """Return whether a job is suspended and has no pod, so that nothing of it can run before somebody edits it.
+
+    That is on record once its pods have ended, and certain of a job that was never anything else. An edit brings the whole job
+    again, so that its template, which may be large, need not be kept until then.
+    """
+    return suspend and (phase is Phase.SUSPENDED or (generation == 1 and phase in (None, Phase.PENDING)))
+
+
 def refused_for_now(*, job: JobView, refusal: Refusal, until: float | None) -> Wait:
     """Return the wait for a refusal to pass, in the API server's words."""
     message = refusal.message + hint_on_quota(job=job, refusal=refusal)

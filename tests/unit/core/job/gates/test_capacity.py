@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from podwright.core.attempt.refusal import ask_again_at
-from podwright.core.job.gates.capacity import capacity
+from podwright.core.job.gates.capacity import capacity, rests
 from podwright.core.job.gates.result import Wait
 from podwright.core.model.attempt import Refusal, RefusalKind
 from podwright.core.model.phase import Phase
@@ -63,3 +63,22 @@ def test_how_many_pods_may_be_asked_for(
 def test_a_refusal_that_ends_something_is_nothing_to_wait_for(kind: RefusalKind) -> None:
     lasting = Refusal(attempt=0, kind=kind, reason="PodRejected", message="m", at=NOW, count=1)
     assert capacity(job=make_job(), now=NOW, refusal=lasting) == 1
+
+
+@pytest.mark.parametrize(
+    ("suspend", "generation", "phase", "want"),
+    [
+        pytest.param(True, 1, None, True, id="S4 suspended from the beginning"),
+        pytest.param(True, 1, Phase.PENDING, True, id="S4 reported as waiting"),
+        pytest.param(True, 7, Phase.SUSPENDED, True, id="S4 its pods have ended"),
+        pytest.param(True, 2, None, False, id="a pod may have been created before it was suspended"),
+        pytest.param(True, 2, Phase.RUNNING, False, id="its pods run"),
+        pytest.param(True, 2, Phase.STOPPING, False, id="its pods are being stopped"),
+        pytest.param(False, 3, Phase.SUSPENDED, False, id="resumed, not on record yet"),
+        pytest.param(False, 1, None, False, id="not suspended"),
+    ],
+)
+def test_a_job_rests_if_nothing_of_it_can_run_before_an_edit(
+    suspend: bool, generation: int, phase: Phase | None, want: bool
+) -> None:
+    assert rests(suspend=suspend, generation=generation, phase=phase) is want
