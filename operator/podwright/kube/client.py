@@ -55,6 +55,14 @@ class ForeignAnswer(Ambiguous):
     """Something on the way, such as a proxy, answered instead of an API server; what became of the request is unknown."""
 
 
+class AnswerTooLarge(Ambiguous):
+    """The answer has more bytes than its reader wanted, so it was given up; `size` is how many it has at least."""
+
+    def __init__(self, message: str, *, size: int) -> None:
+        super().__init__(message)
+        self.size = size
+
+
 class _Untrusted(Exception):  # noqa: N818 - a turn of the control flow, never seen outside
     """The API server's certificate is not one that we trust, so nothing was sent."""
 
@@ -128,6 +136,7 @@ class ApiClient:
         Raises:
             Unsent: no connection could be made.
             Ambiguous: there was no full answer in time.
+            AnswerTooLarge: the answer is larger than the request's `most_bytes`.
             ForeignAnswer: it was refused or redirected, but not by a Kubernetes API server.
         """
         response = await self.request(
@@ -139,6 +148,7 @@ class ApiClient:
             accept=request.accept,
             deadline=deadline,
             pool=pool,
+            most_bytes=request.most_bytes,
         )
         if is_foreign(response.status, response.body):
             error = parse_status(response.status, response.body)
@@ -156,22 +166,28 @@ class ApiClient:
         accept: str = JSON,
         deadline: float = 10.0,
         pool: Pool = Pool.WRITE,
+        most_bytes: int | None = None,
     ) -> ApiResponse:
         """Send one request and read the whole answer, whatever its HTTP status, within `deadline` seconds.
 
         Raises:
             Unsent: no connection could be made.
             Ambiguous: there was no full answer in time.
+            AnswerTooLarge: the answer has more than `most_bytes`.
         """
         url = self._url(path, query)
         headers = {"Accept": accept} if body is None else {"Accept": accept, "Content-Type": content_type}
         token = self._authorize(headers)
         until = asyncio.get_running_loop().time() + deadline
         try:
-            response = await self._exchange(method, url, body=body, headers=headers, deadline=deadline, pool=pool)
+            response = await self._exchange(
+                method, url, body=body, headers=headers, deadline=deadline, pool=pool, most_bytes=most_bytes
+            )
             if response.status != 401:
                 return response
-            return await self._renewed(response, token, method, url, body=body, headers=headers, until=until, pool=pool)
+            return await self._renewed(
+                response, token, method, url, body=body, headers=headers, until=until, pool=pool, most_bytes=most_bytes
+            )
         except _Untrusted as error:
             # No request was sent: the cluster's authority may have been replaced, or a certificate of ours.
             if not await self._renew(refused=None, until=until):
@@ -179,10 +195,14 @@ class ApiClient:
         token = self._authorize(headers)
         try:
             left = until - asyncio.get_running_loop().time()
-            response = await self._exchange(method, url, body=body, headers=headers, deadline=left, pool=pool)
+            response = await self._exchange(
+                method, url, body=body, headers=headers, deadline=left, pool=pool, most_bytes=most_bytes
+            )
             if response.status != 401:
                 return response
-            return await self._renewed(response, token, method, url, body=body, headers=headers, until=until, pool=pool)
+            return await self._renewed(
+                response, token, method, url, body=body, headers=headers, until=until, pool=pool, most_bytes=most_bytes
+            )
         except _Untrusted as error:
             raise Unsent(str(error)) from error
 
@@ -197,13 +217,16 @@ class ApiClient:
         headers: dict[str, str],
         until: float,
         pool: Pool,
+        most_bytes: int | None,
     ) -> ApiResponse:
         """Send a request once more whose token was refused; return the refusal if there is no other token."""
         if not await self._renew(refused=token, until=until):
             return refusal
         self._authorize(headers)
         left = until - asyncio.get_running_loop().time()
-        return await self._exchange(method, url, body=body, headers=headers, deadline=left, pool=pool)
+        return await self._exchange(
+            method, url, body=body, headers=headers, deadline=left, pool=pool, most_bytes=most_bytes
+        )
 
     @asynccontextmanager
     async def open_stream(
@@ -237,7 +260,15 @@ class ApiClient:
             response.close()
 
     async def _exchange(
-        self, method: str, url: URL, *, body: bytes | None, headers: dict[str, str], deadline: float, pool: Pool
+        self,
+        method: str,
+        url: URL,
+        *,
+        body: bytes | None,
+        headers: dict[str, str],
+        deadline: float,
+        pool: Pool,
+        most_bytes: int | None,
     ) -> ApiResponse:
         try:
             async with self._sessions[pool].request(
@@ -251,7 +282,7 @@ class ApiClient:
                 ssl=self._trust.context,
                 proxy=self._credentials.access.proxy or None,
             ) as response:
-                content = await response.read()
+                content = await (response.read() if most_bytes is None else _read_at_most(response, most_bytes))
         except aiohttp.ClientConnectorCertificateError as error:
             raise _Untrusted(f"{method} {url.path}: {_words(error)}") from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -351,6 +382,22 @@ class LineStream:
                 return lines
             if not chunk:
                 raise StopAsyncIteration
+
+
+async def _read_at_most(response: aiohttp.ClientResponse, most: int) -> bytes:
+    size = response.content_length or 0
+    chunks: list[bytes] = []
+    if size <= most:
+        size = 0
+        async for chunk in response.content.iter_any():
+            size += len(chunk)
+            if size > most:
+                break
+            chunks.append(chunk)
+    if size > most:
+        response.close()  # with its connection, on which the rest would come
+        raise AnswerTooLarge(f"{response.method} {response.url.path}: the answer has more than {most} bytes", size=size)
+    return b"".join(chunks)
 
 
 async def _read_rest(response: aiohttp.ClientResponse) -> bytes:

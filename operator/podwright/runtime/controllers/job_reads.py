@@ -14,10 +14,12 @@ from podwright.core.model.job import JobView
 from podwright.core.model.pod import PodView
 from podwright.core.model.units import units_of
 from podwright.core.values.ref import JOB, Ref
+from podwright.kube.client import AnswerTooLarge
 from podwright.kube.codecs import requests as encode
 from podwright.kube.codecs.page import PODS as POD_DECODER
 from podwright.kube.codecs.page import decode_job, decode_pod
 from podwright.kube.errors import parse_status
+from podwright.kube.paging import PageLimit
 from podwright.kube.paths import JOBS, PODS
 from podwright.runtime.confirmation import ReadPlaces
 from podwright.runtime.controllers.controller import Engine
@@ -59,13 +61,20 @@ class JobReads:
         uid = ref.uid
         found: list[PodView] = []
         token = ""
+        limit = PageLimit()
         while True:
-            answer = await self._send(encode.list_pods_of_job(namespace=namespace, job_uid=uid, continue_token=token))
+            request = encode.list_pods_of_job(namespace=namespace, job_uid=uid, limit=limit, continue_token=token)
+            try:
+                answer = await self._send(request)
+            except AnswerTooLarge as error:
+                limit.received(error.size)
+                continue
             if answer.status != 200:
                 raise parse_status(answer.status, answer.body)
             page = POD_DECODER.page(answer.body)
             # The label is for finding only: the controller reference says whose a pod is.
             found += [pod for pod in page.items if isinstance(pod, PodView) and pod.job_uid == uid]
+            limit.received(len(answer.body))
             token = page.continue_token
             if not token:
                 break
