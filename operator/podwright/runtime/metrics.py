@@ -29,6 +29,7 @@ class Metrics:
             ["command", "result"],
             registry=self.registry,
         )
+        self._write_counts: dict[tuple[str, str], Counter] = {}
         self._decisions = Counter("podwright_decisions", "Looks at a job.", registry=self.registry)
         self._commands = Counter("podwright_commands", "Commands that decisions asked for.", registry=self.registry)
         self._errors = Counter(
@@ -109,7 +110,7 @@ class Metrics:
         )
         self._loop_lag = Histogram(
             "podwright_loop_lag_seconds",
-            "How late the event loop ran a timer, measured 40 times a second: what held it up so long held up everything.",
+            "How late the event loop ran a timer, measured up to 40 times a second: what held it up so long held up everything.",
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
             registry=self.registry,
         )
@@ -131,11 +132,12 @@ class Metrics:
     def decided(self, commands: int) -> None:
         """Count a decision."""
         self._decisions.inc()
-        self._commands.inc(commands)
+        if commands:
+            self._commands.inc(commands)
 
     def answered(self, command: Command, result: Result, *, before: Any) -> None:
         """Count the result of a write on a job as it was `before`, and what ended if the write recorded that."""
-        self._writes.labels(_name(command), _label(result)).inc()
+        self._count_of(_name(command), _label(result)).inc()
         written = isinstance(result, ApiResponse) and result.status < 300
         if not (written and isinstance(command, WriteStatus)):
             return
@@ -149,6 +151,12 @@ class Metrics:
             self._tasks.labels("succeeded").inc(len(record.succeeded - known.succeeded))
             self._tasks.labels("failed").inc(len(record.failed - known.failed))
             self._tasks.labels("skipped").inc(len(record.skipped - known.skipped))
+
+    def _count_of(self, command: str, result: str) -> Counter:
+        found = self._write_counts.get((command, result))
+        if found is None:
+            found = self._write_counts[command, result] = self._writes.labels(command, result)
+        return found
 
     def internal_error(self) -> None:
         """Count an error of ours."""
