@@ -7,6 +7,7 @@ connection was closed instead of an answer: our PUTs and DELETEs carry precondit
 
 import asyncio
 import enum
+import functools
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -176,32 +177,56 @@ class ApiClient:
         """
         url = self._url(path, query)
         headers = {"Accept": accept} if body is None else {"Accept": accept, "Content-Type": content_type}
+        token = self._authorize(headers)
         until = asyncio.get_running_loop().time() + deadline
-
-        async def once() -> ApiResponse:
-            left = until - asyncio.get_running_loop().time()
-            return await self._exchange(
-                method, url, body=body, headers=headers, deadline=left, pool=pool, most_bytes=most_bytes
-            )
-
-        async def exchange() -> ApiResponse:
-            token = self._authorize(headers)
-            response = await once()
-            if response.status != 401 or not await self._renew(refused=token, until=until):
-                return response
-            self._authorize(headers)
-            return await once()
-
         try:
-            return await exchange()
+            response = await self._exchange(
+                method, url, body=body, headers=headers, deadline=deadline, pool=pool, most_bytes=most_bytes
+            )
+            if response.status != 401:
+                return response
+            return await self._renewed(
+                response, token, method, url, body=body, headers=headers, until=until, pool=pool, most_bytes=most_bytes
+            )
         except _Untrusted as error:
             # No request was sent: the cluster's authority may have been replaced, or a certificate of ours.
             if not await self._renew(refused=None, until=until):
                 raise Unsent(str(error)) from error
+        token = self._authorize(headers)
         try:
-            return await exchange()
+            left = until - asyncio.get_running_loop().time()
+            response = await self._exchange(
+                method, url, body=body, headers=headers, deadline=left, pool=pool, most_bytes=most_bytes
+            )
+            if response.status != 401:
+                return response
+            return await self._renewed(
+                response, token, method, url, body=body, headers=headers, until=until, pool=pool, most_bytes=most_bytes
+            )
         except _Untrusted as error:
             raise Unsent(str(error)) from error
+
+    async def _renewed(
+        self,
+        refusal: ApiResponse,
+        token: str,
+        method: str,
+        url: URL,
+        *,
+        body: bytes | None,
+        headers: dict[str, str],
+        until: float,
+        pool: Pool,
+        most_bytes: int | None,
+    ) -> ApiResponse:
+        """Send a request once more whose token was refused; return the refusal if there is no other token."""
+        if not await self._renew(refused=token, until=until):
+            return refusal
+        self._authorize(headers)
+        left = until - asyncio.get_running_loop().time()
+        return await self._exchange(
+            method, url, body=body, headers=headers, deadline=left, pool=pool, most_bytes=most_bytes
+        )
 
     @asynccontextmanager
     async def open_stream(
@@ -284,10 +309,14 @@ class ApiClient:
 
     def _url(self, path: str, query: Mapping[str, str] | None) -> URL:
         # Quoted already: to have aiohttp check it again would cost more than the rest.
-        address = f"{self.server}{checked_path(path)}"
-        if query:
-            address = f"{address}?{urlencode(query)}"
-        return URL(address, encoded=True)
+        scheme, authority, prefix = _origin(self.server)
+        return URL.build(
+            scheme=scheme,
+            authority=authority,
+            path=f"{prefix}{checked_path(path)}",
+            query_string=urlencode(query) if query else "",
+            encoded=True,
+        )
 
     def _authorize(self, headers: dict[str, str]) -> str:
         access = self._credentials.access
@@ -378,6 +407,14 @@ async def _read_rest(response: aiohttp.ClientResponse) -> bytes:
         return b""  # the status alone says enough
 
 
+@functools.lru_cache(maxsize=16)
+def _origin(server: str) -> tuple[str, str, str]:
+    """Return scheme, authority and path of a server's URL: to take it apart for each request would cost more than the rest."""
+    url = URL(server, encoded=True)
+    return url.scheme, url.raw_authority, url.raw_path.rstrip("/")
+
+
+@functools.lru_cache(maxsize=16)  # nearly all requests have the same
 def _timeout(deadline: float) -> aiohttp.ClientTimeout:
     deadline = max(deadline, _LEAST_SECONDS)  # to aiohttp nothing left would mean no limit
     # Connecting ends a little earlier than the whole, so that a connection that is never made counts as `Unsent`.

@@ -215,7 +215,8 @@ class Reflector(Generic[View]):
                         event = await self._in_turns(self._decoder.unusual_event_in_steps(line))
                     self._take(event)
                     handled += 1
-                    await self._end_long_turn()
+                    if time.monotonic() - self._turn_began >= _TURN_SECONDS:
+                        await self._end_turn()
         if not handled and not self._was_sound():
             problem = f"{self._path}: the watch ended at once"
             if self._failures + 1 >= _FRUITLESS:
@@ -233,12 +234,12 @@ class Reflector(Generic[View]):
             except StopIteration as end:
                 result: Result = end.value
                 return result
-            await self._end_long_turn()
+            if time.monotonic() - self._turn_began >= _TURN_SECONDS:
+                await self._end_turn()
 
-    async def _end_long_turn(self) -> None:
-        if time.monotonic() - self._turn_began >= _TURN_SECONDS:
-            await asyncio.sleep(0)
-            self._turn_began = time.monotonic()
+    async def _end_turn(self) -> None:
+        await asyncio.sleep(0)
+        self._turn_began = time.monotonic()
 
     def _take(self, event: WatchEvent[View]) -> None:
         item = event.item

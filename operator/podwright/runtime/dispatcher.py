@@ -40,6 +40,8 @@ MOST_CREATIONS: Final = 1000
 FEW_CREATIONS: Final = 16
 """The same while very many wait already."""
 MANY_WAITING: Final = 10_000
+_OF_A_TARGET: Final = (Delete, PatchChild, Release)
+_OF_STATUS: Final = (WriteStatus, ReportProblem)
 
 
 class Dispatcher:
@@ -84,9 +86,10 @@ class Dispatcher:
         now: float,
     ) -> None:
         """Carry out commands that were just decided on this snapshot of an object, but for those that must not be yet."""
-        if not commands:
-            return
-        if not any(isinstance(command, WriteStatus) and command.deferrable for command in commands):
+        for command in commands:
+            if isinstance(command, WriteStatus) and command.deferrable:
+                break
+        else:
             self.updates.discard(commands[0].of)
         for command in commands:
             self._issue(command, controller=controller, subject=subject, expectations=expectations, term=term, now=now)
@@ -201,7 +204,7 @@ class Dispatcher:
 
 def is_child_change(command: Command) -> bool:
     """Return whether a command changes a child that exists."""
-    return isinstance(command, Delete | PatchChild | Release) and command.target != command.of
+    return isinstance(command, _OF_A_TARGET) and command.target != command.of
 
 
 def _confirmed(subject: Subject, expectations: Expectations, term: LeaderTerm) -> bool:
@@ -211,4 +214,4 @@ def _confirmed(subject: Subject, expectations: Expectations, term: LeaderTerm) -
 
 def _is_admitted(command: Command) -> bool:
     """Return whether admission that tenants may have a hand in has a say in the write: of pods, and of all else but our own status."""
-    return not isinstance(command, WriteStatus | ReportProblem)
+    return not isinstance(command, _OF_STATUS)

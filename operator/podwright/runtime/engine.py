@@ -18,7 +18,7 @@ from podwright.core.values.ref import Ref
 from podwright.kube.codecs.page import Undecodable
 from podwright.runtime.cleanup import Cleanup
 from podwright.runtime.confirmation import Confirmation, ReadPlaces
-from podwright.runtime.controllers.controller import Controller, Reflected
+from podwright.runtime.controllers.controller import Controller, Reflected, Subject
 from podwright.runtime.dispatcher import Dispatcher, is_child_change
 from podwright.runtime.leader_term import LeaderTerm, LeaderTerms
 from podwright.runtime.metrics import Metrics
@@ -187,7 +187,8 @@ class Engine:
         controller = self._controllers[ref.kind]
         if self._problems.has_to_report(ref):
             return  # what can't be read is reported first
-        place = controller.place_of(ref)
+        subject = controller.find(ref)
+        place = controller.place_of(ref) if subject is None else (subject.namespace, subject.name)
         if place is None:
             self._forget(ref, controller)
             return
@@ -201,17 +202,25 @@ class Engine:
         if blocked > now:
             self._timers.set(ref, blocked)
             return
-        if controller.find(ref) is None and not controller.is_deleted(ref):
+        if subject is None and not controller.is_deleted(ref):
             expectations.confirm_self = True
         ready = controller.prepare(ref, expectations=expectations)
         if expectations.must_confirm:
             self._confirmation.read(ref, place=place, controller=controller, expectations=expectations, term=term)
             return
         if ready:
-            self._decide(ref, controller, expectations=expectations, term=term, namespace=place[0], now=now)
+            self._decide(ref, subject, controller, expectations=expectations, term=term, namespace=place[0], now=now)
 
     def _decide(
-        self, ref: Ref, controller: Controller, *, expectations: Any, term: LeaderTerm, namespace: str, now: float
+        self,
+        ref: Ref,
+        subject: Subject | None,
+        controller: Controller,
+        *,
+        expectations: Any,
+        term: LeaderTerm,
+        namespace: str,
+        now: float,
     ) -> None:
         granted = self._quota.granted(ref, namespace=namespace, now=now)
         decision = controller.decide(
@@ -228,12 +237,12 @@ class Engine:
         self._timers.set(ref, decision.requeue_at)
         if granted is not None and not decision.postponed:
             self._keep_in_line(ref, commands, namespace=namespace, granted=granted, now=now)
-        subject = controller.find(ref)
-        self._dispatcher.issue(
-            commands, controller=controller, subject=subject, expectations=expectations, term=term, now=now
-        )
         self._metrics.decided(len(commands))
-        if not commands:
+        if commands:
+            self._dispatcher.issue(
+                commands, controller=controller, subject=subject, expectations=expectations, term=term, now=now
+            )
+        else:
             self._dispatcher.updates.discard(ref)
             if controller.is_over(ref):
                 controller.expectations.drop(ref)

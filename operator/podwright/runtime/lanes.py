@@ -122,9 +122,10 @@ class Lanes:
         Args:
             places: how many writes of all namespaces together may be under way.
         """
-        return self._take(self._urgent, places=places, urgent=True) or self._take(
-            self._idle, places=places, urgent=False
-        )
+        permit = self._take(self._urgent, places=places, urgent=True) if self._urgent else None
+        if permit is None and self._idle:
+            permit = self._take(self._idle, places=places, urgent=False)
+        return permit
 
     def begin(self, namespace: str) -> None:
         """Take a place of a namespace."""
@@ -163,7 +164,7 @@ class Lanes:
 
     def _take(self, turns: OrderedDict[str, None], *, places: int, urgent: bool) -> Permit | None:
         # No more lanes can be without a place than there are writes under way, so this ends soon.
-        for namespace in itertools.islice(turns, None):
+        for namespace in turns:
             lane = self._lanes[namespace]
             queue = lane.urgent if urgent else lane.idle
             if lane.under_way - lane.parked >= lane.limit.places(of=places) or (lane.parked and queue[0][3].admitted):

@@ -9,7 +9,7 @@ import contextlib
 import gc
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -192,8 +192,8 @@ class Operator:
         _log.info("leading shard %d as %s", shard, self._settings.identity)
         self.engine.mark_all()
 
-    async def _write(self, request: ApiRequest) -> ApiResponse:
-        return await self._client.send(request, deadline=self._settings.request_deadline, pool=Pool.WRITE)
+    def _write(self, request: ApiRequest) -> Awaitable[ApiResponse]:
+        return self._client.send(request, deadline=self._settings.request_deadline, pool=Pool.WRITE)
 
-    async def _read(self, request: ApiRequest) -> ApiResponse:
-        return await self._client.send(request, deadline=self._settings.request_deadline, pool=Pool.READ)
+    def _read(self, request: ApiRequest) -> Awaitable[ApiResponse]:
+        return self._client.send(request, deadline=self._settings.request_deadline, pool=Pool.READ)

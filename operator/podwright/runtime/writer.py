@@ -10,7 +10,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, cast
 
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.codecs.requests import ApiRequest
@@ -103,9 +103,11 @@ class Writer:
         return self._limit.current - len(self._under_way) + len(self._parking)
 
     def _send_what_fits(self) -> None:
-        until = time.monotonic() + _TURN
-        while self._free > 0 or self._parked_one():
-            now = time.monotonic()
+        if not self._lanes:
+            return
+        now = time.monotonic()
+        until = now + _TURN
+        while self._lanes and (self._free > 0 or self._parked_one()):
             if now >= until:
                 self._continue_later()
                 return
@@ -115,16 +117,16 @@ class Writer:
             self._lanes.begin(permit.namespace)
             request = _built(permit)
             if isinstance(request, Withheld):
+                now = time.monotonic()
                 self._lanes.end(permit.namespace, now=now)
                 permit.done(request)
                 continue
+            now = time.monotonic()
             lane = self._lanes.of(permit.namespace)
             lane.limit.sent(len(request.body or b""))
             if self._parking.begin(permit, now=now, hangs=lane.hangs):
                 self._lanes.park(permit.namespace)
-            task = asyncio.create_task(self._carry_out(permit, request))
-            self._under_way.add(task)
-            task.add_done_callback(self._ended)
+            self._under_way.add(asyncio.create_task(self._carry_out(permit, request)))
 
     def _parked_one(self) -> bool:
         """Make a place free of a write that hangs, or see to it that this is tried in time."""
@@ -153,27 +155,27 @@ class Writer:
         self._next_turn = None
         self._pump()
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
-        self._pump()
-
     async def _carry_out(self, permit: Permit, request: ApiRequest) -> None:
         result: Result
         sent = time.monotonic()
         try:
-            result = await self._send(request)
-        except (Unsent, Ambiguous) as error:
-            result = error
-        except Exception as error:
-            # Whatever went wrong, its object waits for a response, and would for ever.
-            _log.exception("cannot send %s %s", request.method, request.path)
-            result = Ambiguous(f"{request.method} {request.path}: {error!r}")
-        now = time.monotonic()
-        self._latency.answered(now - sent, admitted=permit.admitted)
-        self._learn(permit, result)
-        was_quick = permit.admitted and now - sent < HANGING
-        self._lanes.end(permit.namespace, now=now, parked=self._parking.end(permit), was_quick=was_quick)
-        permit.done(result)
+            try:
+                result = await self._send(request)
+            except (Unsent, Ambiguous) as error:
+                result = error
+            except Exception as error:
+                # Whatever went wrong, its object waits for a response, and would for ever.
+                _log.exception("cannot send %s %s", request.method, request.path)
+                result = Ambiguous(f"{request.method} {request.path}: {error!r}")
+            now = time.monotonic()
+            self._latency.answered(now - sent, admitted=permit.admitted)
+            self._learn(permit, result)
+            was_quick = permit.admitted and now - sent < HANGING
+            self._lanes.end(permit.namespace, now=now, parked=self._parking.end(permit), was_quick=was_quick)
+            permit.done(result)
+        finally:
+            self._under_way.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+            self._pump()
 
     def _learn(self, permit: Permit, result: Result) -> None:
         now = time.monotonic()
@@ -194,8 +196,11 @@ class Writer:
                     self._paused_until = max(self._paused_until, now + pause)
 
     def _paused(self) -> bool:
+        if not self._paused_until:
+            return False
         wait = self._paused_until - time.monotonic()
         if wait <= 0:
+            self._paused_until = 0.0
             return False
         if self._wake is None or self._wake.cancelled() or self._wake.when() <= asyncio.get_running_loop().time():
             self._wake = asyncio.get_running_loop().call_later(wait, self._pump)

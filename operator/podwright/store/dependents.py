@@ -63,7 +63,7 @@ class Dependents:
             self._register(before, job)
         if job.dependencies and not self._blocked(job):
             self._cycles.left(job.uid)
-        if before is None or _standing(before) != _standing(job):
+        if job.namespace in self._waiting and (before is None or _standing(before) != _standing(job)):
             self._mark_dependents(job)
         if before is None and self._blocked(job) and self._dependents(job.namespace, job.name):
             self._cycles.joined(job.uid)

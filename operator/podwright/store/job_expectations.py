@@ -76,7 +76,7 @@ class JobExpectations(Expectations, kw_only=True):
         written_at: when the job's status was last written (Unix seconds).
         reconcile_after: an array is not reconciled again before (Unix seconds).
         invalid_status: the API server found the last status invalid; the next one leaves out what programs wrote.
-        intents: of an array, what it meant to start and has not asked for.
+        intents: of an array under AtMostOnce, what it meant to start and has not asked for.
         units: of an array, its record as it was last arranged.
         rulings: what was found out about its ended and waiting pods.
         intent_epoch: the epoch in which this process last asked to record an intent (`core.job.at_most_once`).
@@ -95,7 +95,7 @@ class JobExpectations(Expectations, kw_only=True):
     written_at: float = 0.0
     reconcile_after: float = 0.0
     invalid_status: bool = False
-    intents: Intents = msgspec.field(default_factory=Intents)
+    intents: Intents | None = None
     units: Units | None = None
     rulings: Rulings[Any] | None = None
     intent_epoch: int = -1
@@ -119,7 +119,12 @@ class JobExpectations(Expectations, kw_only=True):
     def pod_not_created(self, unit: int) -> None:
         """Record that the pod of an intent surely was not created, so that it may be asked for."""
         self.pod_asked = False
-        self.intents.not_created(unit)
+        if self.intents is not None:
+            self.intents.not_created(unit)
+
+    def own_units(self, epoch: int) -> frozenset[int]:
+        """Return the units of an array that this process meant to start in this epoch and has not asked for."""
+        return frozenset() if self.intents is None else self.intents.own(epoch)
 
     def own_intent(self, epoch: int) -> bool:
         """Return whether that intent, if one is on record, can only be ours: nobody else writes in our epoch."""

@@ -285,6 +285,8 @@ class JobStore:
             self._incomplete_marks.add(pod.job_uid)
 
     def _drop_needless(self, job: JobView) -> None:
+        if not self._pods.of(job.uid):
+            return
         over = is_closed(job)
         wanted = not over or keeps_pods(job)
 

@@ -34,7 +34,9 @@ def decide(snapshot: Snapshot) -> Decision:
     """Return the decision on one job."""
     job = snapshot.job
     # What is being written of a pod now must not be asked for again.
-    free = tuple(pod for pod in snapshot.pods if pod.name not in snapshot.changing)
+    free = snapshot.pods
+    if snapshot.changing:
+        free = tuple(pod for pod in free if pod.name not in snapshot.changing)
     if job.deleting:
         return Decision(commands=release_all(free))
     if job.status.is_over:

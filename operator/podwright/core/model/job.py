@@ -7,7 +7,7 @@ import msgspec
 
 from podwright.core.model.array import ArrayRecord
 from podwright.core.model.attempt import Attempt
-from podwright.core.model.phase import Phase
+from podwright.core.model.phase import TERMINAL, Phase
 from podwright.core.spec import ArraySpec, CancelMode, DeliveryMode, Dependency, FailurePolicy, Retention, RetryPolicy
 from podwright.core.values.ref import JOB, Ref
 
@@ -65,7 +65,7 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def is_over(self) -> bool:
         """Return whether the job has ended for good: no later write may change how."""
-        return self.phase is not None and self.phase.terminal
+        return self.phase in TERMINAL
 
     @property
     def has_begun(self) -> bool:

@@ -55,6 +55,9 @@ class EventType(enum.Enum):
     ERROR = "ERROR"
 
 
+_OF_OBJECTS: Final = {"ADDED": EventType.CHANGED, "MODIFIED": EventType.CHANGED, "DELETED": EventType.DELETED}
+
+
 class WatchEvent(msgspec.Struct, Generic[View], frozen=True, gc=False):
     """One line of a watch: `item` for changes and deletions, `error` for errors."""
 
@@ -112,6 +115,15 @@ class _Metadata(msgspec.Struct, gc=False, rename="camel"):
 
 class _Answer(msgspec.Struct, gc=False):
     metadata: _Metadata
+
+
+class _Version(msgspec.Struct, gc=False):
+    uid: str  # only an object has one, a list or a Status has not
+    resource_version: str = msgspec.field(name="resourceVersion")
+
+
+class _VersionAnswer(msgspec.Struct, gc=False):
+    metadata: _Version
 
 
 class _Event(msgspec.Struct, Generic[Wire], gc=False):
@@ -188,12 +200,10 @@ class ObjectDecoder(Generic[Wire, View]):
         """Decode a line of a watch that tells of an object which we understand; None for any other."""
         try:
             event = self._event.decode(line)
-            if event.type in {"ADDED", "MODIFIED"}:
+            kind = _OF_OBJECTS.get(event.type)
+            if kind is not None:
                 item = self._view(event.object)
-                return WatchEvent(EventType.CHANGED, self._resource_version(item), item)
-            if event.type == "DELETED":
-                item = self._view(event.object)
-                return WatchEvent(EventType.DELETED, self._resource_version(item), item)
+                return WatchEvent(kind, self._resource_version(item), item)
         except _FAILURES:
             pass
         return None
@@ -314,6 +324,7 @@ JOBS: Final = ObjectDecoder(
 
 
 _ANSWER: Final = msgspec.json.Decoder(_Answer)
+_VERSION_ANSWER: Final = msgspec.json.Decoder(_VersionAnswer)
 
 
 def decode_job(body: bytes) -> JobView:
@@ -362,6 +373,18 @@ def decode_metadata(body: bytes) -> ObjectMetadata:
         )
     except _FAILURES as error:
         raise DecodeError(f"the answer to a write has no metadata that we understand: {error}") from error
+
+
+def decode_version(body: bytes) -> int:
+    """Decode the resourceVersion of an answer to a write of which nothing else is news.
+
+    Raises:
+        DecodeError: the answer is no object.
+    """
+    try:
+        return int(_VERSION_ANSWER.decode(body).metadata.resource_version)
+    except _FAILURES as error:
+        raise DecodeError(f"the answer to a write has no resourceVersion that we understand: {error}") from error
 
 
 def _complaint(item: Undecodable) -> str:

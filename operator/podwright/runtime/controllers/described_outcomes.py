@@ -3,7 +3,7 @@
 from typing import Any
 
 from podwright.core.commands import Command, Confirm, CreateChild, Delete, Release, WriteStatus
-from podwright.kube.codecs.page import decode_metadata
+from podwright.kube.codecs.page import decode_version
 from podwright.kube.errors import StatusError
 from podwright.runtime.controllers.controller import Engine, Subject
 from podwright.runtime.controllers.described_api import view_of
@@ -35,7 +35,7 @@ class DescribedOutcomes:
             case WriteStatus():
                 subject = self._store.object(command.of.uid)
                 if subject is not None and subject.resource_version == command.resource_version:
-                    version = decode_metadata(body).resource_version
+                    version = decode_version(body)
                     self._store.put(self._about.with_status(subject, command.status, version))
             case Delete() if command.target == command.of:
                 self._store.remove(command.of.uid)

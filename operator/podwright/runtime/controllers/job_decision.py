@@ -84,7 +84,8 @@ class JobDecisions:
             return Decision(commands=job_policy.release_all(pods))
         if job.array is not None and now < expectations.reconcile_after:
             return Decision(requeue_at=expectations.reconcile_after, postponed=True)
-        before = time.thread_time()
+        # An array's decisions can take long, so their cost sets their pace; a single job's are not worth the measurement.
+        before = None if job.array is None else time.thread_time()
         decision = job_policy.decide(
             snapshot_of(
                 job,
@@ -98,7 +99,8 @@ class JobDecisions:
                 now=now,
             )
         )
-        expectations.reconcile_after = now + _pause_after(time.thread_time() - before)
+        if before is not None:
+            expectations.reconcile_after = now + _pause_after(time.thread_time() - before)
         return decision
 
     def _with_refusals(

@@ -17,14 +17,14 @@ from podwright.core.model.job import JobStatus, JobView
 from podwright.core.model.pod import PodView
 from podwright.core.values.index_set import EMPTY
 from podwright.kube.client import ApiResponse, Unsent
-from podwright.kube.codecs.page import decode_metadata, decode_pod
+from podwright.kube.codecs.page import decode_metadata, decode_pod, decode_version
 from podwright.kube.errors import StatusError
 from podwright.runtime.controllers.controller import Subject
 from podwright.runtime.events import EventRecorder
 from podwright.runtime.keys import Keys
 from podwright.runtime.lanes import Result, Withheld
 from podwright.runtime.leader_term import LeaderTerm
-from podwright.store.job_expectations import JobExpectations
+from podwright.store.job_expectations import Intents, JobExpectations
 from podwright.store.jobs import JobStore
 
 
@@ -43,7 +43,8 @@ class JobOutcomes:
         """Record what is asked for under `deliveryMode: AtMostOnce`."""
         if isinstance(command, CreateChild):
             expectations.pod_asked = True
-            expectations.intents.asked(command.spec.task_index)
+            if expectations.intents is not None:
+                expectations.intents.asked(command.spec.task_index)
             return
         job = self._store.job(command.of.uid)
         if not isinstance(command, WriteStatus) or job is None:
@@ -124,7 +125,7 @@ class JobOutcomes:
 
     def ended(self, command: Command, *, result: Result, expectations: JobExpectations, now: float) -> None:
         """Hand on what became of a claim to a key, and keep intents that a write which was never made would have taken back."""
-        if isinstance(command, WriteStatus) and _never_made(result):
+        if expectations.intents is not None and isinstance(command, WriteStatus) and _never_made(result):
             expectations.intents.not_written()
         if isinstance(command, ClaimKey):
             self._keys.take_answer(command, result=result, expectations=expectations, now=now)
@@ -152,7 +153,7 @@ class JobOutcomes:
 
     def _status_written(self, command: WriteStatus, *, body: bytes) -> int:
         """Put the written status into the store; return the job's new version."""
-        version = decode_metadata(body).resource_version
+        version = decode_version(body)
         job = self._store.job(command.of.uid)
         if job is None or job.resource_version != command.resource_version:
             return version  # the watch was faster
@@ -168,7 +169,7 @@ class JobOutcomes:
         return version
 
     def _released(self, command: Release, *, body: bytes) -> None:
-        version = decode_metadata(body).resource_version
+        version = decode_version(body)
         for pod in self._store.pods(command.of.uid):
             if pod.uid != command.target.uid or not pod.held:
                 continue
@@ -187,7 +188,8 @@ def _never_made(result: Result) -> bool:
 
 def _forget_intents(command: WriteStatus, expectations: JobExpectations) -> None:
     """Forget the intents that a status write was to record, which was refused."""
-    expectations.intents.refused()
+    if expectations.intents is not None:
+        expectations.intents.refused()
     if recorded_intent(command.status) is not None and command.resource_version == expectations.intent_version:
         expectations.intent_epoch = -1
 
@@ -200,4 +202,8 @@ def _record_intents(status: JobStatus, *, job: JobView, expectations: JobExpecta
     """Record what a status write is about to record as started."""
     before = EMPTY if job.status.array is None else job.status.array.started
     after = EMPTY if status.array is None else status.array.started
+    if expectations.intents is None:
+        if not (before or after):
+            return  # as of every array but those under AtMostOnce
+        expectations.intents = Intents()
     expectations.intents.write(added=after - before, withdrawn=before - after, epoch=epoch)

@@ -165,8 +165,9 @@ def _record_vanished_unit(
     if parsed is None or job.array is None or job.status.array is None:
         return
     unit, attempt = parsed
-    awaited = expectations.late_creation_until
-    if unit not in job.status.array.started or unit in expectations.intents.units or now < awaited:
+    if unit not in job.status.array.started or now < expectations.late_creation_until:
+        return
+    if expectations.intents is not None and unit in expectations.intents.units:
         return
     if attempt < units_of(job.status.array).attempts(unit):
         return

@@ -3,6 +3,8 @@
 It holds the jobs this one depends on, who holds its idempotency key, and what is expected of its pods. Used by `job_decision` only.
 """
 
+from typing import Final
+
 import msgspec
 
 from podwright.core.attempt.rulings import Rulings
@@ -15,6 +17,9 @@ from podwright.core.model.units import Units, units_of
 from podwright.runtime.keys import Keys
 from podwright.store.job_expectations import JobExpectations
 from podwright.store.jobs import JobStore
+
+_NO_INTENT: Final[frozenset[int]] = frozenset()
+_OWN_INTENT: Final = frozenset({0})
 
 
 def snapshot_of(
@@ -33,9 +38,9 @@ def snapshot_of(
     first = store.job(job.work_uid) if job.work_uid else None
     job = trusted(job, first=first, system_namespace=keys.namespace)
     if job.array is None:
-        units, intended = NO_UNITS, frozenset({0} if expectations.own_intent(epoch) else ())
+        units, intended = NO_UNITS, _OWN_INTENT if expectations.own_intent(epoch) else _NO_INTENT
     else:
-        units, intended = _arranged(job, expectations), expectations.intents.own(epoch)
+        units, intended = _arranged(job, expectations), expectations.own_units(epoch)
         expectations.rulings = expectations.rulings or Rulings()
     return Snapshot(
         job=job,
@@ -44,8 +49,8 @@ def snapshot_of(
         dependencies=store.dependencies(job),
         claim=keys.claim_of(job, expectations=expectations, store=store, now=now),
         units=units,
-        creating=frozenset(expectations.units_in_creation),
-        changing=frozenset(expectations.changing),
+        creating=frozenset(expectations.units_in_creation) if expectations.children else (),
+        changing=frozenset(expectations.changing) if expectations.changing else (),
         refusal=_refusal_for(expectations.refusal, granted=granted, now=now),
         keep_until=_keep_until(job, expectations),
         recorded_at=expectations.written_at,

@@ -26,15 +26,18 @@ def decide(snapshot: Snapshot) -> Decision:
     """Decide on the pods of a job that is neither over nor held back by a gate."""
     job, now = snapshot.job, snapshot.now
     # A pod numbered beyond the record was permitted by a status that we do not see (yet): it is the current one.
-    number = max([current_number(job.status), *(pod.attempt for pod in snapshot.pods)])
-    former = tuple(pod for pod in snapshot.pods if pod.attempt < number)
-    settle = tuple(command for pod in former for command in _settle(job=job, pod=pod))
+    number = max([current_number(job.status), *[pod.attempt for pod in snapshot.pods]])
+    former = [pod for pod in snapshot.pods if pod.attempt < number]
+    settle = tuple([command for pod in former for command in _settle(job=job, pod=pod)])
     if any(not pod.finished and not recorded_end(status=job.status, pod=pod) for pod in former):
         return Decision(commands=settle)  # no next attempt while a pod of a former one may run
     # A pod that was taken for gone and then came after all is the one that counts.
-    current = min((pod for pod in snapshot.pods if pod.attempt == number), key=lambda pod: pod.gone, default=None)
+    candidates = [pod for pod in snapshot.pods if pod.attempt == number]
+    current = min(candidates, key=lambda pod: pod.gone) if candidates else None
     decision = _on_current(snapshot, number=number, pod=current)
     deadline = total_deadline(job)
+    if not settle and deadline is None:
+        return decision
     # A deadline that has passed was acted upon; to wait for it again would be a hot loop.
     times = (decision.requeue_at, deadline if deadline is not None and deadline > now else None)
     return Decision(
