@@ -97,6 +97,37 @@ def test_u1_every_example_uses_an_image_that_the_demo_has() -> None:
         assert all(image == "busybox:1" or image.startswith("registry.example.com/") for image in images), job
 
 
+def test_u2_the_page_about_the_command_line_says_how_to_get_it() -> None:
+    page = (ROOT / "docs" / "how-to" / "use-the-command-line.md").read_text()
+    assert page.index("pip install .") < page.index("podwright submit"), "before its first use"
+    assert "pip install ." in (ROOT / "README.md").read_text()
+
+
+def test_u3_no_page_offers_an_image_that_is_not_published() -> None:
+    """The Deployment names an image that nobody can pull: whoever installs it must be told so beside the command."""
+    (image,) = re.findall(r"image: (\S+)", (ROOT / "manifests" / "deployment.yaml").read_text())
+    assert image.startswith("podwright.dev/"), "a registry's image: then the pages may say that one command installs it"
+    for page in ("README.md", "docs/how-to/install.md"):
+        text = " ".join((ROOT / page).read_text().split())
+        assert "none is published yet" in text or "no published image of the operator yet" in text, page
+
+
+def test_u11_nothing_speaks_of_kinds_that_do_not_exist() -> None:
+    described = [pyproject()["project"]["description"], *pyproject()["project"]["keywords"]]
+    described += [
+        line for path in ("README.md", "charts/podwright/Chart.yaml") for line in (ROOT / path).read_text().splitlines()
+    ]
+    kinds = re.compile(r"\b(workflows?|queues?|schedules?|triggers?)\b", re.IGNORECASE)
+    assert [line for line in described if kinds.search(line)] == []
+
+
+def test_u25_no_page_refers_to_a_row_of_a_table_by_its_place() -> None:
+    """The rows change, and the words then mean another: name what is meant."""
+    places = re.compile(r"\b(the (last|first) (two|three|row|line)|the (last|first) of these)\b")
+    page = ROOT / "docs" / "reference" / "labels-and-environment.md"
+    assert places.findall(page.read_text()) == []
+
+
 def test_core_imports_only_the_standard_library_and_msgspec() -> None:
     core = ROOT / "operator" / "podwright" / "core"
     # The one exception, and where it holds: ADR 0013.

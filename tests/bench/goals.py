@@ -118,7 +118,7 @@ GOALS: Final = (
         unit=" MiB",
     ),
     Goal(
-        text="longest turn of the event loop meanwhile",
+        text="longest that the operator held its event loop up meanwhile",
         metric="tenants.flood_longest_turn_ms",
         at_most=200,
         unit=" ms",

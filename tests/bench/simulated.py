@@ -50,7 +50,7 @@ def simulator() -> Iterator[tuple[subprocess.Popen[bytes], str, Path]]:
 
 @contextlib.asynccontextmanager
 async def leader(
-    rest: Rest, directory: Path, server: str, *, identity: str = "first"
+    rest: Rest, directory: Path, server: str, *, identity: str = "first", http_port: int = 0
 ) -> AsyncIterator[subprocess.Popen[bytes]]:
     """Run an operator that leads."""
     kubeconfig = write_for_token(
@@ -61,6 +61,6 @@ async def leader(
         namespace=SYSTEM_NAMESPACE,
     )
     log = directory / f"{identity}.log"
-    with operator(kubeconfig, log=log, identity=identity) as process:
+    with operator(kubeconfig, log=log, identity=identity, http_port=http_port) as process:
         await until_leading(rest, process, log=log, identity=identity)
         yield process

@@ -23,6 +23,7 @@ from tests.bench import counters, load, workloads
 from tests.bench.array_part import create_array, highest_memory
 from tests.bench.errors import BenchError
 from tests.bench.observer import Observer
+from tests.bench.processes import require_running
 from tests.bench.ready_cluster import ready_cluster
 from tests.bench.result import FloodRun, QuotaRun, TenantsRun
 from tests.bench.rounds import patience
@@ -41,7 +42,7 @@ _TASK_SECONDS: Final = 2.0
 _LOOK_SECONDS: Final = 0.2
 _PATIENCE: Final = 60.0
 """Of a burst of good jobs, in seconds."""
-_LAG: Final = re.compile(r'^podwright_loop_lag_seconds_bucket\{le="(\S+)"\} (\S+)$', re.MULTILINE)
+_LAG: Final = re.compile(r'^podwright_loop_held_seconds_bucket\{le="(\S+)"\} (\S+)$', re.MULTILINE)
 
 
 def measure_tenants(parameters: Parameters, *, say: Callable[[str], None]) -> TenantsRun:
@@ -65,9 +66,12 @@ async def _measure(
         f"an array under a full quota: {quota.requests_per_task:.2f} requests per task,"
         f" {100 * quota.busy:.0f} % of the quota busy"
     )
+    require_running(ready.operator, log=ready.log)
     beside = await _measure_beside(ready, rest, parameters, say=say)
+    require_running(ready.operator, log=ready.log)
     say(f"beside {parameters.refused_jobs} refused jobs: {beside:.2f} of the undisturbed rate")
     flood = await _measure_flood(ready, rest, parameters)
+    require_running(ready.operator, log=ready.log)
     say(f"{flood.arrays} arrays at once: {flood.resident_highest:.0f} MiB")
     return TenantsRun(refused_jobs=parameters.refused_jobs, ratio_beside_refused=beside, quota=quota, flood=flood)
 
@@ -162,7 +166,7 @@ async def _measure_flood(ready: ReadyCluster, rest: Rest, parameters: Parameters
 
 
 async def _lags(ready: ReadyCluster) -> Counter[float]:
-    """Return how often the operator's event loop was late by at most so many seconds since its start; empty if it doesn't say."""
+    """Return how often the operator's own work held up its event loop for at most so many seconds; empty if it doesn't say."""
     async with aiohttp.ClientSession() as session, session.get(ready.metrics_address) as response:
         found = _LAG.findall(await response.text())
     return Counter({float(bound): round(float(count)) for bound, count in found})

@@ -47,6 +47,10 @@ class Jobs:
         pods: list[dict[str, Any]] = answer["items"]
         return pods
 
+    def patch_pod_status(self, pod: str, status: dict[str, Any]) -> None:
+        """Change fields of a pod's status, as its kubelet."""
+        self._api.patch("Pod", self.namespace, pod, {"status": status}, subresource="status").expect()
+
     def squat(self, name: str) -> None:
         """Create a pod that is nobody's under the name of the first pod of a job."""
         uid = self._api.get("BatchJob", self.namespace, name).expect()["metadata"]["uid"]

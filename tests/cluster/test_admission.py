@@ -167,6 +167,19 @@ class TestManagedPods:
         freed = api.patch("Pod", namespace, "pod", {"metadata": {"finalizers": None}}).expect()
         assert "finalizers" not in freed["metadata"]
 
+    def test_marks_cannot_be_changed_with_the_status_either(
+        self, api: Api, operator: Api, namespace: str, shard: str
+    ) -> None:
+        begin_epoch(1, api=api, operator=operator, namespace=namespace, shard=shard)
+        operator.create(fenced_pod(namespace, epoch=1)).expect()
+        for change in ({names.LABEL_JOB_UID: None}, {names.LABEL_JOB_UID: "other"}):
+            answer = api.patch("Pod", namespace, "pod", {"metadata": {"labels": change}}, subresource="status")
+            assert "podwright: the labels" in answer.message
+        api.patch("Pod", namespace, "pod", {"status": {"phase": "Running"}}, subresource="status").expect()
+        api.create(make_pod(namespace=namespace, name="other")).expect()
+        held = {"metadata": {"finalizers": [names.FINALIZER]}, "status": {"phase": "Running"}}
+        assert "podwright: finalizer" in api.patch("Pod", namespace, "other", held, subresource="status").message
+
     def test_other_pods_are_left_alone(self, api: Api, namespace: str) -> None:
         labels = {"app": "x", "example.org/shard": "0"}
         api.create(make_pod(namespace=namespace, labels=labels, finalizers=["example.org/own"])).expect()

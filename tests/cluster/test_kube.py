@@ -14,8 +14,7 @@ from podwright.core.commands import Delete, Release, WriteStatus
 from podwright.core.constants import names
 from podwright.core.job.pod.attempt_pod import AttemptPod, create_pod
 from podwright.core.job.pod.template import build_pod
-from podwright.core.job.status import next_status
-from podwright.core.job.write import write_status
+from podwright.core.job.status import next_status, write_status
 from podwright.core.model.attempt import Attempt, Outcome
 from podwright.core.model.phase import Phase
 from podwright.core.model.pod import PodView

@@ -106,6 +106,23 @@ def test_switches(render: Callable[..., Objects]) -> None:
     assert ("Namespace", "podwright-system") not in objects
 
 
+def test_l7_who_may_reach_the_port_can_be_limited(render: Callable[..., Objects]) -> None:
+    policy = ("NetworkPolicy", "podwright-operator")
+    assert policy not in render()
+    objects = render("networkPolicy.enabled=true", "networkPolicy.from[0].podSelector.matchLabels.app=prometheus")
+    spec = objects[policy]["spec"]
+    labels = objects[DEPLOYMENT]["spec"]["template"]["metadata"]["labels"]
+    assert spec["podSelector"]["matchLabels"].items() <= labels.items()
+    assert spec["policyTypes"] == ["Ingress"]
+    assert spec["ingress"] == [
+        {
+            "ports": [{"protocol": "TCP", "port": "http"}],
+            "from": [{"podSelector": {"matchLabels": {"app": "prometheus"}}}],
+        }
+    ]
+    assert "from" not in render("networkPolicy.enabled=true")[policy]["spec"]["ingress"][0]
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [

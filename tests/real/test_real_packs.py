@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from podwright.core.attempt.termination_message import ended_for_lack_of_progress
 from podwright.core.job.pack.report import PackReport, parse_report
 from podwright.core.job.pod.attempt_pod import AttemptPod
-from podwright.core.job.pod.heartbeat import ended_for_lack_of_progress
 from podwright.core.job.pod.template import build_pod
 from podwright.core.spec import ArraySpec
 from podwright.core.values.index_set import EMPTY, IndexSet

@@ -1,11 +1,13 @@
 """AtMostOnce in the running engine: which answers let a creation be made again, and what is given up instead."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from podwright.core.accounting import Accounting
 from podwright.core.constants.names import pod_name
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.codecs.requests import ApiRequest
@@ -198,3 +200,61 @@ async def test_d26_an_edit_between_intent_and_pods_makes_no_task_one_that_may_ha
     await until(world.is_over, seconds=30)
     status = world.status()
     assert (status["phase"], status["progress"]) == ("Succeeded", "4/4")
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        pytest.param(ONCE, ("Failed", 1), id="a job that must not run twice"),
+        pytest.param({**ONCE, "array": {"size": 1}}, ("Failed", 1), id="a task that must not run twice"),
+        pytest.param({}, ("Succeeded", 2), id="a job that may run twice"),
+    ],
+)
+async def test_a_pod_whose_name_was_taken_and_is_free_again_may_have_been_ours(
+    spec: dict[str, Any], expected: tuple[str, int]
+) -> None:
+    """As when a proxy repeats the request, and the pod has run and was deleted before it is read; in Bulk nothing holds it."""
+    asked: list[str] = []
+
+    async def exists_already(request: ApiRequest, send: Send) -> ApiResponse:
+        if request.method == "POST":
+            asked.append(request.path)
+            if len(asked) == 1:
+                body = {"kind": "Status", "code": 409, "reason": "AlreadyExists", "message": 'pods "x" already exists'}
+                return ApiResponse(409, json.dumps(body).encode())
+        return await send(request)
+
+    async with started_world(accounting=Accounting.BULK) as world:
+        world.fault = exists_already
+        world.submit(**spec)
+        await until(world.is_over)
+        assert (world.status()["phase"], len(asked)) == expected
+
+
+async def test_a_job_keeps_its_place_in_line_for_quota_while_it_records_its_intent(world: World) -> None:
+    room = 0
+    started: list[str] = []
+
+    async def quota(request: ApiRequest, send: Send) -> ApiResponse:
+        if request.method != "POST":
+            await asyncio.sleep(0.1)  # so that others would have gone ahead
+            return await send(request)
+        live = sum(pod["status"].get("phase") not in ("Succeeded", "Failed") for pod in world.pod_objects())
+        if live >= room:
+            body = {"kind": "Status", "code": 403, "reason": "Forbidden", "message": "exceeded quota: one"}
+            return ApiResponse(403, json.dumps(body).encode())
+        answer = await send(request)
+        started.append(json.loads(request.body or b"")["metadata"]["name"].rsplit("-", 3)[0])
+        return answer
+
+    world.fault = quota
+    uid = world.submit("once", script={"duration": "300ms"}, **ONCE)
+    await until(lambda: world.status("once").get("reason") == "QuotaExceeded")
+    for number in range(8):
+        world.submit(f"other-{number}", script={"duration": "300ms"})
+        await until(lambda number=number: world.status(f"other-{number}").get("reason") == "QuotaExceeded")  # type: ignore[misc]
+    line = world.engine._quota._lines["default"]
+    await until(lambda: next(iter(line.waiting)).uid == uid and not line.asked, seconds=60)
+    room = 1
+    await until(lambda: len(started) == 9, seconds=60)
+    assert started[0] == "once", started

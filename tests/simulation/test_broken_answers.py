@@ -37,7 +37,7 @@ def decisions(world: World) -> float:
 async def test_an_answer_that_breaks_our_code_forgets_nobody(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sound = world.controller.succeeded
+    sound = world.controller.outcomes.succeeded
     broken: list[str] = []
 
     def once(command: Any, **arguments: Any) -> None:
@@ -46,7 +46,7 @@ async def test_an_answer_that_breaks_our_code_forgets_nobody(
             raise RuntimeError("no such thing")
         sound(command, **arguments)
 
-    monkeypatch.setattr(world.controller, "succeeded", once)
+    monkeypatch.setattr(world.controller.outcomes, "succeeded", once)
     world.submit()
     await until(world.is_over, seconds=20)
     assert (world.status()["phase"], len(world.pod_objects())) == ("Succeeded", 1)
@@ -102,7 +102,7 @@ def test_who_is_gone_leaves_the_line_for_quota() -> None:
     woken.clear()
     lines.forget(gone, now=1.0)
     assert woken == [waits]
-    assert lines.next_at(waits, namespace="default") is not None
+    assert lines.next_at(waits, namespace="default", now=1.0) is not None
     lines.forget(waits, now=2.0)
     lines.child_ended(namespace="default", now=3.0)
     assert lines.granted(waits, namespace="default", now=3.0) is None

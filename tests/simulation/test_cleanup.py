@@ -111,11 +111,11 @@ async def test_a_thousand_expired_jobs_are_deleted_a_few_at_a_time_and_hold_up_n
                 under_way -= deletes
 
         world.fault = count
-        tenure, world.tenures.current = world.tenures.current, None
+        term, world.terms.current = world.terms.current, None
         for number in range(1000):
             world.edit(f"old-{number}", ttlSecondsAfterFinished=0)
         await asyncio.sleep(0.5)
-        world.tenures.current = tenure
+        world.terms.current = term
         world.engine.mark_all()
         world.submit("new")
         await until(lambda: world.is_over("new"))

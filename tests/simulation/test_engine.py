@@ -13,7 +13,7 @@ from podwright.core.job import decide as job_policy
 from podwright.core.job.snapshot import Snapshot
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.codecs.requests import ApiRequest
-from podwright.runtime.tenure import Tenure
+from podwright.runtime.leader_term import LeaderTerm
 from podwright.runtime.writer import Send
 from tests.simulation.world import Object, World, decoded, started_world, until
 from tests.support.simulator.admission import Operation, Request
@@ -226,7 +226,7 @@ async def test_a_forbidden_pod_fails_the_job_in_the_servers_words(world: World) 
 
 
 async def test_a_taken_name_costs_an_attempt(world: World) -> None:
-    world.tenures.current = None
+    world.terms.current = None
     uid = world.submit(retry=QUICK_RETRY)
     squatter = {
         "apiVersion": "v1",
@@ -235,7 +235,7 @@ async def test_a_taken_name_costs_an_attempt(world: World) -> None:
         "spec": {"containers": [{"name": "a", "image": "b"}]},
     }
     world.api.create(POD, "default", squatter, user="somebody")
-    world.tenures.current = Tenure(shard=0, epoch=1, baseline=0)
+    world.terms.current = LeaderTerm(shard=0, epoch=1, baseline=0)
     world.engine.mark_all()
     await until(lambda: world.status().get("phase") == "Succeeded")
     assert [a["reason"] for a in world.status()["attempts"]] == ["NameCollision", "Completed"]
@@ -335,23 +335,23 @@ async def test_others_may_change_the_job_all_the_time(world: World) -> None:
     assert len(world.pod_objects()) == 1
 
 
-async def test_nothing_is_written_without_a_tenure(world: World) -> None:
-    world.tenures.current = None
+async def test_nothing_is_written_without_a_term(world: World) -> None:
+    world.terms.current = None
     world.submit()
     await asyncio.sleep(0.2)
     assert world.writes == []
-    world.tenures.current = Tenure(shard=0, epoch=4, baseline=0)
+    world.terms.current = LeaderTerm(shard=0, epoch=4, baseline=0)
     world.engine.mark_all()
     await until(world.is_over)
     assert decoded(world.writes[0])["metadata"]["annotations"]["podwright.dev/epoch"] == "4"
 
 
 async def test_a_new_leader_reads_an_old_job_before_it_starts_a_pod(world: World) -> None:
-    world.tenures.current = None
+    world.terms.current = None
     world.submit()
     await asyncio.sleep(0.05)
     reads = world.simulator.requests["operator", "get", "batchjobs"]
-    world.tenures.current = Tenure(shard=0, epoch=2, baseline=world.api.revisions.last)
+    world.terms.current = LeaderTerm(shard=0, epoch=2, baseline=world.api.revisions.last)
     world.engine.mark_all()
     await until(world.is_over)
     assert world.simulator.requests["operator", "get", "batchjobs"] == reads + 1
@@ -408,6 +408,30 @@ async def test_a_job_that_cannot_be_understood_is_told_so(world: World) -> None:
     assert "soon" in world.status("odd")["message"]
     await asyncio.sleep(0.2)
     assert world.written("PATCH").count("status") == 2
+
+
+@pytest.mark.parametrize("slow", ["PATCH", "POST"], ids=["K9 the release comes last", "K9 the next attempt comes last"])
+async def test_k9_the_next_attempt_and_the_release_of_the_former_pod_follow_the_record_of_its_end(
+    world: World, slow: str
+) -> None:
+    """In no order between them: the former pod has ended, and neither waits for the other."""
+    done: list[str] = []
+
+    async def log(request: ApiRequest, send: Send) -> ApiResponse:
+        what = "status" if request.path.endswith("/status") else request.method
+        if what == slow and done:
+            await asyncio.sleep(0.5)
+        answer = await send(request)
+        done.append(what)
+        return answer
+
+    world.fault = log
+    uid = world.submit(script={"exit-code": "1"}, retry={"limit": 1, "initial": "0s", "max": "0s"})
+    await until(world.is_over)
+    assert done[:2] == ["POST", "status"]
+    assert done[2:4] == (["POST", "PATCH"] if slow == "PATCH" else ["PATCH", "POST"])
+    first = world.status()["attempts"][0]
+    assert (first["podName"], first["outcome"]) == (first_pod(uid), "Failed")
 
 
 async def test_a_pod_that_does_not_start_in_time_costs_an_attempt(world: World) -> None:

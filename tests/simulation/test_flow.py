@@ -1,7 +1,7 @@
 """The concurrency limit and the backoff."""
 
 from podwright.runtime.backoff import Backoff
-from podwright.runtime.flow import AdaptiveLimit, LatencyGauge
+from podwright.runtime.flow import AdaptiveLimit, LatencyGauge, NamespaceLimit
 
 
 def test_the_limit_grows_by_one_per_round_and_stops_at_the_top() -> None:
@@ -22,6 +22,47 @@ def test_overload_halves_the_limit_once_a_second_down_to_the_lowest() -> None:
     for second in range(11, 20):
         limit.overloaded(now=float(second))
     assert limit.current == 3
+
+
+def test_writes_that_take_long_halve_the_limit_down_to_a_few() -> None:
+    limit = AdaptiveLimit(start=64)
+    limit.strained(now=10.0)
+    limit.strained(now=10.5)
+    assert limit.current == 32
+    for second in range(11, 20):
+        limit.strained(now=float(second))
+    assert limit.current == 8
+    limit.overloaded(now=30.0)
+    limit.strained(now=40.0)
+    assert limit.current == 4
+
+
+def test_l4_a_namespace_of_giants_has_few_places_until_it_has_sent_many_small_requests() -> None:
+    limit = NamespaceLimit()
+    for _ in range(30):
+        limit.sent(4_000)
+        limit.succeeded()
+    assert limit.places(of=64) == 38
+    limit.sent(50_000)
+    assert limit.places(of=64) == 10
+    limit.sent(700_000)
+    assert limit.places(of=64) == 1
+    for _ in range(100):
+        limit.succeeded()
+    assert limit.places(of=64) == 56
+
+
+def test_only_a_server_that_could_be_faster_takes_too_long() -> None:
+    slow, strained = LatencyGauge(), LatencyGauge()
+    strained.answered(0.01, admitted=True)
+    for _ in range(100):
+        slow.answered(1.0, admitted=False)
+        strained.answered(1.0, admitted=False)
+    assert not slow.is_too_long()
+    assert strained.is_too_long()
+    for _ in range(20):
+        strained.answered(0.1, admitted=False)
+    assert not strained.is_too_long()
 
 
 def test_backoff_grows_is_bounded_and_is_forgotten_by_success() -> None:

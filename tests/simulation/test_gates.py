@@ -17,7 +17,7 @@ from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.codecs.times import format_micro_time
 from podwright.runtime import keys
 from podwright.runtime.feeds import PodFeed
-from podwright.runtime.tenure import Tenure
+from podwright.runtime.leader_term import LeaderTerm
 from podwright.runtime.writer import Send
 from tests.simulation.world import SYSTEM_NAMESPACE, Object, World, started_world, until
 from tests.support.simulator.deletion import DeleteOptions
@@ -210,7 +210,7 @@ async def test_a_new_leader_looks_for_a_first_pod_that_it_was_not_told_of_before
         attempt = AttemptPod(task_index=0, attempt=0)
         body = msgspec.json.decode(build_pod(job=job, name=name, attempt=attempt, shard=0, epoch=1))
         world.api.create(POD, "default", body, user="former leader")
-        world.tenures.current = Tenure(shard=0, epoch=2, baseline=10**9)
+        world.terms.current = LeaderTerm(shard=0, epoch=2, baseline=10**9)
         await asyncio.sleep(2.0)
         running = asyncio.create_task(world.engine.run())
         await until(lambda: "finishTime" in world.status())

@@ -11,6 +11,7 @@ from podwright.core.constants.names import FINALIZER, LABEL_ATTEMPT, LABEL_JOB, 
 from podwright.core.job.identity import controller_reference
 from tests.simulation.world import SYSTEM_NAMESPACE, USER, World, started_world, until
 from tests.support.simulator.admission import Operation, Request, Rule
+from tests.support.simulator.deletion import DeleteOptions
 from tests.support.simulator.kinds import BATCH_JOB, NAMESPACE, POD
 from tests.support.simulator.storage import Key
 
@@ -35,9 +36,9 @@ def without_labels(*labels: str) -> Rule:
 async def test_b4_a_label_that_is_always_taken_off_is_named_by_the_status(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("podwright.core.job.repair.PAUSE", "podwright.runtime.controllers.job_controller.REPAIR_PAUSE"):
+    for module in ("podwright.core.job.repair.PAUSE", "podwright.runtime.controllers.job_decision.REPAIR_PAUSE"):
         monkeypatch.setattr(module, 0.3)
-    monkeypatch.setattr("podwright.runtime.controllers.job_controller.TELL_AFTER", 0.9)
+    monkeypatch.setattr("podwright.runtime.controllers.job_decision.REPORT_AFTER", 0.9)
 
     def strip(request: Request) -> None:
         if request.kind is POD and request.document is not None:
@@ -106,6 +107,40 @@ async def test_a_label_taken_off_a_running_pod_is_put_back_and_starts_nothing(wo
     assert (world.status()["phase"], world.status()["attemptCount"]) == ("Succeeded", 1)
 
 
+@pytest.mark.parametrize("taken", ["label", "all marks", "finalizer"])
+async def test_a_running_pod_that_a_relist_lacks_is_read_before_it_counts_as_lost(world: World, taken: str) -> None:
+    """While no watch was open its label was taken off; or it was deleted by force, and its finalizer taken off by hand."""
+    world.kubelet.pause()
+    world.submit()
+    await until(lambda: len(world.pod_objects()) == 1 and len(world.store.pods(world.job()["metadata"]["uid"])) == 1)
+    (pod,) = world.pod_objects()
+    key = Key("default", pod["metadata"]["name"])
+    change: dict[str, Any] = {"finalizers": []} if taken == "finalizer" else {"labels": {}}
+    if taken == "all marks":
+        change["ownerReferences"] = []
+    async with world.simulator.away():
+        world.api.update(
+            POD,
+            key,
+            lambda pod: {**pod, "metadata": {**pod["metadata"], **change}},
+            user="user",
+            subresource="",
+            by_put=False,
+        )
+        if taken == "finalizer":
+            world.api.delete(POD, key, DeleteOptions(grace_period_seconds=0), user="user")
+        world.api.table(POD).compact()
+    if taken != "finalizer":
+        await until(lambda: LABEL_JOB_UID in world.pod_objects()[0]["metadata"].get("labels", {}), seconds=20)
+        world.end_pod(key.name, exit_code=0)
+        await until(world.is_over)
+        assert (world.status()["phase"], world.status()["attemptCount"]) == ("Succeeded", 1)
+        assert world.written("POST") == ["pods"]
+    else:
+        await until(lambda: len(world.status().get("attempts", [])) > 0, seconds=20)
+        assert world.status()["attempts"][0]["reason"] == "DeletedBeforeStart"
+
+
 async def test_l14_the_idempotency_key_of_another_namespaces_job_is_not_given_away(world: World) -> None:
     world.api.create(NAMESPACE, "", {"metadata": {"name": "attacker"}}, user="system:admin")
     victim = world.submit(startAt="2099-01-01T00:00:00Z")
@@ -125,6 +160,30 @@ async def test_l14_the_idempotency_key_of_another_namespaces_job_is_not_given_aw
     await until(lambda: "finishTime" in status())
     assert (status()["phase"], status()["reason"], world.pod_objects()) == ("Failed", "InvalidSpec", [])
     assert "names a job of another namespace" in status()["message"]
+
+
+async def test_an_array_that_claims_what_it_may_not_while_it_runs_keeps_the_count_of_its_attempts(world: World) -> None:
+    """The schema refuses a status in which attempts are taken back, so that its end would never be written."""
+    world.api.create(NAMESPACE, "", {"metadata": {"name": "other"}}, user="system:admin")
+    victim = world.submit("victim", namespace="other", startAt="2099-01-01T00:00:00Z")
+    world.kubelet.pause()
+    world.submit(array={"size": 3, "parallelism": 1}, retention={"podSeconds": 0})
+    await until(lambda: len(world.pod_objects()) == 1)
+    world.end_pod(world.pod_objects()[0]["metadata"]["name"], exit_code=0)
+    await until(lambda: world.status().get("attemptCount") == 1)
+    await until(lambda: [pod.get("status", {}).get("phase") for pod in world.pod_objects()] == ["Pending"])
+
+    def claiming(job: dict[str, Any]) -> dict[str, Any]:
+        annotations = {**job["metadata"].get("annotations", {}), names.ANNOTATION_WORK: victim}
+        return {**job, "metadata": {**job["metadata"], "annotations": annotations}}
+
+    world.api.update(BATCH_JOB, Key("default", "job"), claiming, user="user", subresource="", by_put=False)
+    world.end_pod(world.pod_objects()[0]["metadata"]["name"], exit_code=0)
+    await until(world.is_over)
+    status = world.status()
+    assert (status["phase"], status["reason"], status["attemptCount"]) == ("Failed", "InvalidSpec", 2)
+    assert status["progress"] == "2/3"
+    assert all(pod["metadata"]["labels"][names.LABEL_TASK_INDEX] != "2" for pod in world.pod_objects())
 
 
 async def test_l15_jobs_in_the_operators_namespace_fail_even_without_the_policy(world: World) -> None:

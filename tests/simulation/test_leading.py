@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from podwright.kube.credentials import Access, FixedCredentials
+from podwright.kube.access import Access
+from podwright.kube.credentials import FixedCredentials
 from podwright.runtime.operator import Operator
 from podwright.runtime.settings import Settings
 from podwright.runtime.sight import BlindError

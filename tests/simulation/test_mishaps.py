@@ -12,7 +12,7 @@ from podwright.kube.codecs.page import decode_job
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.key_lease import decode_key_lease, replace_key_lease
 from podwright.runtime import problems
-from podwright.runtime.tenure import Tenure
+from podwright.runtime.leader_term import LeaderTerm
 from podwright.runtime.writer import Send
 from tests.simulation.test_gates import KEY, lease_key
 from tests.simulation.world import World, decoded, started_world, until
@@ -72,7 +72,7 @@ async def test_a_read_that_breaks_our_code_is_made_again(
     else:
         monkeypatch.setattr("podwright.runtime.controllers.job_reads.decode_job", break_once)
         # What the former leader may have done must be read first.
-        world.tenures.current = Tenure(shard=0, epoch=2, baseline=10**9)
+        world.terms.current = LeaderTerm(shard=0, epoch=2, baseline=10**9)
     world.submit("job", **spec)
     await until(lambda: "finishTime" in world.status("job"))
     assert broken
@@ -89,12 +89,12 @@ async def test_a_new_leader_tells_of_what_it_cannot_understand(world: World, fir
             return first
         return await send(request)
 
-    world.tenures.current = None
+    world.terms.current = None
     world.submit("odd", retry={"limit": 1, "initial": "soon"})
     await asyncio.sleep(0.1)
     assert world.status("odd") == {}
     world.fault = refuse_once
-    world.tenures.current = Tenure(shard=0, epoch=2, baseline=0)
+    world.terms.current = LeaderTerm(shard=0, epoch=2, baseline=0)
     world.engine.mark_all()
     await until(lambda: world.status("odd").get("reason") == "InternalError")
     await asyncio.sleep(0.2)

@@ -155,7 +155,7 @@ async def test_s8_a_page_of_a_proxy_is_no_refusal(world: World) -> None:
 
     world.fault = proxy
     await until(lambda: world.status().get("reason") == "PodCreationFailed")
-    assert "no answer of the API server" in world.status()["message"]
+    assert "not a response of the API server" in world.status()["message"]
     world.fault = None
     await until(world.is_over, seconds=15)
     assert world.status()["phase"] == "Succeeded"

@@ -18,17 +18,19 @@ import pytest
 from podwright.core.commands import CreateChild, Decision, Release, WriteStatus
 from podwright.core.constants import names
 from podwright.core.values.ref import POD, Ref
+from podwright.kube.access import Access
 from podwright.kube.client import ApiClient
 from podwright.kube.codecs.page import object_decoder
-from podwright.kube.credentials import Access, FixedCredentials
+from podwright.kube.credentials import FixedCredentials
 from podwright.kube.paths import PODS, Resource
 from podwright.kube.reflector import Reflector
-from podwright.runtime.controllers.described import DescribedController, Description, Snapshot
+from podwright.runtime.confirmation import ReadPlaces
+from podwright.runtime.controllers.described import DescribedController
+from podwright.runtime.controllers.description import Description, Snapshot
 from podwright.runtime.engine import Engine
 from podwright.runtime.flow import AdaptiveLimit
+from podwright.runtime.leader_term import LeaderTerm
 from podwright.runtime.metrics import Metrics
-from podwright.runtime.reads import ReadPlaces
-from podwright.runtime.tenure import Tenure
 from podwright.runtime.writer import Writer
 from tests.simulation.world import until
 from tests.support.simulator import kinds
@@ -163,7 +165,7 @@ def decide(snapshot: Snapshot) -> Decision:
     )
 
 
-def build(owner: Widget, command: CreateChild, tenure: Tenure) -> bytes:
+def build(owner: Widget, command: CreateChild, term: LeaderTerm) -> bytes:
     reference = {
         "apiVersion": "widgets.test/v1",
         "kind": KIND,
@@ -173,8 +175,8 @@ def build(owner: Widget, command: CreateChild, tenure: Tenure) -> bytes:
     }
     metadata = {
         "name": command.name,
-        "labels": {LABEL: owner.uid, names.LABEL_SHARD: str(tenure.shard)},
-        "annotations": {names.ANNOTATION_EPOCH: str(tenure.epoch), "fake.podwright.dev/duration": "100ms"},
+        "labels": {LABEL: owner.uid, names.LABEL_SHARD: str(term.shard)},
+        "annotations": {names.ANNOTATION_EPOCH: str(term.epoch), "fake.podwright.dev/duration": "100ms"},
         "finalizers": [names.FINALIZER],
         "ownerReferences": [reference],
     }
@@ -206,11 +208,11 @@ class Granted:
     shards = 1
 
     def __init__(self, epoch: int) -> None:
-        self.term = Tenure(shard=0, epoch=epoch, baseline=0)
+        self._term = LeaderTerm(shard=0, epoch=epoch, baseline=0)
 
-    def tenure(self, shard: int) -> Tenure | None:
+    def term(self, shard: int) -> LeaderTerm | None:
         """Return the only one."""
-        return self.term
+        return self._term
 
 
 async def operate(url: str, epoch: int) -> None:
@@ -218,7 +220,7 @@ async def operate(url: str, epoch: int) -> None:
     async with ApiClient(FixedCredentials(Access(server=url, token=OPERATOR))) as client:
         metrics = Metrics()
         writer = Writer(send=client.send, limit=AdaptiveLimit())
-        engine = Engine(writer=writer, reads=ReadPlaces(), tenures=Granted(epoch), clock=time.time, metrics=metrics)
+        engine = Engine(writer=writer, reads=ReadPlaces(), terms=Granted(epoch), clock=time.time, metrics=metrics)
         engine.register(DescribedController(DESCRIPTION, engine=engine, send=client.send))
         reflectors = [
             Reflector(

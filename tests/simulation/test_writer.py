@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import itertools
+import statistics
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from podwright.core.commands import Rank
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.codecs.requests import ApiRequest
+from podwright.runtime import lanes
 from podwright.runtime.flow import AdaptiveLimit
 from podwright.runtime.lanes import NOT_LEADER, Permit, Result, Withheld
 from podwright.runtime.writer import Writer
@@ -95,7 +97,7 @@ async def test_no_more_are_under_way_than_the_limit_allows(server: Server) -> No
     writer = Writer(send=server.send, limit=AdaptiveLimit(start=3, highest=3, lowest=1))
     results: dict[str, Result] = {}
     for n in range(20):
-        writer.submit(write(str(n), results))
+        writer.submit(write(str(n), results, namespace=str(n % 4)))
     await asyncio.sleep(0.01)
     assert (writer.under_way, writer.backlog) == (3, 17)
     server.gate.set()
@@ -291,3 +293,88 @@ async def test_a_request_that_cannot_be_built_stops_no_other(server: Server) -> 
     assert isinstance(withheld, Withheld)
     assert isinstance(withheld.error, ZeroDivisionError)
     assert server.sent == ["fine"]
+
+
+async def test_many_namespaces_whose_writes_hang_leave_the_others_their_rate() -> None:
+    """The rate is measured in places, of which there are 16, so that it doesn't hang on the machine."""
+    under_way: set[str] = set()
+    places: list[int] = []
+
+    async def send(request: ApiRequest) -> ApiResponse:
+        if request.path.startswith("bad"):
+            await asyncio.sleep(1.5)
+            return WEBHOOK
+        under_way.add(request.path)
+        await asyncio.sleep(0.05)
+        under_way.discard(request.path)
+        return ApiResponse(200, b"{}")
+
+    writer = Writer(send=send, limit=AdaptiveLimit(start=16, highest=16))
+    for number in range(400):
+        writer.submit(write(f"bad-{number}", {}, namespace=f"bad-{number % 20}", admitted=True))
+    await asyncio.sleep(4.0)
+    results: dict[str, Result] = {}
+    for number in range(1000):
+        writer.submit(write(f"good-{number}", results, namespace=f"good-{number % 4}", admitted=True))
+    async with asyncio.timeout(30):
+        while len(results) < 900:
+            await asyncio.sleep(0.001)
+            places.append(len(under_way))
+    for task in writer._under_way:
+        task.cancel()
+    assert statistics.fmean(places) >= 0.9 * 16
+
+
+async def test_writes_that_hang_keep_no_status_of_their_namespace_from_being_written() -> None:
+    async def send(request: ApiRequest) -> ApiResponse:
+        await asyncio.sleep(30.0 if request.path.startswith("pod") else 0.001)
+        return ApiResponse(200, b"{}")
+
+    writer = Writer(send=send, limit=AdaptiveLimit(start=2, highest=2))
+    results: dict[str, Result] = {}
+    for number in range(10):
+        writer.submit(write(f"pod-{number}", results, namespace="bad", admitted=True))
+        writer.submit(write(f"pod-of-another-{number}", results, namespace="worse", admitted=True))
+    await asyncio.sleep(1.2)
+    writer.submit(write("status", results, namespace="bad", rank=Rank.VERDICT))
+    async with asyncio.timeout(5):
+        while "status" not in results:  # noqa: ASYNC110 - the writer has no event for it
+            await asyncio.sleep(0.001)
+    assert writer.under_way <= 4, "a namespace that hangs gets no further pod in"
+    for task in writer._under_way:
+        task.cancel()
+
+
+async def test_lanes_of_namespaces_that_are_gone_are_forgotten(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "_REMEMBERED", 0.1)
+    writer = Writer(send=server.send, limit=AdaptiveLimit(start=16))
+    results: dict[str, Result] = {}
+    server.gate.set()
+    for number in range(20):
+        server.answers[f"failed-{number}"] = WEBHOOK
+        writer.submit(write(f"failed-{number}", results, namespace=f"failed-{number}", admitted=True))
+        writer.submit(write(f"withheld-{number}", results, namespace=f"{number}", withhold=lambda: NOT_LEADER))
+    await drain(writer)
+    assert set(writer._lanes._lanes) == {f"failed-{number}" for number in range(20)}, (
+        "trouble is remembered for a while"
+    )
+    await asyncio.sleep(0.1)
+    writer.submit(write("good", results, namespace="good"))
+    await drain(writer)
+    assert (writer._lanes._lanes, len(writer._lanes._quiet)) == ({}, 0)
+
+
+async def test_nothing_is_parked_while_the_server_itself_is_slow() -> None:
+    async def send(request: ApiRequest) -> ApiResponse:
+        await asyncio.sleep(30.0)
+        return ApiResponse(200, b"{}")
+
+    writer = Writer(send=send, limit=AdaptiveLimit(start=2, highest=2))
+    for seconds in (*[0.001] * 10, *[2.0] * 30):
+        writer._latency.answered(seconds, admitted=False)
+    for number in range(10):
+        writer.submit(write(f"pod-{number}", {}, namespace=f"{number}", admitted=True))
+    await asyncio.sleep(1.3)
+    assert writer.under_way == 2
+    for task in writer._under_way:
+        task.cancel()

@@ -15,19 +15,20 @@ import msgspec
 from podwright.core.accounting import Accounting
 from podwright.core.constants import names
 from podwright.core.run.events import EventLevel
+from podwright.kube.access import Access
 from podwright.kube.client import ApiClient, ApiResponse
 from podwright.kube.codecs.requests import ApiRequest
-from podwright.kube.credentials import Access, FixedCredentials
+from podwright.kube.credentials import FixedCredentials
 from podwright.kube.reflector import Reflector
+from podwright.runtime.confirmation import ReadPlaces
 from podwright.runtime.controllers.job_controller import JobController
 from podwright.runtime.engine import Engine
 from podwright.runtime.events import EventRecorder
 from podwright.runtime.flow import AdaptiveLimit
 from podwright.runtime.key_sweep import KeySweep
 from podwright.runtime.keys import Keys
+from podwright.runtime.leader_term import LeaderTerm
 from podwright.runtime.metrics import Metrics
-from podwright.runtime.reads import ReadPlaces
-from podwright.runtime.tenure import Tenure
 from podwright.runtime.writer import Send, Writer
 from tests.support.simulator.api import Api
 from tests.support.simulator.deletion import DeleteOptions
@@ -43,16 +44,16 @@ Object = dict[str, Any]
 Fault = Callable[[ApiRequest, Send], Awaitable[ApiResponse]]
 
 
-class GrantedTenures:
-    """A tenure that is given and taken by hand."""
+class GrantedTerms:
+    """A term that is given and taken by hand."""
 
     shards = 1
 
     def __init__(self) -> None:
-        self.current: Tenure | None = Tenure(shard=0, epoch=1, baseline=0)
+        self.current: LeaderTerm | None = LeaderTerm(shard=0, epoch=1, baseline=0)
 
-    def tenure(self, shard: int) -> Tenure | None:
-        """Return the tenure of the only shard."""
+    def term(self, shard: int) -> LeaderTerm | None:
+        """Return the term of the only shard."""
         return self.current if shard == 0 else None
 
 
@@ -67,7 +68,7 @@ class World:
         self.kubelet = Kubelet(api)
         GarbageCollector(api)
         api.create(NAMESPACE, "", {"metadata": {"name": SYSTEM_NAMESPACE}}, user="system:admin")
-        self.tenures = GrantedTenures()
+        self.terms = GrantedTerms()
         self.metrics = Metrics()
         self.clock_error = 0.0
         """Seconds by which the operator's clock is fast."""
@@ -84,7 +85,7 @@ class World:
         self.engine = Engine(
             writer=Writer(send=self._write, limit=AdaptiveLimit()),
             reads=reads,
-            tenures=self.tenures,
+            terms=self.terms,
             clock=clock,
             metrics=self.metrics,
         )
@@ -101,13 +102,12 @@ class World:
             reads=reads,
             keys=keys,
             clock=clock,
-            metrics=self.metrics,
             accounting=accounting,
             events=self.events,
         )
         self.engine.register(self.controller)
         store = self.store = self.controller.store
-        self.key_sweep = KeySweep(send=client.send, keys=keys, store=store, tenures=self.tenures, clock=time.time)
+        self.key_sweep = KeySweep(send=client.send, keys=keys, store=store, terms=self.terms, clock=time.time)
         self.jobs, self.pods = (
             Reflector(
                 client=client,
@@ -127,8 +127,10 @@ class World:
         """Carry out a write of the engine's whose answer it never got, late."""
         return await self._client.send(request)
 
-    def submit(self, name: str = "job", *, script: dict[str, str] | None = None, **spec: Any) -> str:
-        """Create a job whose pods play `script`, and give its uid."""
+    def submit(
+        self, name: str = "job", *, namespace: str = "default", script: dict[str, str] | None = None, **spec: Any
+    ) -> str:
+        """Create a job whose pods play `script`, and return its uid."""
         template = {
             "metadata": {"annotations": {f"fake.podwright.dev/{k}": v for k, v in (script or {}).items()}},
             "spec": {"containers": [{"name": "main", "image": "busybox:1"}]},
@@ -139,7 +141,7 @@ class World:
             "metadata": {"name": name},
             "spec": {"template": template, **spec},
         }
-        uid: str = self.api.create(BATCH_JOB, "default", body, user="user").document["metadata"]["uid"]
+        uid: str = self.api.create(BATCH_JOB, namespace, body, user="user").document["metadata"]["uid"]
         return uid
 
     def edit(self, name: str = "job", **spec: Any) -> None:

@@ -5,13 +5,16 @@ is away: a restart would not bring that back. `/readyz` fails while this process
 
 Whoever reaches the port may open connections and send anything, so everything is bounded: how many are open, how long one may
 wait for a request, how large its headers are. When there are too many, the one that was unused for longest is closed, so that a
-probe always gets in. What clients do wrong is answered, not logged.
+probe always gets in. What clients do wrong is answered, not logged. Metrics are rendered by the loop that also renews the Leases,
+so all who ask for them within a second get the same ones.
 """
 
 import asyncio
 import errno
 import logging
+import math
 import socket
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -25,6 +28,8 @@ ALL_ADDRESSES: Final = "::"
 OPEN_CONNECTIONS: Final = 64
 IDLE_SECONDS: Final = 15.0
 """How long a connection may take to send a request: the first one, or another one."""
+_FRESH_SECONDS: Final = 1.0
+_RENDERING_SHARE: Final = 0.05
 _BACKLOG: Final = 128
 _LINE_BYTES: Final = 2048
 _FIELD_BYTES: Final = 4096
@@ -51,10 +56,11 @@ class HttpServer:
         self._host = host
         self._port = port
         self._idle_seconds = idle_seconds
+        shared = SharedPage(metrics)
         self._pages: Mapping[str, Callable[[], web.Response]] = {
             "/livez": lambda: _probe(health().alive_problem),
             "/readyz": lambda: _probe(health().ready_problem),
-            "/metrics": lambda: web.Response(body=metrics(), headers={"Content-Type": CONTENT_TYPE}),
+            "/metrics": lambda: web.Response(body=shared.page(), headers={"Content-Type": CONTENT_TYPE}),
         }
         self._server: _Server | None = None
         self._runner: web.ServerRunner | None = None
@@ -101,6 +107,28 @@ class HttpServer:
         if request.method not in {"GET", "HEAD"}:
             return web.Response(status=405, headers={"Allow": "GET, HEAD"})
         return page()
+
+
+class SharedPage:
+    """A page that costs something to render: one rendering serves all who ask while it is fresh.
+
+    It stays fresh for a second, and for longer if it took long, so that rendering never takes more than a small part of the time.
+    """
+
+    def __init__(self, render: Callable[[], bytes], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._render = render
+        self._clock = clock
+        self._page = b""
+        self._fresh_until = -math.inf
+
+    def page(self) -> bytes:
+        """Return the page, rendered anew if the last one is too old."""
+        began = self._clock()
+        if began >= self._fresh_until:
+            self._page = self._render()
+            ended = self._clock()
+            self._fresh_until = ended + max(_FRESH_SECONDS, (ended - began) / _RENDERING_SHARE)
+        return self._page
 
 
 class _Server(web.Server):

@@ -37,7 +37,7 @@ class SuccessPolicy(ApiModel):
     )
 
     count: Annotated[Int32, Field(ge=1, le=MOST_TASKS)] | None = Field(
-        None, description="So many tasks (of indexes, if given) must succeed. Default: all of indexes."
+        None, description="Number of tasks (of indexes, if given) that must succeed. Default: all of indexes."
     )
     indexes: IndexSet | None = Field(None, description="These tasks must succeed. Example: 0-3,7. Default: any.")
 
@@ -62,13 +62,13 @@ class Array(ApiModel):
         | None
     ) = Field(
         None,
-        description="One task for each item, which is in PODWRIGHT_TASK_ITEM. An item may appear more than once. Immutable.",
+        description="One task per item, which is in PODWRIGHT_TASK_ITEM. An item may appear more than once. Immutable.",
     )
     indexes: IndexSet | None = Field(
         None, description="Only these tasks, such as the failed ones of another run. Example: 0-3,7. Immutable."
     )
     parallelism: Annotated[Int32, Field(ge=1, le=MOST_PARALLEL)] = Field(
-        100, description="Most pods at once. May be changed while the job runs. Default: 100."
+        100, description="Maximum pods running at once. May be changed while the job runs. Default: 100."
     )
     max_failed_tasks: CountOrShare | None = Field(
         None,
@@ -76,7 +76,8 @@ class Array(ApiModel):
         "the job fails if one did.",
     )
     success_policy: SuccessPolicy | None = Field(
-        None, description="Success before all tasks have succeeded; the others are then stopped. Immutable."
+        None,
+        description="When the job counts as succeeded before all tasks have; the others are then stopped. Immutable.",
     )
     sequential: bool = Field(
         False, description="Each task waits until the one before it succeeded. Default: false. Immutable."

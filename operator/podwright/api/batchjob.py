@@ -50,10 +50,10 @@ class RetryPolicy(ApiModel):
     )
     platform_limit: Annotated[Int32, Field(ge=0, le=1000)] = Field(
         10,
-        description="Most further attempts after losses that are no fault of the job: eviction, node loss. Default: 10.",
+        description="Maximum further attempts after losses that aren't the job's fault, such as eviction or node loss. Default: 10.",
     )
     timeout_limit: Annotated[Int32, Field(ge=0, le=100)] | None = Field(
-        None, description="Most further attempts after timeouts. Default: they count towards limit."
+        None, description="Maximum further attempts after timeouts. Default: they count towards limit."
     )
 
 
@@ -126,12 +126,12 @@ class BatchJobSpec(ApiModel):
     )
     retry: Annotated[RetryPolicy, immutable(remedy=_ANEW)] = Field(
         RetryPolicy(),
-        description="When a failed attempt is followed by another. Immutable.",
+        description="Whether and when a failed attempt is followed by another. Immutable.",
     )
-    timeouts: Timeouts | None = Field(None, description="Limits of time. May be changed while the job runs.")
+    timeouts: Timeouts | None = Field(None, description="Time limits. May be changed while the job runs.")
     suspend: bool = Field(
         False,
-        description="true stops the running pod and starts no other until it is false again; that counts as no failure. "
+        description="true stops the running pod and starts no other until it is false again; this doesn't count as a failure. "
         "Default: false.",
     )
     cancel: Literal["Graceful", "Immediate"] | None = Field(
@@ -145,7 +145,7 @@ class BatchJobSpec(ApiModel):
         "that a GitOps tool would create again stay. Default: never.",
     )
     retention: Retention | None = Field(None, description="How long finished jobs and pods are kept, by outcome.")
-    array: Array | None = Field(None, description="Makes the job many tasks. Default: one task.")
+    array: Array | None = Field(None, description="Runs the job as many tasks. Default: one task.")
     failure_policy: FailurePolicy | None = Field(
         None,
         description="How to treat a failure, by exit code, signal, reason or message. Immutable. Default: it is retried.",
@@ -163,7 +163,7 @@ class BatchJobSpec(ApiModel):
     worker_timeout_seconds: Count | None = Field(
         None,
         description="Seconds for which the pods stay bound to a node that went silent (NoExecute tolerations). Default: the "
-        "cluster's, mostly 300.",
+        "cluster's, usually 300.",
     )
     idempotency_key: Annotated[str, Field(min_length=1, max_length=253)] | None = Field(
         None,

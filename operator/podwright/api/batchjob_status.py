@@ -103,7 +103,7 @@ class EndingStatus(ApiModel):
 
     indexes: _Set = Field(description="Their indexes; of packs, the packs' own.")
     reason: Reason = Field(description="Why. Example: StartTimeout.")
-    message: Message | None = Field(None, description="Why, for people.")
+    message: Message | None = Field(None, description="Explanation for people.")
 
 
 class StopStatus(ApiModel):
@@ -112,7 +112,7 @@ class StopStatus(ApiModel):
     reason: Reason = Field(
         description="Cancelled, Suspended, TotalTimeout, or the reason of the end that an array has come to."
     )
-    message: Message | None = Field(None, description="The same for people.")
+    message: Message | None = Field(None, description="The same, explained for people.")
     time: datetime = Field(description="When that was recorded.")
 
 
@@ -121,11 +121,11 @@ class ArrayStatus(ApiModel):
 
     succeeded: Count = Field(description="How many tasks succeeded.")
     failed: Count = Field(description="How many failed for good.")
-    skipped: Count | None = Field(None, description="How many are not to run; see dependsOn[].otherwise.")
+    skipped: Count | None = Field(None, description="How many are skipped; see dependsOn[].otherwise.")
     running: Count | None = Field(None, description="How many had an unfinished pod at the last write.")
     succeeded_indexes: _Set | None = Field(None, description="Which succeeded.")
     failed_indexes: _Set | None = Field(None, description="Which failed for good.")
-    skipped_indexes: _Set | None = Field(None, description="Which are not to run.")
+    skipped_indexes: _Set | None = Field(None, description="Which are skipped.")
     running_indexes: _Set | None = Field(None, description="Which had an unfinished pod.")
     started_indexes: _Set | None = Field(
         None,
@@ -137,9 +137,7 @@ class ArrayStatus(ApiModel):
     task_failures: Annotated[list[TaskRetries], Field(max_length=200), ATOMIC] | None = Field(
         None, description="Of packed arrays: tasks that failed and aren't done, by how often."
     )
-    given_up: Count | None = Field(
-        None, description="How many of failed never ran, as what they wait for ended otherwise."
-    )
+    given_up: Count | None = Field(None, description="How many of failed never ran because of a dependency.")
     not_retried: Count | None = Field(
         None, description="How many of failed were not to be retried: by a failure rule, or as no retries are allowed."
     )
@@ -184,7 +182,7 @@ class AttemptStatus(ApiModel):
     )
     reason: Reason | None = Field(
         None,
-        description=f"Why it ended so, in one word: {listed(Subject.ATTEMPT)} Or a word of the kubelet's, such as "
+        description=f"Why it ended, in one word: {listed(Subject.ATTEMPT)} Or a reason of the kubelet, such as "
         "CreateContainerConfigError.",
     )
     message: Message | None = Field(None, description="Termination message of the container or the pod, cut at 1024.")
@@ -196,20 +194,21 @@ class BatchJobStatus(ApiModel):
     model_config = validated_by(*_RULES)
 
     observed_generation: Generation = Field(
-        -1, description="The metadata.generation that this status speaks of; -1 until the operator has seen the job."
+        -1,
+        description="The metadata.generation that this status describes; -1 until the operator has reconciled the job.",
     )
     phase: Phase | None = Field(
         None,
         description="Summary for people; programs should read the conditions. Pending: no pod has run yet. "
         "Retrying: waits before the next attempt. Suspended: waits for spec.suspend to become false. Stopping: its pod is "
-        "being ended. Succeeded, Failed, Cancelled, DeadLettered (its retries are used up) and Skipped (not to be run) are final.",
+        "being ended. Succeeded, Failed, Cancelled, DeadLettered (its retries are used up) and Skipped (never run) are final.",
     )
     reason: Reason | None = Field(
         None,
         description="Why it is in this phase, in one CamelCase word: that of its last attempt, or "
         f"{listed(Subject.WAITING, Subject.ACTIVE, Subject.ENDED)}",
     )
-    message: Message | None = Field(None, description="Why it is in this phase, for people.")
+    message: Message | None = Field(None, description="Why it is in this phase, explained for people.")
     start_time: datetime | None = Field(
         None,
         description="From when spec.timeouts.total counts: the creation or the last resumption. Absent while suspended.",

@@ -13,11 +13,11 @@ class Dependency(ApiModel):
 
     name: ObjectName = Field(description="Its name.")
     condition: Literal["Succeeded", "Failed", "Finished", "Started"] = Field(
-        "Succeeded", description="What it must have done. Default: Succeeded."
+        "Succeeded", description="State that it must reach. Default: Succeeded."
     )
     tasks: Literal["All", "NToN"] = Field(
         "All", description="NToN: task i of this array waits for task i of that one only. Default: All."
     )
     otherwise: Literal["Fail", "Skip", "Run"] = Field(
-        "Fail", description="What this job does when the condition can't come true any more. Default: Fail."
+        "Fail", description="What happens to this job when the condition can no longer be met. Default: Fail."
     )

@@ -19,7 +19,7 @@ class ExitCodes(ApiModel):
     values: Annotated[list[Annotated[Int32, Field(ge=1, le=255)]], Field(min_length=1, max_length=255), ATOMIC] = Field(
         description="Exit codes from 1 to 255."
     )
-    container_name: Label | None = Field(None, description="Only of this container. Default: of any.")
+    container_name: Label | None = Field(None, description="Only this container. Default: any.")
 
 
 class PodCondition(ApiModel):
@@ -89,9 +89,9 @@ class Escalation(ApiModel):
             )
         ),
     ] = Field("1.5", description='What requests and limits are multiplied by each time. Default: "1.5".')
-    max_memory: SingleQuantity = Field(description="What memory never exceeds. Example: 16Gi.")
+    max_memory: SingleQuantity = Field(description="Upper limit of memory. Example: 16Gi.")
     max_cpu: SingleQuantity | None = Field(
-        None, description="CPU grows as well, up to this. Example: 8. Default: only memory grows."
+        None, description="Upper limit of CPU, which then grows as well. Example: 8. Default: only memory grows."
     )
 
 
@@ -99,7 +99,7 @@ class FailurePolicy(ApiModel):
     """How to treat a failure, by exit code, signal, reason or message."""
 
     rules: Annotated[list[FailureRule], Field(max_length=20), ATOMIC] | None = Field(
-        None, description="The first rule that fits decides. Default, if none fits: Retry."
+        None, description="The first rule that matches decides. Default, if none does: Retry."
     )
     on_out_of_memory: Escalation | None = Field(
         None, description="Give the next attempt more memory after an OOMKilled one. Default: the same."
@@ -109,10 +109,10 @@ class FailurePolicy(ApiModel):
     )
     same_failure_nodes: Annotated[Int32, Field(ge=2, le=10)] | None = Field(
         None,
-        description="End the job when it fails in the same way on so many different nodes: then it isn't the nodes. "
+        description="End the job when it fails in the same way on this many different nodes: the nodes aren't at fault then. "
         "Default: off.",
     )
     quarantine_after: Annotated[Int32, Field(ge=1, le=10)] = Field(
         3,
-        description="End the job as dead letter when its pods were lost with so many nodes: it may be what kills them. Default: 3.",
+        description="Make the job a dead letter when its pods were lost with this many nodes: it may be what kills them. Default: 3.",
     )

@@ -68,11 +68,9 @@ def namespaces(context: typer.Context, incomplete: str) -> list[str]:
 def contexts(context: typer.Context, incomplete: str) -> list[str]:
     """Return the contexts of the kubeconfig that begin so."""
     with contextlib.suppress(Exception):
-        from kubernetes.config import kube_config
+        from podwright.kube.kubeconfig import contexts_of
 
-        found, _ = kube_config.list_kube_config_contexts(  # type: ignore[no-untyped-call]
-            config_file=context.params.get("kubeconfig")
-        )
+        found, _ = contexts_of(context.params.get("kubeconfig"))
         return [name for each in found if (name := str(each["name"])).startswith(incomplete)]
     return []
 

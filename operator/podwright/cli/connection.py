@@ -1,7 +1,7 @@
 """One connection to the API server for one command: requests and streams, with every failure explained.
 
-Over the official client's configuration and connection pool, so that kubeconfigs, credential plugins and proxies work as
-users know them; its models are not used, since objects are shown as they are. Not for several threads.
+It uses the operator's credentials and TLS context, over a connection pool of urllib3, since commands wait for one answer at a time.
+Objects are shown as they are. Not for several threads.
 """
 
 from __future__ import annotations
@@ -12,14 +12,17 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlencode
 
 import podwright
 from podwright.cli.errors import CommandError
 from podwright.cli.failures import BrokenStreamError, Unreachable, unreachable, words_of
-from podwright.cli.kubeconfig import Access, load_access
+from podwright.cli.kubeconfig import find_credentials
 from podwright.kube.errors import StatusError, parse_status
+
+if TYPE_CHECKING:
+    from podwright.kube.access import Access
 
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
@@ -36,32 +39,42 @@ TOO_DEEP: Final = "(cut off: nested too deeply to be shown)"
 Object = dict[str, Any]
 
 
+class CommandCredentials(Protocol):
+    """What a connection asks for."""
+
+    @property
+    def access(self) -> Access:
+        """Return the present credentials."""
+        ...
+
+    def refresh(self) -> None:
+        """Get fresh ones.
+
+        Raises:
+            CredentialsError: there are none.
+        """
+        ...
+
+
 class Connection:
     """The API server of one context."""
 
-    def __init__(self, access: Access) -> None:
-        from kubernetes.client.rest import RESTClientObject
-
-        self._access = access
-        self._configuration = access.configuration
-        self._configuration.keep_alive = True
-        self.server: str = access.configuration.host.rstrip("/")
-        self.namespace = access.namespace
+    def __init__(self, credentials: CommandCredentials) -> None:
+        self._credentials = credentials
+        self.server = credentials.access.server
+        self.namespace = credentials.access.namespace or "default"
         self.clock_offset = 0.0
         """Seconds by which the API server's clock is ahead of ours, as its last response said."""
-        try:
-            self._pool = RESTClientObject(self._configuration).pool_manager
-        except Exception as error:
-            raise CommandError(f"Cannot connect to {self.server}: {error}") from error
+        self._pool = self._opened()
 
     @classmethod
     def open(cls, *, kubeconfig: str | None, context: str | None) -> Connection:
         """Find the cluster that the user means. Nothing is sent yet."""
-        return cls(load_access(kubeconfig=kubeconfig, context=context))
+        return cls(find_credentials(kubeconfig=kubeconfig, context=context))
 
     def another(self) -> Connection:
         """Open a connection of its own to the same cluster, for another thread."""
-        return Connection(self._access)
+        return Connection(self._credentials)
 
     def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = JSON) -> Object:
         """Read something.
@@ -151,6 +164,15 @@ class Connection:
                 raise parse_status(response.status, self._read(response, method="GET", path=path))
             yield _pieces(response)
 
+    def _opened(self) -> Any:
+        from podwright.cli.pool import opened_pool
+        from podwright.kube.access import CredentialsError
+
+        try:
+            return opened_pool(self._credentials.access)
+        except (CredentialsError, OSError, ValueError) as error:
+            raise CommandError(f"Cannot connect to {self.server}: {error}") from error
+
     def _send(
         self,
         method: str,
@@ -160,6 +182,36 @@ class Connection:
         content: bytes | None,
         headers: dict[str, str],
         silence: float | None = _ANSWER_SECONDS,
+    ) -> Any:
+        """Send a request; once more if new credentials can be had for those that were refused, as when a plugin's token has expired."""
+        response = self._send_once(method, path, query, content=content, headers=headers, silence=silence)
+        if response.status == 401 and self._renewed():
+            response.close()
+            response = self._send_once(method, path, query, content=content, headers=headers, silence=silence)
+        return response
+
+    def _renewed(self) -> bool:
+        from podwright.kube.access import CredentialsError
+
+        refused = self._credentials.access
+        try:
+            self._credentials.refresh()
+        except CredentialsError as error:
+            raise CommandError(f"Cannot get credentials for {self.server}: {error}") from error
+        if self._credentials.access == refused:
+            return False
+        self._pool = self._opened()
+        return True
+
+    def _send_once(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        *,
+        content: bytes | None,
+        headers: dict[str, str],
+        silence: float | None,
     ) -> Any:
         import urllib3
 
@@ -183,12 +235,9 @@ class Connection:
             self.clock_offset = parsedate_to_datetime(response.headers.get("Date")).timestamp() - time.time()
 
     def _authorization(self) -> dict[str, str]:
-        try:
-            # Asked for each request, since a credential plugin's token may end while we wait for a job.
-            settings = self._configuration.auth_settings()
-        except Exception as error:
-            raise CommandError(f"Cannot get credentials for {self.server}: {error}") from error
-        return {each["key"]: each["value"] for each in settings.values() if each["in"] == "header" and each["value"]}
+        access = self._credentials.access
+        value = f"Bearer {access.token}" if access.token else access.authorization
+        return {"Authorization": value} if value else {}
 
     def _read(self, response: Any, *, method: str, path: str) -> bytes:
         import urllib3

@@ -87,7 +87,8 @@ def run(
     from podwright.adapters.entry import run_operator
     from podwright.adapters.service import PortError, new_identity
     from podwright.cli.log_format import log_to_stderr
-    from podwright.kube.credentials import CredentialsError, load_credentials
+    from podwright.kube.access import CredentialsError
+    from podwright.kube.credentials import load_credentials
     from podwright.kube.paths import NAMESPACES, InvalidNameError, resource_path
     from podwright.runtime.fence import FenceMissingError, FenceUnprovenError
     from podwright.runtime.leadership import LeadershipLostError

@@ -5,7 +5,7 @@ decided once the earlier write is seen in the state. Every command is safe to re
 (deterministic name, uid or resourceVersion) that makes it harmless when its picture of the world is old.
 
 `of` is the object that was decided on. Policies make commands through the builders of their kind (`core.job.pod.attempt_pod`,
-`core.job.write`, `core.attempt.termination`), which know the type of what is `Any` here; `RULES` says how each is carried out.
+`core.job.status`, `core.attempt.termination`), which know the type of what is `Any` here; `RULES` says how each is carried out.
 """
 
 import enum
@@ -129,10 +129,14 @@ Command = CreateChild | WriteStatus | Delete | Release | PatchChild | Confirm | 
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The result of reconciling one object: what to write now, and when to reconcile again without an event (Unix seconds)."""
+    """The result of reconciling one object: what to write now, and when to reconcile again without an event (Unix seconds).
+
+    `postponed` says that nothing was decided as it is too early for it, so that nothing follows from what is missing here.
+    """
 
     commands: tuple[Command, ...] = ()
     requeue_at: float | None = None
+    postponed: bool = False
 
 
 class Rank(enum.IntEnum):

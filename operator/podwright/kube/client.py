@@ -7,6 +7,7 @@ connection was closed instead of an answer: our PUTs and DELETEs carry precondit
 
 import asyncio
 import enum
+import functools
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -18,8 +19,9 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from podwright.kube.access import CredentialsError
 from podwright.kube.codecs.requests import JSON, ApiRequest
-from podwright.kube.credentials import Credentials, CredentialsError
+from podwright.kube.credentials import Credentials
 from podwright.kube.errors import LONGEST_RETRY_AFTER, is_foreign, parse_status
 from podwright.kube.lines import LineSplitter, LineTooLongError
 from podwright.kube.paths import checked_path
@@ -51,6 +53,14 @@ class Ambiguous(ApiUnreachable):
 
 class ForeignAnswer(Ambiguous):
     """Something on the way, such as a proxy, answered instead of an API server; what became of the request is unknown."""
+
+
+class AnswerTooLarge(Ambiguous):
+    """The answer has more bytes than its reader wanted, so it was given up; `size` is how many it has at least."""
+
+    def __init__(self, message: str, *, size: int) -> None:
+        super().__init__(message)
+        self.size = size
 
 
 class _Untrusted(Exception):  # noqa: N818 - a turn of the control flow, never seen outside
@@ -126,6 +136,7 @@ class ApiClient:
         Raises:
             Unsent: no connection could be made.
             Ambiguous: there was no full answer in time.
+            AnswerTooLarge: the answer is larger than the request's `most_bytes`.
             ForeignAnswer: it was refused or redirected, but not by a Kubernetes API server.
         """
         response = await self.request(
@@ -137,6 +148,7 @@ class ApiClient:
             accept=request.accept,
             deadline=deadline,
             pool=pool,
+            most_bytes=request.most_bytes,
         )
         if is_foreign(response.status, response.body):
             error = parse_status(response.status, response.body)
@@ -154,37 +166,67 @@ class ApiClient:
         accept: str = JSON,
         deadline: float = 10.0,
         pool: Pool = Pool.WRITE,
+        most_bytes: int | None = None,
     ) -> ApiResponse:
         """Send one request and read the whole answer, whatever its HTTP status, within `deadline` seconds.
 
         Raises:
             Unsent: no connection could be made.
             Ambiguous: there was no full answer in time.
+            AnswerTooLarge: the answer has more than `most_bytes`.
         """
         url = self._url(path, query)
         headers = {"Accept": accept} if body is None else {"Accept": accept, "Content-Type": content_type}
+        token = self._authorize(headers)
         until = asyncio.get_running_loop().time() + deadline
-
-        async def exchange() -> ApiResponse:
-            token = self._authorize(headers)
-            left = until - asyncio.get_running_loop().time()
-            response = await self._exchange(method, url, body=body, headers=headers, deadline=left, pool=pool)
-            if response.status != 401 or not await self._renew(refused=token, until=until):
-                return response
-            self._authorize(headers)
-            left = until - asyncio.get_running_loop().time()
-            return await self._exchange(method, url, body=body, headers=headers, deadline=left, pool=pool)
-
         try:
-            return await exchange()
+            response = await self._exchange(
+                method, url, body=body, headers=headers, deadline=deadline, pool=pool, most_bytes=most_bytes
+            )
+            if response.status != 401:
+                return response
+            return await self._renewed(
+                response, token, method, url, body=body, headers=headers, until=until, pool=pool, most_bytes=most_bytes
+            )
         except _Untrusted as error:
             # No request was sent: the cluster's authority may have been replaced, or a certificate of ours.
             if not await self._renew(refused=None, until=until):
                 raise Unsent(str(error)) from error
+        token = self._authorize(headers)
         try:
-            return await exchange()
+            left = until - asyncio.get_running_loop().time()
+            response = await self._exchange(
+                method, url, body=body, headers=headers, deadline=left, pool=pool, most_bytes=most_bytes
+            )
+            if response.status != 401:
+                return response
+            return await self._renewed(
+                response, token, method, url, body=body, headers=headers, until=until, pool=pool, most_bytes=most_bytes
+            )
         except _Untrusted as error:
             raise Unsent(str(error)) from error
+
+    async def _renewed(
+        self,
+        refusal: ApiResponse,
+        token: str,
+        method: str,
+        url: URL,
+        *,
+        body: bytes | None,
+        headers: dict[str, str],
+        until: float,
+        pool: Pool,
+        most_bytes: int | None,
+    ) -> ApiResponse:
+        """Send a request once more whose token was refused; return the refusal if there is no other token."""
+        if not await self._renew(refused=token, until=until):
+            return refusal
+        self._authorize(headers)
+        left = until - asyncio.get_running_loop().time()
+        return await self._exchange(
+            method, url, body=body, headers=headers, deadline=left, pool=pool, most_bytes=most_bytes
+        )
 
     @asynccontextmanager
     async def open_stream(
@@ -218,7 +260,15 @@ class ApiClient:
             response.close()
 
     async def _exchange(
-        self, method: str, url: URL, *, body: bytes | None, headers: dict[str, str], deadline: float, pool: Pool
+        self,
+        method: str,
+        url: URL,
+        *,
+        body: bytes | None,
+        headers: dict[str, str],
+        deadline: float,
+        pool: Pool,
+        most_bytes: int | None,
     ) -> ApiResponse:
         try:
             async with self._sessions[pool].request(
@@ -232,7 +282,7 @@ class ApiClient:
                 ssl=self._trust.context,
                 proxy=self._credentials.access.proxy or None,
             ) as response:
-                content = await response.read()
+                content = await (response.read() if most_bytes is None else _read_at_most(response, most_bytes))
         except aiohttp.ClientConnectorCertificateError as error:
             raise _Untrusted(f"{method} {url.path}: {_words(error)}") from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -259,15 +309,20 @@ class ApiClient:
 
     def _url(self, path: str, query: Mapping[str, str] | None) -> URL:
         # Quoted already: to have aiohttp check it again would cost more than the rest.
-        address = f"{self.server}{checked_path(path)}"
-        if query:
-            address = f"{address}?{urlencode(query)}"
-        return URL(address, encoded=True)
+        scheme, authority, prefix = _origin(self.server)
+        return URL.build(
+            scheme=scheme,
+            authority=authority,
+            path=f"{prefix}{checked_path(path)}",
+            query_string=urlencode(query) if query else "",
+            encoded=True,
+        )
 
     def _authorize(self, headers: dict[str, str]) -> str:
-        token = self._credentials.access.token
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
+        access = self._credentials.access
+        token = access.token
+        if token or access.authorization:
+            headers["Authorization"] = f"Bearer {token}" if token else access.authorization
         return token
 
     async def _renew(self, *, refused: str | None, until: float) -> bool:
@@ -329,6 +384,22 @@ class LineStream:
                 raise StopAsyncIteration
 
 
+async def _read_at_most(response: aiohttp.ClientResponse, most: int) -> bytes:
+    size = response.content_length or 0
+    chunks: list[bytes] = []
+    if size <= most:
+        size = 0
+        async for chunk in response.content.iter_any():
+            size += len(chunk)
+            if size > most:
+                break
+            chunks.append(chunk)
+    if size > most:
+        response.close()  # with its connection, on which the rest would come
+        raise AnswerTooLarge(f"{response.method} {response.url.path}: the answer has more than {most} bytes", size=size)
+    return b"".join(chunks)
+
+
 async def _read_rest(response: aiohttp.ClientResponse) -> bytes:
     try:
         return await response.read()
@@ -336,6 +407,14 @@ async def _read_rest(response: aiohttp.ClientResponse) -> bytes:
         return b""  # the status alone says enough
 
 
+@functools.lru_cache(maxsize=16)
+def _origin(server: str) -> tuple[str, str, str]:
+    """Return scheme, authority and path of a server's URL: to take it apart for each request would cost more than the rest."""
+    url = URL(server, encoded=True)
+    return url.scheme, url.raw_authority, url.raw_path.rstrip("/")
+
+
+@functools.lru_cache(maxsize=16)  # nearly all requests have the same
 def _timeout(deadline: float) -> aiohttp.ClientTimeout:
     deadline = max(deadline, _LEAST_SECONDS)  # to aiohttp nothing left would mean no limit
     # Connecting ends a little earlier than the whole, so that a connection that is never made counts as `Unsent`.

@@ -1,54 +1,27 @@
 """Where the API server is and who we are to it: the service account inside a cluster, or a kubeconfig outside.
 
-The only module of this layer that knows the official client, and only for kubeconfigs (contexts, exec plugins, provider
-logins). Used by whoever makes an `ApiClient`. It never guesses a cluster: a kubeconfig is named by the caller or by the
-KUBECONFIG variable, and the default file in the home directory is not looked at.
+Used by whoever makes an `ApiClient`, and by the command line. It never guesses a cluster: a kubeconfig is named by the caller or by
+the KUBECONFIG variable, and the default file in the home directory is not looked at.
 """
 
 import asyncio
 import contextlib
 import os
-import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Protocol, TypeVar, cast
 
-import msgspec
-
-from podwright.kube.proxy import ProxyError, checked_proxy, proxy_for
+from podwright.kube.access import Access, CredentialsError
+from podwright.kube.kubeconfig import read_kubeconfig
+from podwright.kube.proxy import ProxyError, proxy_for
 
 T = TypeVar("T")
 
 SERVICE_ACCOUNT_DIRECTORY: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _TOKEN_LIFE: Final = 60.0
 """Seconds after which the token file is read again; the kubelet replaces tokens well before they expire."""
-
-
-class CredentialsError(Exception):
-    """There are no usable credentials; the message says what was looked for and what to do."""
-
-
-class Access(msgspec.Struct, frozen=True, kw_only=True):
-    """What it takes to reach an API server. Empty fields are not used; without `verify` any certificate is accepted.
-
-    `proxy` is the URL of an HTTP proxy.
-    """
-
-    server: str
-    token: str = ""
-    authority_file: str = ""
-    certificate_file: str = ""
-    key_file: str = ""
-    verify: bool = True
-    server_name: str = ""
-    proxy: str = ""
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """Return the files whose content belongs to the connection."""
-        return tuple(filter(None, (self.authority_file, self.certificate_file, self.key_file)))
 
 
 class Credentials(Protocol):
@@ -82,6 +55,9 @@ class FixedCredentials:
     async def reload(self) -> None:
         """Do nothing: there are no others."""
 
+    def refresh(self) -> None:
+        """Do nothing: there are no others."""
+
 
 class ServiceAccountCredentials:
     """The service account of the pod that we run in."""
@@ -108,7 +84,15 @@ class ServiceAccountCredentials:
 
     async def reload(self) -> None:
         """Read the token now."""
-        self._access = await run_in_thread(self._read)
+        await run_in_thread(self.refresh)
+
+    def refresh(self) -> None:
+        """Read the token at once.
+
+        Raises:
+            CredentialsError: there is none.
+        """
+        self._access = self._read()
         self._read_at = self._clock()
 
     def _read(self) -> Access:
@@ -121,14 +105,29 @@ class ServiceAccountCredentials:
             raise CredentialsError(
                 f"{self._directory} must hold a token and ca.crt: is the token mounted into the pod?"
             )
-        return Access(server=self._server, token=token, authority_file=str(authority), proxy=self._proxy)
+        namespace = self._directory / "namespace"
+        return Access(
+            server=self._server,
+            token=token,
+            authority_file=str(authority),
+            proxy=self._proxy,
+            namespace=namespace.read_text(encoding="utf-8").strip() if namespace.exists() else "",
+        )
 
 
 class KubeconfigCredentials:
-    """A context of a kubeconfig, read by the official client's loader."""
+    """A context of a kubeconfig."""
 
-    def __init__(self, *, path: str, context: str | None = None, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        *,
+        path: str,
+        context: str | None = None,
+        environment: Mapping[str, str] = os.environ,
+        persist: bool = False,
+    ) -> None:
         self._path = path
+        self._persist = persist
         self._environment = environment
         self._context = context
         self._access = self._read()
@@ -140,42 +139,18 @@ class KubeconfigCredentials:
 
     async def reload(self) -> None:
         """Read the kubeconfig again, and run its credential plugin if it names one. That takes as long as the plugin does."""
-        self._access = await run_in_thread(self._read)
+        await run_in_thread(self.refresh)
+
+    def refresh(self) -> None:
+        """Read the kubeconfig again at once.
+
+        Raises:
+            CredentialsError: it can't be used any more.
+        """
+        self._access = self._read()
 
     def _read(self) -> Access:
-        # Imported here: it takes most of a second, and inside a cluster nobody needs it.
-        from kubernetes.client import Configuration
-        from kubernetes.config import load_kube_config
-
-        configuration = Configuration()
-        # What is there now is from the environment; whatever the loader puts there is the kubeconfig's `proxy-url`.
-        configuration.proxy = None
-        try:
-            load_kube_config(  # type: ignore[no-untyped-call]  # the official loader has no types
-                config_file=self._path,
-                context=self._context,
-                client_configuration=configuration,
-                persist_config=False,
-            )
-        except Exception as error:
-            # The loader lets the errors of its YAML parser, its plugins and its own bugs through; all mean the same here.
-            raise CredentialsError(f"cannot use the kubeconfig {self._path}: {error}") from error
-        server = configuration.host.rstrip("/")
-        named = cast("str | None", configuration.proxy)
-        try:
-            proxy = checked_proxy(named, source="proxy-url") if named else proxy_for(server, self._environment)
-        except ProxyError as error:
-            raise CredentialsError(f"cannot use the kubeconfig {self._path}: {error}") from error
-        return Access(
-            server=server,
-            token=(configuration.api_key.get("BearerToken") or "").removeprefix("Bearer "),
-            authority_file=configuration.ssl_ca_cert or "",
-            certificate_file=configuration.cert_file or "",
-            key_file=configuration.key_file or "",
-            verify=bool(configuration.verify_ssl),
-            server_name=configuration.tls_server_name or "",
-            proxy=proxy,
-        )
+        return read_kubeconfig(self._path, context=self._context, environment=self._environment, persist=self._persist)
 
 
 def load_credentials(
@@ -193,6 +168,15 @@ def load_credentials(
     path = kubeconfig or environment.get("KUBECONFIG")
     if path:
         return KubeconfigCredentials(path=path, context=context, environment=environment)
+    return in_pod(environment, directory=directory)
+
+
+def in_pod(environment: Mapping[str, str], *, directory: Path = SERVICE_ACCOUNT_DIRECTORY) -> ServiceAccountCredentials:
+    """Return the credentials of the pod that we run in.
+
+    Raises:
+        CredentialsError: this is no pod, or its service account can't be used.
+    """
     host, port = environment.get("KUBERNETES_SERVICE_HOST"), environment.get("KUBERNETES_SERVICE_PORT")
     if not host or not port:
         raise CredentialsError(
@@ -233,38 +217,3 @@ async def run_in_thread(work: Callable[[], T]) -> T:
 
     threading.Thread(target=run, name="credentials", daemon=True).start()
     return await result
-
-
-def ssl_context(access: Access) -> ssl.SSLContext:
-    """Make the TLS context for an API server: its own authority if one is given, else the system's.
-
-    Raises:
-        CredentialsError: a certificate or key cannot be read.
-    """
-    try:
-        context = ssl.create_default_context(cafile=access.authority_file or None)
-    except (OSError, ssl.SSLError) as error:
-        raise CredentialsError(f"cannot load the authority {access.authority_file}: {error}") from error
-    # Cluster authorities often lack extensions that newer Pythons insist on.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if not access.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    load_certificates(context, access)
-    return context
-
-
-def load_certificates(context: ssl.SSLContext, access: Access) -> None:
-    """Load authority and client certificate into a new context.
-
-    Raises:
-        CredentialsError: a certificate or key cannot be read.
-    """
-    try:
-        if access.authority_file:
-            context.load_verify_locations(cafile=access.authority_file)
-        if access.certificate_file:
-            context.load_cert_chain(access.certificate_file, access.key_file or None)
-    except (OSError, ssl.SSLError) as error:
-        files = ", ".join(filter(None, (access.authority_file, access.certificate_file, access.key_file)))
-        raise CredentialsError(f"cannot load the certificates for {access.server} ({files}): {error}") from error

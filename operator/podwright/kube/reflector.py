@@ -16,19 +16,15 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from podwright.kube.client import ApiClient, ApiUnreachable, Pool
+from podwright.kube.client import AnswerTooLarge, ApiClient, ApiUnreachable, Pool
 from podwright.kube.codecs.page import EventType, ObjectDecoder, Undecodable, WatchEvent
 from podwright.kube.errors import DecodeError, StatusError, parse_status
+from podwright.kube.paging import PAGE_SIZE, PageLimit
 from podwright.kube.poison import Result, Steps
 
 View = TypeVar("View")
 View_contra = TypeVar("View_contra", contravariant=True)
 
-PAGE_SIZE: Final = 500
-FIRST_PAGE: Final = 50
-"""Objects on the first page ever, of which nobody knows yet how large they are."""
-PAGE_BYTES: Final = 1 << 20
-"""About how large a page may be: what is decoded at once holds the loop, and memory."""
 _TURN_SECONDS: Final = 0.01  # then the loop's other tasks get their turn
 _LIST_DEADLINE: Final = 60.0
 _WATCH_SECONDS: Final = (290, 590)
@@ -50,11 +46,6 @@ class Cause(enum.Enum):
     ENDED = "WatchEnded"
     WENT_BACK = "WentBack"  # it shows an older state than was seen
     UNREADABLE = "Unreadable"  # an answer that makes no sense
-
-
-def next_limit(limit: int, *, received: int, most: int) -> int:
-    """Return how many objects to ask for after a page of `limit` that had so many bytes, so that pages are about equally large."""
-    return max(1, min(most, limit * PAGE_BYTES // max(received, 1)))
 
 
 class Sink(Protocol[View_contra]):
@@ -110,8 +101,7 @@ class Reflector(Generic[View]):
         self._decoder = decoder
         self._sink = sink
         self._selection = {"labelSelector": label_selector} if label_selector else {}
-        self._page_size = page_size
-        self._limit = min(page_size, FIRST_PAGE)
+        self._limit = PageLimit(most=page_size)
         self._turn_began = time.monotonic()
         self._silence = silence
         self._clock = clock
@@ -162,17 +152,28 @@ class Reflector(Generic[View]):
         items: list[View | Undecodable] = []
         token = ""
         while True:
-            query = {"limit": str(self._limit), **self._selection}
+            query = {"limit": str(self._limit.objects), **self._selection}
             if token:
                 query["continue"] = token
-            answer = await self._client.request("GET", self._path, query=query, deadline=_LIST_DEADLINE, pool=Pool.READ)
+            try:
+                answer = await self._client.request(
+                    "GET",
+                    self._path,
+                    query=query,
+                    deadline=_LIST_DEADLINE,
+                    pool=Pool.READ,
+                    most_bytes=self._limit.most_bytes,
+                )
+            except AnswerTooLarge as error:
+                self._limit.received(error.size)
+                continue
             if answer.status != 200:
                 # 410 here says that the list took too long for its snapshot; it starts over.
                 raise parse_status(answer.status, answer.body, retry_after=answer.retry_after)
             self.last_contact = self._clock()
             self._turn_began = time.monotonic()
             page = await self._in_turns(self._decoder.page_in_steps(answer.body))
-            self._limit = next_limit(self._limit, received=len(answer.body), most=self._page_size)
+            self._limit.received(len(answer.body))
             items += page.items
             token = page.continue_token
             if not token:
@@ -214,7 +215,8 @@ class Reflector(Generic[View]):
                         event = await self._in_turns(self._decoder.unusual_event_in_steps(line))
                     self._take(event)
                     handled += 1
-                    await self._end_long_turn()
+                    if time.monotonic() - self._turn_began >= _TURN_SECONDS:
+                        await self._end_turn()
         if not handled and not self._was_sound():
             problem = f"{self._path}: the watch ended at once"
             if self._failures + 1 >= _FRUITLESS:
@@ -232,12 +234,12 @@ class Reflector(Generic[View]):
             except StopIteration as end:
                 result: Result = end.value
                 return result
-            await self._end_long_turn()
+            if time.monotonic() - self._turn_began >= _TURN_SECONDS:
+                await self._end_turn()
 
-    async def _end_long_turn(self) -> None:
-        if time.monotonic() - self._turn_began >= _TURN_SECONDS:
-            await asyncio.sleep(0)
-            self._turn_began = time.monotonic()
+    async def _end_turn(self) -> None:
+        await asyncio.sleep(0)
+        self._turn_began = time.monotonic()
 
     def _take(self, event: WatchEvent[View]) -> None:
         item = event.item

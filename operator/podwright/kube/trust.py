@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from podwright.kube.credentials import Access, Credentials, CredentialsError, ssl_context
+from podwright.kube.access import Access, CredentialsError, ssl_context
+from podwright.kube.credentials import Credentials
 
 _LOOK_SECONDS: Final = 10.0  # between looks at the files
 _RELOAD_SECONDS: Final = 5.0  # between reloads because of a certificate that we don't trust

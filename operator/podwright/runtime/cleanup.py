@@ -38,6 +38,6 @@ class Cleanup:
         self._free += 1
 
     def admitted(self) -> Iterator[Ref]:
-        """Take the jobs out of the line that there are places for now. They must be reconciled anew: time has passed."""
+        """Remove and return the jobs in line that there are places for now. They must be reconciled anew: time has passed."""
         for _ in range(min(self._free, len(self._waiting))):
             yield self._waiting.pop()

@@ -4,20 +4,42 @@ Called by the engine, which leaves the object alone until the answer marks it ag
 for: what became uncertain while it was under way is read next. What could be read counts, whatever became of the rest.
 """
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from podwright.core.values.ref import Ref
 from podwright.runtime.backoff import Backoff
 from podwright.runtime.bounded_log import BoundedLog
 from podwright.runtime.controllers.controller import Controller
-from podwright.runtime.reads import ReadPlaces
-from podwright.runtime.tenure import Tenure
+from podwright.runtime.leader_term import LeaderTerm
 
 _FAILURES_IN_A_ROW: Final = 3  # then the API server has other troubles, and the rest is left for later
 
 _log = BoundedLog(logging.getLogger(__name__), every=60.0)
+
+
+class ReadPlaces:
+    """Runs reads of single objects in the background; they must not raise.
+
+    A bounded number at once, so that what is not certain about many objects doesn't crowd out all else.
+    """
+
+    def __init__(self, *, at_once: int = 32) -> None:
+        self._places = asyncio.Semaphore(at_once)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, reading: Coroutine[None, None, None]) -> None:
+        """Run a read once there is a place for it."""
+
+        async def run() -> None:
+            async with self._places:
+                await reading
+
+        task = asyncio.create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
 class Confirmation:
@@ -32,7 +54,7 @@ class Confirmation:
         self._mark = mark
 
     def read(
-        self, ref: Ref, *, place: tuple[str, str], controller: Controller, expectations: Any, tenure: Tenure
+        self, ref: Ref, *, place: tuple[str, str], controller: Controller, expectations: Any, term: LeaderTerm
     ) -> None:
         """Read the object and those of its children that its expectations name."""
         expectations.begin(None)
@@ -40,7 +62,7 @@ class Confirmation:
 
         async def run() -> None:
             failures = in_a_row = 0
-            for step in _steps(ref, namespace, name, controller, expectations, tenure):
+            for step in _steps(ref, namespace, name, controller, expectations, term):
                 try:
                     await step()
                     in_a_row = 0
@@ -67,26 +89,26 @@ class Confirmation:
 
 
 def _steps(
-    ref: Ref, namespace: str, name: str, controller: Controller, expectations: Any, tenure: Tenure
+    ref: Ref, namespace: str, name: str, controller: Controller, expectations: Any, term: LeaderTerm
 ) -> list[Callable[[], Any]]:
     async def itself() -> None:
         expectations.confirm_self = False
         try:
-            await controller.read_self(ref, namespace=namespace, name=name)
+            await controller.reads.read_self(ref, namespace=namespace, name=name)
         except BaseException:
             expectations.confirm_self = True
             raise
-        expectations.confirmed_epoch = tenure.epoch
+        expectations.confirmed_epoch = term.epoch
 
     async def children() -> None:
-        await controller.relist_children(ref, namespace=namespace)
+        await controller.reads.relist_children(ref, namespace=namespace)
         expectations.relist_children = False
 
     def child(of_name: str) -> Callable[[], Any]:
         async def one() -> None:
             expectations.confirm_children.discard(of_name)
             try:
-                await controller.read_child(ref, namespace=namespace, name=of_name, expectations=expectations)
+                await controller.reads.read_child(ref, namespace=namespace, name=of_name, expectations=expectations)
             except BaseException:
                 expectations.confirm_children.add(of_name)
                 raise

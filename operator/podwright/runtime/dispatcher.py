@@ -27,10 +27,10 @@ from podwright.kube.codecs.requests import ApiRequest
 from podwright.runtime.cleanup import Cleanup
 from podwright.runtime.controllers.controller import Controller, Subject
 from podwright.runtime.lanes import HELD_BACK, NOT_LEADER, OVERTAKEN, Permit, Result, Withheld
+from podwright.runtime.leader_term import LeaderTerm, LeaderTerms
 from podwright.runtime.quota import QuotaLines
 from podwright.runtime.responses import Responses
 from podwright.runtime.status_updates import PendingUpdates
-from podwright.runtime.tenure import Tenure, Tenures
 from podwright.runtime.writer import Writer
 from podwright.store.expectations import Expectations
 from podwright.store.timers import Timers
@@ -40,6 +40,8 @@ MOST_CREATIONS: Final = 1000
 FEW_CREATIONS: Final = 16
 """The same while very many wait already."""
 MANY_WAITING: Final = 10_000
+_OF_A_TARGET: Final = (Delete, PatchChild, Release)
+_OF_STATUS: Final = (WriteStatus, ReportProblem)
 
 
 class Dispatcher:
@@ -49,7 +51,7 @@ class Dispatcher:
         self,
         *,
         writer: Writer,
-        tenures: Tenures,
+        terms: LeaderTerms,
         responses: Responses,
         cleanup: Cleanup,
         quota: QuotaLines,
@@ -58,7 +60,7 @@ class Dispatcher:
         mark: Callable[[Ref], None],
     ) -> None:
         self._writer = writer
-        self._tenures = tenures
+        self._terms = terms
         self._responses = responses
         self._cleanup = cleanup
         self._quota = quota
@@ -80,18 +82,17 @@ class Dispatcher:
         controller: Controller,
         subject: Subject | None,
         expectations: Any,
-        tenure: Tenure,
+        term: LeaderTerm,
         now: float,
     ) -> None:
         """Carry out commands that were just decided on this snapshot of an object, but for those that must not be yet."""
-        if not commands:
-            return
-        if not any(isinstance(command, WriteStatus) and command.deferrable for command in commands):
+        for command in commands:
+            if isinstance(command, WriteStatus) and command.deferrable:
+                break
+        else:
             self.updates.discard(commands[0].of)
         for command in commands:
-            self._issue(
-                command, controller=controller, subject=subject, expectations=expectations, tenure=tenure, now=now
-            )
+            self._issue(command, controller=controller, subject=subject, expectations=expectations, term=term, now=now)
 
     def _issue(
         self,
@@ -100,27 +101,27 @@ class Dispatcher:
         controller: Controller,
         subject: Subject | None,
         expectations: Any,
-        tenure: Tenure,
+        term: LeaderTerm,
         now: float,
     ) -> None:
         of = command.of
         if isinstance(command, Confirm):
             expectations.confirm_children.add(command.name)
-            controller.confirming(command, expectations=expectations)
+            controller.outcomes.confirming(command, expectations=expectations)
             self._mark(of)
         elif isinstance(command, WriteStatus) and command.deferrable and self._puts_off(of):
             self.updates.add(of, now=time.monotonic())
         elif is_child_change(command) and now < expectations.refused_until(command.name):
             self._timers.bring_forward(of, expectations.refused_until(command.name))
-        elif isinstance(command, CreateChild) and subject is not None and not _confirmed(subject, expectations, tenure):
+        elif isinstance(command, CreateChild) and subject is not None and not _confirmed(subject, expectations, term):
             expectations.confirm_self = True
             self._mark(of)
-        elif not controller.may_send(command, expectations=expectations, tenure=tenure, now=now):
+        elif not controller.may_send(command, expectations=expectations, term=term, now=now):
             pass  # the controller has seen to it that it is decided again
         elif is_cleanup(command) and not self._cleanup.begin(of):
             pass  # it waits in line
         else:
-            self.submit(command, controller=controller, subject=subject, expectations=expectations, tenure=tenure)
+            self.submit(command, controller=controller, subject=subject, expectations=expectations, term=term)
 
     def submit(
         self,
@@ -129,33 +130,33 @@ class Dispatcher:
         controller: Controller,
         subject: Subject | None,
         expectations: Any,
-        tenure: Tenure,
+        term: LeaderTerm,
         then: Callable[[Result], None] | None = None,
     ) -> None:
         """Leave a permit for a command that writes. `then` is told what became of it."""
         expectations.begin(command)
-        controller.begin(command, expectations=expectations, tenure=tenure)
+        controller.outcomes.begin(command, expectations=expectations, term=term)
         self._writer.submit(
             Permit(
                 namespace=command.namespace,
                 rank=rank_of(command),
                 priority=controller.priority_of(command.of),
-                build=functools.partial(self._build, command, controller, subject, tenure),
+                build=functools.partial(self._build, command, controller, subject, term),
                 done=functools.partial(self._done, command, controller, subject, then),
                 admitted=_is_admitted(command),
             )
         )
 
     def _build(
-        self, command: Command, controller: Controller, subject: Subject | None, tenure: Tenure
+        self, command: Command, controller: Controller, subject: Subject | None, term: LeaderTerm
     ) -> ApiRequest | Withheld:
-        held = self._tenures.tenure(tenure.shard)
-        if held is None or held.epoch != tenure.epoch:
+        held = self._terms.term(term.shard)
+        if held is None or held.epoch != term.epoch:
             return NOT_LEADER
         # A write may wait long in a burst; what was decided on an older snapshot, and hangs on what has changed, is decided again.
         if RULES[type(command)].overtaken and not controller.still_wanted(command, decided_on=subject):
             return OVERTAKEN
-        request = controller.request(command, tenure=tenure)
+        request = controller.request(command, term=term)
         if isinstance(command, CreateChild) and not self._quota.begin(
             command.of, command.name, namespace=command.namespace, now=self._clock()
         ):
@@ -179,7 +180,7 @@ class Dispatcher:
             self._responses.take(
                 command, controller=controller, before=subject, result=result, expectations=expectations, now=now
             )
-            controller.ended(command, result=result, expectations=expectations, now=now)
+            controller.outcomes.ended(command, result=result, expectations=expectations, now=now)
             if then is not None:
                 then(result)
         except Exception as error:
@@ -195,7 +196,7 @@ class Dispatcher:
         return not self.updates.take_grant(of) and self._writer.busy
 
     def _tell(self, places: int) -> None:
-        """Have objects reconciled whose news can be told now."""
+        """Have objects reconciled whose status updates can be written now."""
         if len(self.updates):
             for ref in self.updates.grant(places, now=time.monotonic()):
                 self._mark(ref)
@@ -203,14 +204,14 @@ class Dispatcher:
 
 def is_child_change(command: Command) -> bool:
     """Return whether a command changes a child that exists."""
-    return isinstance(command, Delete | PatchChild | Release) and command.target != command.of
+    return isinstance(command, _OF_A_TARGET) and command.target != command.of
 
 
-def _confirmed(subject: Subject, expectations: Expectations, tenure: Tenure) -> bool:
+def _confirmed(subject: Subject, expectations: Expectations, term: LeaderTerm) -> bool:
     """Return whether the snapshot is surely newer than anything the shard's former holder did."""
-    return subject.resource_version > tenure.baseline or expectations.confirmed_epoch == tenure.epoch
+    return subject.resource_version > term.baseline or expectations.confirmed_epoch == term.epoch
 
 
 def _is_admitted(command: Command) -> bool:
     """Return whether admission that tenants may have a hand in has a say in the write: of pods, and of all else but our own status."""
-    return not isinstance(command, WriteStatus | ReportProblem)
+    return not isinstance(command, _OF_STATUS)

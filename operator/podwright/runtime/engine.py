@@ -12,20 +12,19 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from podwright.core.commands import Command, Confirm, CreateChild
+from podwright.core.commands import Command, Confirm, CreateChild, WriteStatus
 from podwright.core.shard import shard_of
 from podwright.core.values.ref import Ref
 from podwright.kube.codecs.page import Undecodable
 from podwright.runtime.cleanup import Cleanup
-from podwright.runtime.confirmation import Confirmation
-from podwright.runtime.controllers.controller import Controller, Reflected
+from podwright.runtime.confirmation import Confirmation, ReadPlaces
+from podwright.runtime.controllers.controller import Controller, Reflected, Subject
 from podwright.runtime.dispatcher import Dispatcher, is_child_change
+from podwright.runtime.leader_term import LeaderTerm, LeaderTerms
 from podwright.runtime.metrics import Metrics
 from podwright.runtime.problems import Problems
 from podwright.runtime.quota import QuotaLines
-from podwright.runtime.reads import ReadPlaces
 from podwright.runtime.responses import Responses
-from podwright.runtime.tenure import Tenure, Tenures
 from podwright.runtime.writer import Writer
 from podwright.store.timers import Timers
 from podwright.store.work_queue import WorkQueue
@@ -45,11 +44,11 @@ class Engine:
         *,
         writer: Writer,
         reads: ReadPlaces,
-        tenures: Tenures,
+        terms: LeaderTerms,
         clock: Callable[[], float],
         metrics: Metrics,
     ) -> None:
-        self._tenures = tenures
+        self._terms = terms
         self._clock = clock
         self._metrics = metrics
         self._controllers: dict[str, Controller] = {}
@@ -63,7 +62,7 @@ class Engine:
         self._backoff = responses.backoff
         self._dispatcher = Dispatcher(
             writer=writer,
-            tenures=tenures,
+            terms=terms,
             responses=responses,
             cleanup=self._cleanup,
             quota=self._quota,
@@ -75,7 +74,7 @@ class Engine:
         self._problems = Problems(
             dispatcher=self._dispatcher,
             controllers=self._controllers,
-            tenures=tenures,
+            terms=terms,
             backoff=self._backoff,
             timers=self._timers,
             clock=clock,
@@ -131,16 +130,22 @@ class Engine:
                 self._reconcile_safely(self._queue.pop())
                 if time.monotonic() - began > _TURN:
                     break
+            rest = self._work_off()
             self._metrics.turn(time.monotonic() - began)
-            if self._queue or self._cleanup.ready:
+            if self._queue or self._cleanup.ready or rest <= 0.0:
                 await asyncio.sleep(0)
                 continue
-            await self._wait()
+            await self._wait(longest=rest)
 
-    async def _wait(self) -> None:
+    def _work_off(self) -> float:
+        """Do a piece of the work that no decision waits for; return for how many seconds there is no more of it."""
+        due = [when for each in self._controllers.values() if (when := each.work_off(time.monotonic)) is not None]
+        return min(_LONGEST_WAIT, min(due) - time.monotonic()) if due else _LONGEST_WAIT
+
+    async def _wait(self, *, longest: float) -> None:
         self._wake.clear()
         due = self._timers.next_at()
-        timeout = _LONGEST_WAIT if due is None else min(_LONGEST_WAIT, max(0.0, due - self._clock()))
+        timeout = longest if due is None else min(longest, max(0.0, due - self._clock()))
         try:
             async with asyncio.timeout(timeout):
                 await self._wake.wait()
@@ -182,12 +187,13 @@ class Engine:
         controller = self._controllers[ref.kind]
         if self._problems.has_to_report(ref):
             return  # what can't be read is reported first
-        place = controller.place_of(ref)
+        subject = controller.find(ref)
+        place = controller.place_of(ref) if subject is None else (subject.namespace, subject.name)
         if place is None:
             self._forget(ref, controller)
             return
-        tenure = self._tenures.tenure(shard_of(namespace=place[0], shards=self._tenures.shards))
-        if tenure is None:
+        term = self._terms.term(shard_of(namespace=place[0], shards=self._terms.shards))
+        if term is None:
             return  # whoever holds the shard reconciles; when it becomes ours, everything is marked
         expectations = controller.expectations.of(ref)
         if expectations.exclusive or (expectations.outstanding and controller.takes_turns(ref)):
@@ -196,23 +202,31 @@ class Engine:
         if blocked > now:
             self._timers.set(ref, blocked)
             return
-        if controller.find(ref) is None and not controller.is_deleted(ref):
+        if subject is None and not controller.is_deleted(ref):
             expectations.confirm_self = True
         ready = controller.prepare(ref, expectations=expectations)
         if expectations.must_confirm:
-            self._confirmation.read(ref, place=place, controller=controller, expectations=expectations, tenure=tenure)
+            self._confirmation.read(ref, place=place, controller=controller, expectations=expectations, term=term)
             return
         if ready:
-            self._decide(ref, controller, expectations=expectations, tenure=tenure, namespace=place[0], now=now)
+            self._decide(ref, subject, controller, expectations=expectations, term=term, namespace=place[0], now=now)
 
     def _decide(
-        self, ref: Ref, controller: Controller, *, expectations: Any, tenure: Tenure, namespace: str, now: float
+        self,
+        ref: Ref,
+        subject: Subject | None,
+        controller: Controller,
+        *,
+        expectations: Any,
+        term: LeaderTerm,
+        namespace: str,
+        now: float,
     ) -> None:
         granted = self._quota.granted(ref, namespace=namespace, now=now)
         decision = controller.decide(
             ref,
             expectations=expectations,
-            tenure=tenure,
+            term=term,
             granted=granted,
             room=self._dispatcher.room(expectations),
             now=now,
@@ -221,14 +235,14 @@ class Engine:
         if self._problems.is_unreadable(ref):
             commands = tuple(command for command in commands if _lets_go(command))
         self._timers.set(ref, decision.requeue_at)
-        if granted is not None:
+        if granted is not None and not decision.postponed:
             self._keep_in_line(ref, commands, namespace=namespace, granted=granted, now=now)
-        subject = controller.find(ref)
-        self._dispatcher.issue(
-            commands, controller=controller, subject=subject, expectations=expectations, tenure=tenure, now=now
-        )
         self._metrics.decided(len(commands))
-        if not commands:
+        if commands:
+            self._dispatcher.issue(
+                commands, controller=controller, subject=subject, expectations=expectations, term=term, now=now
+            )
+        else:
             self._dispatcher.updates.discard(ref)
             if controller.is_over(ref):
                 controller.expectations.drop(ref)
@@ -236,12 +250,15 @@ class Engine:
     def _keep_in_line(
         self, ref: Ref, commands: tuple[Command, ...], *, namespace: str, granted: int, now: float
     ) -> None:
-        """Have an object leave its namespace's line for quota when it asks for nothing; else see to its next turn."""
-        if granted and not any(isinstance(command, CreateChild) for command in commands):
+        """Have an object leave its namespace's line for quota when it asks for nothing; else see to its next turn.
+
+        One that writes its status first keeps its place: what it does next hangs on that, such as an intent that must be on record.
+        """
+        if granted and not any(_may_lead_to_a_child(command) for command in commands):
             if not self._controllers[ref.kind].expectations.of(ref).creating:
                 self._quota.leave(ref, namespace=namespace, now=now)
             return
-        next_at = self._quota.next_at(ref, namespace=namespace)
+        next_at = self._quota.next_at(ref, namespace=namespace, now=now)
         if next_at is not None and next_at > now:
             self._timers.bring_forward(ref, next_at)
 
@@ -252,6 +269,10 @@ class Engine:
         self._quota.forget(ref, now=self._clock())
         controller.expectations.drop(ref, gone=True)
         controller.forget(ref)
+
+
+def _may_lead_to_a_child(command: Command) -> bool:
+    return isinstance(command, CreateChild) or (isinstance(command, WriteStatus) and not command.deferrable)
 
 
 def _lets_go(command: Command) -> bool:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from podwright.core.model.job import JobStatus, JobView
-from podwright.core.run.events import EventLevel, RunEvent, events_between
+from podwright.core.run.events import EventLevel, RunEvent, events_between, pod_change_refused
 from podwright.kube.client import ApiUnreachable
 from podwright.kube.codecs.requests import METADATA_ONLY, ApiRequest
 from podwright.kube.paths import EVENTS, resource_path
@@ -61,6 +61,11 @@ class EventRecorder:
             return
         for event in events_between(before=job.status, after=after, level=self._level):
             self._keep(job, event)
+
+    def change_refused(self, *, job: JobView, pod: str, message: str) -> None:
+        """Record that the API server refuses changes of a pod: of a job that is over no status says so."""
+        if self._level is not EventLevel.OFF:
+            self._keep(job, pod_change_refused(pod, message))
 
     async def run(self) -> None:
         """Send what waits, until cancelled."""

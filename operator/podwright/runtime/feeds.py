@@ -1,80 +1,134 @@
-"""Where the reflectors' news enters the store. One feed per kind; no decisions, and nothing that can raise."""
+"""Where the reflectors' news enters the stores: feeds of objects that are decided on, and of their children. Nothing here can raise.
+
+What can't be understood is reported to the engine, and the view that was known of it stays.
+"""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
-from podwright.core.model.job import JobView
 from podwright.core.model.pod import PodView
-from podwright.core.values.ref import JOB
 from podwright.kube.codecs.page import Undecodable
 from podwright.runtime.bounded_log import BoundedLog
 from podwright.runtime.controllers.controller import Engine
-from podwright.runtime.metrics import Metrics
 from podwright.store.jobs import JobStore
 
 _log = BoundedLog(logging.getLogger(__name__))
 
 
-class JobFeed:
-    """Takes jobs. What cannot be understood is reported, and the picture that was known of it stays."""
+class Replace(Protocol):
+    """Puts a full list into a store."""
 
-    def __init__(self, *, store: JobStore, metrics: Metrics, engine: Engine, namespace: str = "") -> None:
-        """Feed the store with the jobs of one namespace, or of all."""
-        self._namespace = namespace
-        self._store = store
-        self._metrics = metrics
+    def __call__(self, items: Any, /, *, list_version: int, also_present: set[str], namespace: str) -> None:
+        """Put it there: what it lacks is gone. `also_present` are the uids of what can't be understood."""
+        ...
+
+
+class ObjectFeed:
+    """Feeds a store with the objects of one kind, of one namespace or of all ("")."""
+
+    def __init__(
+        self,
+        kind: str,
+        *,
+        put: Callable[[Any], None],
+        remove: Callable[[str], None],
+        replace: Replace,
+        engine: Engine,
+        namespace: str,
+    ) -> None:
+        self._kind = kind
+        self._put = put
+        self._remove = remove
+        self._replace = replace
         self._engine = engine
+        self._namespace = namespace
 
-    def replaced(self, items: Sequence[JobView | Undecodable], list_resource_version: int) -> None:
-        """Take in all jobs."""
-        poisoned = [item for item in items if isinstance(item, Undecodable)]
-        self._store.replace_jobs(
-            (item for item in items if isinstance(item, JobView)),
+    def replaced(self, items: Sequence[Any], list_resource_version: int) -> None:
+        """Record a full list."""
+        readable, unreadable = _parted(items)
+        self._replace(
+            readable,
             list_version=list_resource_version,
-            also_present={item.uid for item in poisoned},
+            also_present={item.uid for item in unreadable},
             namespace=self._namespace,
         )
-        self._engine.listed(JOB, {item.uid for item in items}, namespace=self._namespace, version=list_resource_version)
-        for item in poisoned:
-            self.undecodable(item)
+        uids = {item.uid for item in items}
+        self._engine.listed(self._kind, uids, namespace=self._namespace, version=list_resource_version)
+        for item in unreadable:
+            self._engine.report(item)
 
-    def changed(self, item: JobView) -> None:
-        """Take in a job."""
-        self._store.put_job(item)
+    def changed(self, item: Any) -> None:
+        """Record an object."""
+        self._put(item)
 
-    def deleted(self, item: JobView | Undecodable) -> None:
-        """Record that a job is gone."""
-        self._store.remove_job(item.uid)
+    def deleted(self, item: Any) -> None:
+        """Record that an object is gone."""
+        self._remove(item.uid)
 
     def undecodable(self, item: Undecodable) -> None:
-        """Count, log and report a job that cannot be understood."""
-        _complain(item, self._metrics)
+        """Report an object that can't be understood."""
         self._engine.report(item)
 
 
-class PodFeed:
-    """Takes pods."""
+class ChildFeed:
+    """Feeds a store with children; one that can't be understood is as if it had not changed."""
 
-    def __init__(self, *, store: JobStore, metrics: Metrics, namespace: str = "") -> None:
-        """Feed the store with the pods of one namespace, or of all."""
+    def __init__(
+        self,
+        *,
+        put: Callable[[Any], None],
+        remove: Callable[[str], None],
+        replace: Replace,
+        engine: Engine,
+        namespace: str,
+    ) -> None:
+        self._put = put
+        self._remove = remove
+        self._replace = replace
+        self._engine = engine
         self._namespace = namespace
-        self._store = store
-        self._metrics = metrics
 
-    def replaced(self, items: Sequence[PodView | Undecodable], list_resource_version: int) -> None:
-        """Take in all pods."""
-        poisoned = [item for item in items if isinstance(item, Undecodable)]
-        self._store.replace_pods(
-            (item for item in items if isinstance(item, PodView)),
+    def replaced(self, items: Sequence[Any], list_resource_version: int) -> None:
+        """Record a full list."""
+        readable, unreadable = _parted(items)
+        self._replace(
+            readable,
             list_version=list_resource_version,
-            also_present={item.uid for item in poisoned},
+            also_present={item.uid for item in unreadable},
             namespace=self._namespace,
         )
-        for item in poisoned:
-            self.undecodable(item)
+        for item in unreadable:
+            self._engine.report(item)
+
+    def changed(self, item: Any) -> None:
+        """Record a child."""
+        self._put(item)
+
+    def deleted(self, item: Any) -> None:
+        """Record that a child is gone."""
+        self._remove(item.uid)
+
+    def undecodable(self, item: Undecodable) -> None:
+        """Report a child that can't be understood."""
+        self._engine.report(item)
+
+
+class PodFeed(ChildFeed):
+    """Feeds the store of jobs with their pods."""
+
+    def __init__(self, *, store: JobStore, engine: Engine, namespace: str) -> None:
+        super().__init__(
+            put=store.put_pod,
+            remove=store.remove_pod_by_uid,
+            replace=store.replace_pods,
+            engine=engine,
+            namespace=namespace,
+        )
+        self._store = store
 
     def changed(self, item: PodView) -> None:
-        """Take in a pod."""
+        """Record a pod."""
         if not item.job_uid:
             _log.log(
                 logging.WARNING,
@@ -95,19 +149,8 @@ class PodFeed:
         else:
             self._store.remove_pod_by_uid(item.uid)
 
-    def undecodable(self, item: Undecodable) -> None:
-        """Count and log a pod that cannot be understood; it is as if it had not changed."""
-        _complain(item, self._metrics)
 
-
-def _complain(item: Undecodable, metrics: Metrics) -> None:
-    metrics.undecodable(item.kind)
-    _log.log(
-        logging.ERROR,
-        (item.kind, item.uid, item.error),
-        "cannot understand %s %s/%s: %s",
-        item.kind,
-        item.namespace,
-        item.name,
-        item.error,
-    )
+def _parted(items: Sequence[Any]) -> tuple[list[Any], list[Undecodable]]:
+    """Part what can be understood from what can't."""
+    unreadable = [item for item in items if isinstance(item, Undecodable)]
+    return ([item for item in items if not isinstance(item, Undecodable)] if unreadable else list(items)), unreadable

@@ -2,7 +2,7 @@
 
 The fence is a ValidatingAdmissionPolicy whose parameter is the shard's Lease, read by the API server through a watch of its
 own. Until that watch has seen our Lease, a former leader's pod could still get in, so a new leader asks twice with dry
-runs, which store nothing: a pod of the former epoch must be refused, one of ours accepted. Two requests per tenure.
+runs, which store nothing: a pod of the former epoch must be refused, one of ours accepted. Two requests per term.
 """
 
 import asyncio

@@ -36,5 +36,5 @@ class KeyCount:
         self._walked[namespace] = max(0, self._walked[namespace] - 1)
 
     def walk_ended(self) -> None:
-        """Take what the walk counted for what there is."""
+        """Record that the walk is over: what it counted is what there is."""
         self._walked, self._walking, self._claimed = +self._walking, Counter(), Counter()

@@ -25,7 +25,7 @@ from podwright.kube.errors import DecodeError, StatusError, parse_status
 from podwright.kube.key_lease import KeyLease, decode_key_lease, decode_key_leases
 from podwright.kube.paths import LEASES
 from podwright.runtime.keys import Keys
-from podwright.runtime.tenure import Tenures
+from podwright.runtime.leader_term import LeaderTerms
 from podwright.runtime.writer import Send
 from podwright.store.jobs import JobStore
 
@@ -51,7 +51,7 @@ class KeySweep:
         send: Send,
         keys: Keys,
         store: JobStore,
-        tenures: Tenures,
+        terms: LeaderTerms,
         clock: Callable[[], float],
         namespaces: Collection[str] = (),
     ) -> None:
@@ -60,7 +60,7 @@ class KeySweep:
         self._send = send
         self._keys = keys
         self._store = store
-        self._tenures = tenures
+        self._terms = terms
         self._clock = clock
         self._token = ""
         self._order = itertools.count()
@@ -179,7 +179,7 @@ class KeySweep:
     def _leads(self, namespace: str) -> bool:
         if self._namespaces and namespace not in self._namespaces:
             return False
-        return self._tenures.tenure(shard_of(namespace=namespace, shards=self._tenures.shards)) is not None
+        return self._terms.term(shard_of(namespace=namespace, shards=self._terms.shards)) is not None
 
     def _leads_any(self) -> bool:
-        return any(self._tenures.tenure(shard) is not None for shard in range(self._tenures.shards))
+        return any(self._terms.term(shard) is not None for shard in range(self._terms.shards))

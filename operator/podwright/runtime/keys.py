@@ -93,7 +93,7 @@ class Keys:
         return True
 
     def end_turn(self, lease: str) -> set[str]:
-        """End it, and give the jobs that waited."""
+        """End it, and return the jobs that waited."""
         return self._turns.pop(lease, set())
 
     def note_departed(self, job: JobView) -> None:
@@ -103,7 +103,7 @@ class Keys:
             self.has_departed.set()
 
     def take_answer(self, command: ClaimKey, *, result: Result, expectations: JobExpectations, now: float) -> None:
-        """Take in the answer to a claim."""
+        """Record the response to a claim."""
         self._readings.pop(command.lease_name, None)
         if not isinstance(result, ApiResponse):
             return

@@ -17,6 +17,9 @@ from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.runtime.flow import NamespaceLimit
 
+_REMEMBERED: Final = 300.0
+"""Seconds for which the trouble of a namespace is remembered that has nothing to send."""
+
 
 class Withheld(msgspec.Struct, frozen=True, gc=False):
     """A write was not sent at all. `error` is one of ours that kept its request from being built."""
@@ -53,10 +56,15 @@ class Permit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Lane:
-    """The writes of one namespace that wait, and how many of it are under way."""
+    """The writes of one namespace that wait, and how many of it are under way; `parked` of them hang, and take no place.
+
+    `hangs` says that the last that was long under way did, and none was answered soon since.
+    """
 
     def __init__(self) -> None:
         self.under_way = 0
+        self.parked = 0
+        self.hangs = False
         self.limit = NamespaceLimit()
         self.urgent: list[tuple[int, int, int, Permit]] = []
         self.idle: list[tuple[int, int, int, Permit]] = []
@@ -76,6 +84,9 @@ class Lanes:
         # Namespaces with writes of either sort, the one whose turn it is first.
         self._urgent: OrderedDict[str, None] = OrderedDict()
         self._idle: OrderedDict[str, None] = OrderedDict()
+        self._quiet: OrderedDict[str, float] = (
+            OrderedDict()
+        )  # lanes with trouble on record and nothing to send, since when
         self._waiting = 0
         self._urgent_waiting = 0
 
@@ -106,38 +117,58 @@ class Lanes:
         self._urgent_waiting += urgent
 
     def take(self, *, places: int) -> Permit | None:
-        """Take the permit whose turn it is; None if none waits that its namespace has a place for.
+        """Remove and return the permit whose turn it is; None if none waits that its namespace has a place for.
 
         Args:
             places: how many writes of all namespaces together may be under way.
         """
-        return self._take(self._urgent, places=places, urgent=True) or self._take(
-            self._idle, places=places, urgent=False
-        )
+        permit = self._take(self._urgent, places=places, urgent=True) if self._urgent else None
+        if permit is None and self._idle:
+            permit = self._take(self._idle, places=places, urgent=False)
+        return permit
 
     def begin(self, namespace: str) -> None:
         """Take a place of a namespace."""
         self.of(namespace).under_way += 1
 
-    def end(self, namespace: str) -> None:
-        """Return it; a lane that is empty and has no trouble on record is forgotten."""
+    def park(self, namespace: str) -> None:
+        """Record that a write hangs."""
+        lane = self.of(namespace)
+        lane.parked += 1
+        lane.hangs = True
+
+    def end(self, namespace: str, *, now: float, parked: bool = False, was_quick: bool = False) -> None:
+        """Return it. A lane that is empty is forgotten: at once, or some minutes later if it has trouble on record."""
         lane = self.of(namespace)
         lane.under_way -= 1
-        if lane.is_empty and not lane.limit.is_reduced:
-            del self._lanes[namespace]
+        lane.parked -= parked
+        lane.hangs = lane.hangs and not was_quick
+        if lane.is_empty:
+            if lane.limit.is_reduced:
+                self._quiet[namespace] = now
+                self._quiet.move_to_end(namespace)
+            else:
+                del self._lanes[namespace]
+        if self._quiet:
+            self._forget_quiet(now)
 
-    def forget_quiet(self) -> None:
-        """Forget the trouble of lanes that have nothing to send."""
-        for namespace in [name for name, lane in self._lanes.items() if lane.is_empty]:
-            del self._lanes[namespace]
+    def _forget_quiet(self, now: float) -> None:
+        while self._quiet:
+            namespace, since = next(iter(self._quiet.items()))
+            if now - since < _REMEMBERED:
+                return
+            del self._quiet[namespace]
+            lane = self._lanes.get(namespace)
+            if lane is not None and lane.is_empty:
+                del self._lanes[namespace]
 
     def _take(self, turns: OrderedDict[str, None], *, places: int, urgent: bool) -> Permit | None:
         # No more lanes can be without a place than there are writes under way, so this ends soon.
-        for namespace in itertools.islice(turns, None):
+        for namespace in turns:
             lane = self._lanes[namespace]
-            if lane.under_way >= lane.limit.places(of=places):
-                continue
             queue = lane.urgent if urgent else lane.idle
+            if lane.under_way - lane.parked >= lane.limit.places(of=places) or (lane.parked and queue[0][3].admitted):
+                continue
             permit = heapq.heappop(queue)[3]
             if queue:
                 turns.move_to_end(namespace)

@@ -1,7 +1,7 @@
 """Who may act: the election, and what has to be done between winning and acting.
 
 Winning a Lease is not yet leading: first the fence must stand for the new epoch, and the version of the job collection is
-taken down, since whatever has not changed since may have been acted on by the former leader (see `Tenure.baseline`).
+taken down, since whatever has not changed since may have been acted on by the former leader (see `LeaderTerm.baseline`).
 """
 
 import asyncio
@@ -16,8 +16,8 @@ from podwright.kube.codecs.requests import ApiRequest, jobs_path
 from podwright.kube.errors import DecodeError, parse_status
 from podwright.kube.lease import LeaseElector
 from podwright.runtime.fence import prove_fence
+from podwright.runtime.leader_term import LeaderTerm
 from podwright.runtime.settings import Settings
-from podwright.runtime.tenure import Tenure
 
 _SHARD: Final = 0
 _PAUSE: Final = 0.5
@@ -49,7 +49,7 @@ class Leadership:
         self._client = client
         self._settings = settings
         self._on_gain = on_gain
-        self._tenure: Tenure | None = None
+        self._term: LeaderTerm | None = None
         self._elector = LeaseElector(
             client,
             namespace=settings.namespace,
@@ -65,16 +65,16 @@ class Leadership:
     @property
     def held(self) -> int:
         """Return how many shards may be acted on now."""
-        return int(self.tenure(_SHARD) is not None)
+        return int(self.term(_SHARD) is not None)
 
     @property
     def problem(self) -> str:
         """Return why this process can't compete for the Lease, or renew it, at the moment; empty if it can."""
         return self._elector.problem
 
-    def tenure(self, shard: int) -> Tenure | None:
-        """Return the tenure of a shard if it is ours at this very moment."""
-        return self._tenure if shard == _SHARD and self._elector.is_valid() else None
+    def term(self, shard: int) -> LeaderTerm | None:
+        """Return the term of a shard if it is ours at this very moment."""
+        return self._term if shard == _SHARD and self._elector.is_valid() else None
 
     async def run(self) -> None:
         """Compete, and lead, until cancelled.
@@ -97,15 +97,15 @@ class Leadership:
         raise LeadershipLostError(self._elector.problem or "another operator leads")
 
     async def release(self) -> None:
-        """Give the Lease back, so that a successor need not wait."""
-        self._tenure = None
+        """Release the Lease, so that a successor need not wait."""
+        self._term = None
         await self._elector.release()
 
     async def _take_office(self) -> None:
         claim = await self._elector.claimed()
         if self._settings.fence:
             await prove_fence(send=self._send, namespace=self._settings.namespace, shard=_SHARD, epoch=claim.epoch)
-        self._tenure = Tenure(shard=_SHARD, epoch=claim.epoch, baseline=await self._job_version())
+        self._term = LeaderTerm(shard=_SHARD, epoch=claim.epoch, baseline=await self._job_version())
         self._on_gain(_SHARD)
 
     async def _job_version(self) -> int:

@@ -29,6 +29,7 @@ class Metrics:
             ["command", "result"],
             registry=self.registry,
         )
+        self._write_counts: dict[tuple[str, str], Counter] = {}
         self._decisions = Counter("podwright_decisions", "Looks at a job.", registry=self.registry)
         self._commands = Counter("podwright_commands", "Commands that decisions asked for.", registry=self.registry)
         self._errors = Counter(
@@ -68,6 +69,7 @@ class Metrics:
             ["namespace"],
             registry=self.registry,
         )
+        self._told_dead_letters: dict[str, int] = {}
         self._kept = Gauge("podwright_objects_kept", "Objects in memory.", ["kind"], registry=self.registry)
         self._writer = Gauge("podwright_writer", "State of the writer pool.", ["state"], registry=self.registry)
         self._longest = 0.0
@@ -108,7 +110,13 @@ class Metrics:
         )
         self._loop_lag = Histogram(
             "podwright_loop_lag_seconds",
-            "How late the event loop ran a timer, measured 40 times a second: what held it up so long held up everything.",
+            "How late the event loop ran a timer, measured up to 40 times a second: what held it up so long held up everything.",
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+            registry=self.registry,
+        )
+        self._loop_held = Histogram(
+            "podwright_loop_held_seconds",
+            "The part of that lag in which the operator itself was at work, rather than waiting for a processor.",
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
             registry=self.registry,
         )
@@ -124,11 +132,12 @@ class Metrics:
     def decided(self, commands: int) -> None:
         """Count a decision."""
         self._decisions.inc()
-        self._commands.inc(commands)
+        if commands:
+            self._commands.inc(commands)
 
     def answered(self, command: Command, result: Result, *, before: Any) -> None:
         """Count the result of a write on a job as it was `before`, and what ended if the write recorded that."""
-        self._writes.labels(_name(command), _label(result)).inc()
+        self._count_of(_name(command), _label(result)).inc()
         written = isinstance(result, ApiResponse) and result.status < 300
         if not (written and isinstance(command, WriteStatus)):
             return
@@ -142,6 +151,12 @@ class Metrics:
             self._tasks.labels("succeeded").inc(len(record.succeeded - known.succeeded))
             self._tasks.labels("failed").inc(len(record.failed - known.failed))
             self._tasks.labels("skipped").inc(len(record.skipped - known.skipped))
+
+    def _count_of(self, command: str, result: str) -> Counter:
+        found = self._write_counts.get((command, result))
+        if found is None:
+            found = self._write_counts[command, result] = self._writes.labels(command, result)
+        return found
 
     def internal_error(self) -> None:
         """Count an error of ours."""
@@ -181,13 +196,17 @@ class Metrics:
         self._writer.labels("sent").set(under_way)
         self._writer.labels("limit").set(limit)
         self._leading.set(leading)
-        self._dead_letters.clear()
+        for namespace in self._told_dead_letters.keys() - dead_letters.keys():
+            self._dead_letters.remove(namespace)
         for namespace, count in dead_letters.items():
-            self._dead_letters.labels(namespace).set(count)
+            if self._told_dead_letters.get(namespace) != count:
+                self._dead_letters.labels(namespace).set(count)
+        self._told_dead_letters = dict(dead_letters)
 
-    def lagged(self, seconds: float) -> None:
-        """Record how late a timer of the event loop was."""
+    def lagged(self, seconds: float, *, held: float) -> None:
+        """Record how late a timer of the event loop was, and for how much of that the loop's own work was the reason."""
         self._loop_lag.observe(seconds)
+        self._loop_held.observe(held)
 
     def mirrored(
         self, *, kind: str, age: float, relists: int, rewatches: int, causes: Collection[str], blind: bool

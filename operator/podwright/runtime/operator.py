@@ -9,7 +9,7 @@ import contextlib
 import gc
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +18,7 @@ from podwright.kube.client import ApiClient, ApiResponse, Pool
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.credentials import Credentials
 from podwright.kube.reflector import Reflector
+from podwright.runtime.confirmation import ReadPlaces
 from podwright.runtime.controllers.job_controller import JobController
 from podwright.runtime.engine import Engine
 from podwright.runtime.events import EventRecorder
@@ -26,7 +27,6 @@ from podwright.runtime.key_sweep import KeySweep
 from podwright.runtime.keys import Keys
 from podwright.runtime.leadership import Leadership
 from podwright.runtime.metrics import Metrics
-from podwright.runtime.reads import ReadPlaces
 from podwright.runtime.settings import Settings
 from podwright.runtime.sight import BlindError, LoopLag, Sight
 from podwright.runtime.writer import Writer
@@ -67,7 +67,7 @@ class Operator:
             on_sent=self.metrics.event_recorded,
         )
         self.engine = Engine(
-            writer=self._writer, reads=reads, tenures=self._leadership, clock=time.time, metrics=self.metrics
+            writer=self._writer, reads=reads, terms=self._leadership, clock=time.time, metrics=self.metrics
         )
         self.jobs = JobController(
             engine=self.engine,
@@ -75,7 +75,6 @@ class Operator:
             reads=reads,
             keys=keys,
             clock=time.time,
-            metrics=self.metrics,
             accounting=settings.accounting,
             events=self._events,
         )
@@ -89,7 +88,7 @@ class Operator:
             send=self._read,
             keys=keys,
             store=self.jobs.store,
-            tenures=self._leadership,
+            terms=self._leadership,
             clock=time.time,
             namespaces=settings.watch_namespaces,
         )
@@ -193,8 +192,8 @@ class Operator:
         _log.info("leading shard %d as %s", shard, self._settings.identity)
         self.engine.mark_all()
 
-    async def _write(self, request: ApiRequest) -> ApiResponse:
-        return await self._client.send(request, deadline=self._settings.request_deadline, pool=Pool.WRITE)
+    def _write(self, request: ApiRequest) -> Awaitable[ApiResponse]:
+        return self._client.send(request, deadline=self._settings.request_deadline, pool=Pool.WRITE)
 
-    async def _read(self, request: ApiRequest) -> ApiResponse:
-        return await self._client.send(request, deadline=self._settings.request_deadline, pool=Pool.READ)
+    def _read(self, request: ApiRequest) -> Awaitable[ApiResponse]:
+        return self._client.send(request, deadline=self._settings.request_deadline, pool=Pool.READ)

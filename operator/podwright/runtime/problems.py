@@ -16,17 +16,19 @@ from podwright.core.values.ref import Ref
 from podwright.kube.client import ApiResponse
 from podwright.kube.codecs.page import Undecodable
 from podwright.runtime.backoff import Backoff
+from podwright.runtime.bounded_log import BoundedLog
 from podwright.runtime.controllers.controller import Controller
 from podwright.runtime.dispatcher import Dispatcher
 from podwright.runtime.lanes import Result
+from podwright.runtime.leader_term import LeaderTerms
 from podwright.runtime.metrics import Metrics
-from podwright.runtime.tenure import Tenures
 from podwright.runtime.trouble import is_too_large
 from podwright.store.timers import Timers
 
 _PAUSE: Final = 5.0
 
 _log = logging.getLogger(__name__)
+_bounded = BoundedLog(_log)
 
 
 class Problems:
@@ -37,7 +39,7 @@ class Problems:
         *,
         dispatcher: Dispatcher,
         controllers: Mapping[str, Controller],
-        tenures: Tenures,
+        terms: LeaderTerms,
         backoff: Backoff[Ref],
         timers: Timers[Ref],
         clock: Callable[[], float],
@@ -46,7 +48,7 @@ class Problems:
     ) -> None:
         self._dispatcher = dispatcher
         self._controllers = controllers
-        self._tenures = tenures
+        self._terms = terms
         self._backoff = backoff
         self._timers = timers
         self._clock = clock
@@ -64,7 +66,17 @@ class Problems:
         return ref in self._unreadable
 
     def undecodable(self, item: Undecodable) -> None:
-        """Record that an object can't be read; the next reconcile reports it."""
+        """Count and log what can't be read. If it is an object that is decided on, the next reconcile reports it."""
+        self._metrics.undecodable(item.kind)
+        _bounded.log(
+            logging.ERROR,
+            (item.kind, item.uid, item.error),
+            "cannot understand %s %s/%s: %s",
+            item.kind,
+            item.namespace,
+            item.name,
+            item.error,
+        )
         ref = Ref(item.kind, item.uid)
         if ref.kind in self._controllers:
             self._unreadable[ref] = item
@@ -85,8 +97,8 @@ class Problems:
             return False
         if self._reported.get(ref) == item.error:
             return False
-        tenure = self._tenures.tenure(shard_of(namespace=item.namespace, shards=self._tenures.shards))
-        if tenure is None:
+        term = self._terms.term(shard_of(namespace=item.namespace, shards=self._terms.shards))
+        if term is None:
             return True  # whoever holds the shard reports; when it becomes ours, everything is marked
         expectations = controller.expectations.of(ref)
         blocked = self._backoff.until(ref)
@@ -104,7 +116,7 @@ class Problems:
                 controller=controller,
                 subject=None,
                 expectations=expectations,
-                tenure=tenure,
+                term=term,
                 then=functools.partial(self._answered, ref, item),
             )
         return True
@@ -115,11 +127,11 @@ class Problems:
             return
         if (result.status >= 500 and not is_too_large(result)) or result.status in (409, 429):
             return
-        self._reported[ref] = item.error
         if result.status == 404:
-            self._forget(
-                ref
-            )  # gone, and nobody will tell: of an object that was never read no deletion is seen in a list
+            # Gone, and nobody will say so: of an object that was never read no deletion is seen in a list.
+            self._forget(ref)
+        elif ref in self._unreadable:  # else it was deleted, or could be read again, while this was under way
+            self._reported[ref] = item.error
 
     def _forget(self, ref: Ref) -> None:
         self._unreadable.pop(ref, None)
@@ -149,8 +161,6 @@ class Problems:
         if controller.restore_after(error, expectations=expectations):
             return
         write = controller.with_problem(ref, f"the operator failed on this object and will try again: {error!r}")
-        tenure = self._tenures.tenure(shard_of(namespace=subject.namespace, shards=self._tenures.shards))
-        if write is not None and tenure is not None and not expectations.outstanding:
-            self._dispatcher.submit(
-                write, controller=controller, subject=subject, expectations=expectations, tenure=tenure
-            )
+        term = self._terms.term(shard_of(namespace=subject.namespace, shards=self._terms.shards))
+        if write is not None and term is not None and not expectations.outstanding:
+            self._dispatcher.submit(write, controller=controller, subject=subject, expectations=expectations, term=term)

@@ -1,4 +1,4 @@
-"""From a command to the request that carries it out: adds what only the runtime knows, the tenure, to what `kube` encodes."""
+"""From a command to the request that carries it out: adds what only the runtime knows, the term, to what `kube` encodes."""
 
 from podwright.core.accounting import Accounting
 from podwright.core.commands import (
@@ -17,11 +17,11 @@ from podwright.core.model.job import JobView
 from podwright.kube import key_lease
 from podwright.kube.codecs import requests as encode
 from podwright.kube.codecs.requests import ApiRequest
-from podwright.runtime.tenure import Tenure
+from podwright.runtime.leader_term import LeaderTerm
 
 
 def request_for(
-    command: Command, *, job: JobView | None, tenure: Tenure, lease_namespace: str, accounting: Accounting
+    command: Command, *, job: JobView | None, term: LeaderTerm, lease_namespace: str, accounting: Accounting
 ) -> ApiRequest:
     """Encode a command that writes. `lease_namespace` is where the Leases of idempotency keys are.
 
@@ -34,8 +34,8 @@ def request_for(
                 job=job,
                 name=command.name,
                 attempt=command.spec,
-                shard=tenure.shard,
-                epoch=tenure.epoch,
+                shard=term.shard,
+                epoch=term.epoch,
                 accounting=accounting,
             )
             return encode.create_pod(command, body=body)

@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 class Responses:
     """Takes responses in. `backoff` holds the objects that must be left alone for a while (Unix seconds).
 
-    `failed` is told of errors of ours.
+    `failed` is called with errors of ours.
     """
 
     def __init__(self, *, metrics: Metrics, quota: QuotaLines, failed: Callable[[Ref, Exception], None]) -> None:
@@ -56,10 +56,12 @@ class Responses:
         expectations: Any,
         now: float,
     ) -> None:
-        """Take in the result of one command that was decided on this snapshot of its object."""
+        """Record the result of one command that was decided on this snapshot of its object."""
         self._metrics.answered(command, result, before=before)
+        if isinstance(command, WriteStatus) and not (isinstance(result, ApiResponse) and result.status < 300):
+            self._quota.step_back(command.of, namespace=command.namespace, now=now)
         if isinstance(command, CreateChild) and _surely_not_created(result):
-            controller.not_created(command, expectations=expectations)
+            controller.outcomes.not_created(command, expectations=expectations)
         if isinstance(result, Withheld):
             if result.error is not None:
                 self._failed(command.of, result.error)
@@ -90,7 +92,7 @@ class Responses:
                 command.namespace,
                 command.name,
             )
-            controller.status_too_large(command, expectations=expectations, now=now)
+            controller.outcomes.status_too_large(command, expectations=expectations, now=now)
         elif isinstance(result, ApiResponse) and (admission_failed(result) or is_too_large(result)):
             refusal = parse_status(result.status, result.body)
             self._failure(command, controller=controller, error=refusal, expectations=expectations, now=now)
@@ -100,7 +102,7 @@ class Responses:
             if isinstance(command, CreateChild) and isinstance(result, ApiResponse):
                 # The server's words are told, and set the pace; that the pod may exist stays expected until it was read.
                 words = parse_status(result.status, result.body)
-                controller.refused(command, error=words, expectations=expectations, now=now)
+                controller.outcomes.refused(command, error=words, expectations=expectations, now=now)
             self.backoff.failed(command.of, now=now, at_least=_pause(result))
         elif isinstance(result, Unsent) or result.status == 429:
             self.backoff.failed(command.of, now=now, at_least=_pause(result))
@@ -129,7 +131,7 @@ class Responses:
         expectations: Any,
         now: float,
     ) -> None:
-        controller.succeeded(command, before=before, body=body, expectations=expectations, now=now)
+        controller.outcomes.succeeded(command, before=before, body=body, expectations=expectations, now=now)
         if isinstance(command, CreateChild):
             expectations.created(command.name)
             self._quota.let_in(command.of, command.name, namespace=command.namespace, now=now)
@@ -166,13 +168,13 @@ class Responses:
             expectations.confirm_children.add(command.name)
             if not stale:
                 # One child that may not be changed is no trouble of the others, nor of the object itself.
-                count, again = expectations.child_refused(command.name, now=now)
-                self._log_refusal(command, error, f"tried {count} times, again in {again - now:.0f} s")
+                child = expectations.child_refused(command.name, message=error.message, now=now)
+                self._log_refusal(command, error, f"tried {child.count} times, again in {child.until - now:.0f} s")
                 return
         elif what is Unknown.SELF:
             expectations.confirm_self = True
             if isinstance(command, WriteStatus):
-                controller.status_refused(command, error=error, expectations=expectations)
+                controller.outcomes.status_refused(command, error=error, expectations=expectations)
         if stale:
             self.backoff.failed(command.of, now=now)
         else:
@@ -183,8 +185,8 @@ class Responses:
         self, command: CreateChild, *, controller: Controller, error: StatusError, expectations: Any, now: float
     ) -> None:
         for_quota = False
-        if error.code == 409 and error.reason == "AlreadyExists":
-            expectations.confirm_children.add(command.name)
+        if _is_taken(error):
+            expectations.name_was_taken(command.name)
         elif error.fenced:
             self._metrics.fenced()
             self._bounded.log(
@@ -195,7 +197,7 @@ class Responses:
             expectations.confirm_self = True
             self.backoff.failed(command.of, now=now, at_least=_FENCED_PAUSE)
         else:
-            for_quota = controller.refused(command, error=error, expectations=expectations, now=now)
+            for_quota = controller.outcomes.refused(command, error=error, expectations=expectations, now=now)
         if for_quota:
             self._quota.refused(command.of, command.name, namespace=command.namespace, now=now)
 
@@ -213,10 +215,19 @@ class Responses:
 
 
 def _surely_not_created(result: Result) -> bool:
-    """Return whether a request to create an object was surely not carried out, so that it may be made once more."""
+    """Return whether a request to create an object was surely not carried out, so that it may be made once more.
+
+    That an object of the name exists already proves nothing: the API server, etcd's client or a proxy may have made the request twice.
+    """
     if isinstance(result, ApiResponse):
+        if result.status == 409 and _is_taken(parse_status(result.status, result.body)):
+            return False
         return 400 <= result.status < 500 or admission_failed(result) or is_too_large(result)
     return not isinstance(result, Ambiguous)
+
+
+def _is_taken(error: StatusError) -> bool:
+    return error.code == 409 and error.reason == "AlreadyExists"
 
 
 def _pause(result: Result) -> float:

@@ -10,7 +10,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All durations in seconds."""
 
     identity: str
-    """Unique for every process start, so that a restarted operator never mistakes a former tenure for its own."""
+    """Unique for every process start, so that a restarted operator never mistakes a former term for its own."""
     namespace: str = "podwright-system"
     """Where the operator's Leases are."""
     watch_namespaces: tuple[str, ...] = ()

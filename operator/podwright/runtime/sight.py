@@ -13,6 +13,10 @@ from podwright.kube.reflector import Cause, Reflector
 from podwright.runtime.metrics import Metrics
 
 _LAG_INTERVAL: Final = 0.025
+_IDLE_INTERVAL: Final = 0.1
+"""Seconds between two measurements while there is little to do: to be woken for them would be most of what is done then."""
+_LITTLE: Final = 0.2
+"""Part of the time below which the thread has little to do."""
 
 
 class BlindError(RuntimeError):
@@ -99,11 +103,14 @@ class LoopLag:
 
     async def run(self) -> None:
         """Measure until cancelled."""
+        interval = _LAG_INTERVAL
         while True:
-            due = time.monotonic() + _LAG_INTERVAL
-            await asyncio.sleep(_LAG_INTERVAL)
+            due, used = time.monotonic() + interval, time.thread_time()
+            await asyncio.sleep(interval)
             self.beat = time.monotonic()
-            self._metrics.lagged(max(0.0, self.beat - due))
+            late, worked = max(0.0, self.beat - due), time.thread_time() - used
+            self._metrics.lagged(late, held=min(late, worked))
+            interval = _LAG_INTERVAL if worked > _LITTLE * (interval + late) else _IDLE_INTERVAL
 
 
 def _name(reflector: Reflector[Any]) -> str:

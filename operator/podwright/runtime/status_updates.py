@@ -38,7 +38,7 @@ class PendingUpdates:
         return True
 
     def grant(self, places: int, *, now: float) -> Iterator[Ref]:
-        """Give as many objects their turn as there are places for, and all that have waited too long."""
+        """Return as many objects as there are places for, and all that have waited too long."""
         while self._waiting:
             ref, since = next(iter(self._waiting.items()))
             if len(self._granted) >= places and now - since < PATIENCE:

@@ -10,12 +10,13 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, cast
 
 from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.runtime.flow import AdaptiveLimit, LatencyGauge
 from podwright.runtime.lanes import Lanes, Permit, Result, Withheld
+from podwright.runtime.parking import HANGING, Parking
 from podwright.runtime.trouble import Trouble, trouble_of
 
 _A_BURST: Final = 2
@@ -40,10 +41,12 @@ class Writer:
         self._limit = limit
         self._lanes = Lanes()
         self._under_way: set[asyncio.Task[None]] = set()
+        self._parking = Parking()
         self._paused_until = 0.0
         self._latency = LatencyGauge()
         self._wake: asyncio.TimerHandle | None = None
         self._next_turn: asyncio.Handle | None = None
+        self._next_parking: asyncio.TimerHandle | None = None
         self._pumping = False
         self._closed = False
 
@@ -79,6 +82,8 @@ class Writer:
             self._wake.cancel()
         if self._next_turn is not None:
             self._next_turn.cancel()
+        if self._next_parking is not None:
+            self._next_parking.cancel()
         if self._under_way:
             await asyncio.wait(set(self._under_way))
 
@@ -91,25 +96,56 @@ class Writer:
         finally:
             self._pumping = False
         if not self._closed:
-            self.on_idle(0 if self.busy else self._limit.current - len(self._under_way))
+            self.on_idle(0 if self.busy else self._free)
+
+    @property
+    def _free(self) -> int:
+        return self._limit.current - len(self._under_way) + len(self._parking)
 
     def _send_what_fits(self) -> None:
-        until = time.monotonic() + _TURN
-        while len(self._under_way) < self._limit.current:
-            if time.monotonic() >= until:
+        if not self._lanes:
+            return
+        now = time.monotonic()
+        until = now + _TURN
+        while self._lanes and (self._free > 0 or self._parked_one()):
+            if now >= until:
                 self._continue_later()
                 return
             permit = self._lanes.take(places=self._limit.current)
             if permit is None:
                 return
+            self._lanes.begin(permit.namespace)
             request = _built(permit)
             if isinstance(request, Withheld):
+                now = time.monotonic()
+                self._lanes.end(permit.namespace, now=now)
                 permit.done(request)
                 continue
-            self._lanes.begin(permit.namespace)
-            task = asyncio.create_task(self._carry_out(permit, request))
-            self._under_way.add(task)
-            task.add_done_callback(self._ended)
+            now = time.monotonic()
+            lane = self._lanes.of(permit.namespace)
+            lane.limit.sent(len(request.body or b""))
+            if self._parking.begin(permit, now=now, hangs=lane.hangs):
+                self._lanes.park(permit.namespace)
+            self._under_way.add(asyncio.create_task(self._carry_out(permit, request)))
+
+    def _parked_one(self) -> bool:
+        """Make a place free of a write that hangs, or see to it that this is tried in time."""
+        if not self._lanes or self._latency.is_too_long():
+            return False  # when the API server itself is slow, what is under way does burden it
+        namespace = self._parking.park(now=time.monotonic())
+        if namespace:
+            self._lanes.park(namespace)
+            return True
+        due = self._parking.next_at()
+        if due is not None and self._next_parking is None:
+            self._next_parking = asyncio.get_running_loop().call_later(
+                max(0.0, due - time.monotonic()), self._go_on_parking
+            )
+        return False
+
+    def _go_on_parking(self) -> None:
+        self._next_parking = None
+        self._pump()
 
     def _continue_later(self) -> None:
         if self._next_turn is None or self._next_turn.cancelled():
@@ -119,31 +155,36 @@ class Writer:
         self._next_turn = None
         self._pump()
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
-        self._pump()
-
     async def _carry_out(self, permit: Permit, request: ApiRequest) -> None:
         result: Result
         sent = time.monotonic()
         try:
-            result = await self._send(request)
-        except (Unsent, Ambiguous) as error:
-            result = error
-        except Exception as error:
-            # Whatever went wrong, its object waits for a response, and would for ever.
-            _log.exception("cannot send %s %s", request.method, request.path)
-            result = Ambiguous(f"{request.method} {request.path}: {error!r}")
-        self._latency.answered(time.monotonic() - sent, admitted=permit.admitted)
-        self._learn(permit, result)
-        self._lanes.end(permit.namespace)
-        permit.done(result)
+            try:
+                result = await self._send(request)
+            except (Unsent, Ambiguous) as error:
+                result = error
+            except Exception as error:
+                # Whatever went wrong, its object waits for a response, and would for ever.
+                _log.exception("cannot send %s %s", request.method, request.path)
+                result = Ambiguous(f"{request.method} {request.path}: {error!r}")
+            now = time.monotonic()
+            self._latency.answered(now - sent, admitted=permit.admitted)
+            self._learn(permit, result)
+            was_quick = permit.admitted and now - sent < HANGING
+            self._lanes.end(permit.namespace, now=now, parked=self._parking.end(permit), was_quick=was_quick)
+            permit.done(result)
+        finally:
+            self._under_way.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+            self._pump()
 
     def _learn(self, permit: Permit, result: Result) -> None:
         now = time.monotonic()
         match trouble_of(result, admitted=permit.admitted):
             case Trouble.NONE:
-                self._limit.succeeded()
+                if self._latency.is_too_long():
+                    self._limit.strained(now=now)
+                else:
+                    self._limit.succeeded()
                 self._lanes.of(permit.namespace).limit.succeeded()
             case Trouble.ITS_OWN:
                 self._lanes.of(permit.namespace).limit.failed(now=now)
@@ -155,8 +196,11 @@ class Writer:
                     self._paused_until = max(self._paused_until, now + pause)
 
     def _paused(self) -> bool:
+        if not self._paused_until:
+            return False
         wait = self._paused_until - time.monotonic()
         if wait <= 0:
+            self._paused_until = 0.0
             return False
         if self._wake is None or self._wake.cancelled() or self._wake.when() <= asyncio.get_running_loop().time():
             self._wake = asyncio.get_running_loop().call_later(wait, self._pump)

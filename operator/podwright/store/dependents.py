@@ -1,15 +1,22 @@
-"""Who waits for whom: jobs by name, the jobs that depend on a name, and circles among them. Part of `store.jobs`.
+"""Who waits for whom: jobs by name, the jobs that depend on a name, and cycles among them. Part of `store.jobs`.
 
-Each event costs what it touches: the jobs that depend on the one that changed. A circle is only looked for when a job appears that
-both depends on jobs and is depended on, since no other event can close one: who depends on whom never changes.
+Each event costs what it touches: the jobs that depend on the one that changed; many are marked later, in pieces. A cycle can only be
+closed by a job that appears, both depends on jobs and is depended on, since who depends on whom never changes.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from typing import Final
 
+from podwright.core.job.gates.cycle import Cycle, cycle_from
 from podwright.core.job.gates.dependency import NO_DEPENDENCIES, Dependencies
 from podwright.core.model.job import JobView
 from podwright.core.model.pod import PodView
-from podwright.store.circles import Circles, Name
+from podwright.store.cycles import Clock, Cycles
+
+_AT_ONCE: Final = 1_000
+"""Jobs that are marked by one event, or in one piece; more take their turns."""
 
 
 class Dependents:
@@ -27,7 +34,8 @@ class Dependents:
         self._on_change = on_change
         self._uids: dict[str, dict[str, str]] = {}  # namespace → name → uid
         self._waiting: dict[str, dict[str, set[str]]] = {}  # namespace → name of a dependency → uids of those that wait
-        self._circles = Circles(successors=self._successors, predecessors=self._predecessors)
+        self._to_mark: deque[Iterator[str]] = deque()
+        self._cycles = Cycles(successors=self._successors, on_change=on_change)
 
     def of(self, job: JobView) -> Dependencies:
         """Return what is known of the jobs that a job depends on."""
@@ -41,9 +49,7 @@ class Dependents:
                 found[other.name] = other
                 if any(pod.started is not None for pod in self._pods.get(other.uid, {}).values()):
                     started.add(other.name)
-        return Dependencies(
-            jobs=found, started=frozenset(started), cycle=self._circles.told_of((job.namespace, job.name))
-        )
+        return Dependencies(jobs=found, started=frozenset(started), cycle=self._cycle_of(job))
 
     def is_awaited(self, job: JobView) -> bool:
         """Return whether a job that has not started depends on this one."""
@@ -53,17 +59,14 @@ class Dependents:
         """Record a job that appeared or changed; the store has it already."""
         if before is None:
             self._take_name(job)
-        if before is not None and _waits(before):
-            self._unregister(before, still=_waits(job))
-        if _waits(job):
-            for wanted in job.dependencies:
-                self._waiting.setdefault(job.namespace, {}).setdefault(wanted.name, set()).add(job.uid)
-        if not self._blocked(job):
-            self._tell(self._circles.leave((job.namespace, job.name)))
-        if before is None or _standing(before) != _standing(job):
-            self._tell_dependents(job)
-        if before is None and _waits(job) and self._dependents(job.namespace, job.name):
-            self._tell(self._circles.join((job.namespace, job.name)))
+        if before is None or not _waits_for_the_same(before, job):
+            self._register(before, job)
+        if job.dependencies and not self._blocked(job):
+            self._cycles.left(job.uid)
+        if job.namespace in self._waiting and (before is None or _standing(before) != _standing(job)):
+            self._mark_dependents(job)
+        if before is None and self._blocked(job) and self._dependents(job.namespace, job.name):
+            self._cycles.joined(job.uid)
 
     def remove(self, job: JobView) -> None:
         """Record that a job is gone; the store has forgotten it already."""
@@ -74,28 +77,49 @@ class Dependents:
             del named[job.name]
             if not named:
                 self._uids.pop(job.namespace, None)
-            self._tell(self._circles.leave((job.namespace, job.name)))
-        self._tell_dependents(job)
+        if job.dependencies:
+            self._cycles.left(job.uid)
+        self._mark_dependents(job)
 
     def pod_started(self, job_uid: str) -> None:
         """Record that a pod of a job was seen to have started."""
         job = self._jobs.get(job_uid)
         if job is not None:
-            self._tell_dependents(job)
+            self._mark_dependents(job)
+
+    def work_off(self, clock: Clock) -> float | None:
+        """Do a piece of what events left to be done; return when the next is due by the clock, None if nothing is left."""
+        if self._to_mark:
+            piece = list(islice(self._to_mark[0], _AT_ONCE))
+            for uid in piece:
+                self._on_change(uid)
+            if len(piece) < _AT_ONCE:
+                self._to_mark.popleft()
+            return clock()
+        return self._cycles.work_off(clock)
 
     def counts(self) -> tuple[int, int, int]:
-        """Return how many names, dependencies that are waited for, and jobs in circles are kept."""
+        """Return how many names, dependencies that are waited for, and jobs on cycles are kept."""
         return (
             sum(len(named) for named in self._uids.values()),
             sum(len(waiting) for waiting in self._waiting.values()),
-            len(self._circles),
+            len(self._cycles),
         )
 
     def _take_name(self, job: JobView) -> None:
-        """Return the name to the newest of all that bear it: a namesake's deletion may be seen late."""
+        """Leave the name to the newest of all that bear it: a namesake's deletion may be seen late."""
         present = self._named(job.namespace, job.name)
         if present is None or present.resource_version < job.resource_version:
+            if present is not None:
+                self._cycles.left(present.uid)
             self._uids.setdefault(job.namespace, {})[job.name] = job.uid
+
+    def _register(self, before: JobView | None, job: JobView) -> None:
+        if before is not None and _waits(before):
+            self._unregister(before, still=_waits(job))
+        if _waits(job):
+            for wanted in job.dependencies:
+                self._waiting.setdefault(job.namespace, {}).setdefault(wanted.name, set()).add(job.uid)
 
     def _unregister(self, job: JobView, *, still: bool) -> None:
         named = self._waiting.get(job.namespace, {})
@@ -112,35 +136,32 @@ class Dependents:
         if not named:
             self._waiting.pop(job.namespace, None)
 
-    def _tell_dependents(self, job: JobView) -> None:
-        for uid in tuple(self._dependents(job.namespace, job.name)):
+    def _mark_dependents(self, job: JobView) -> None:
+        dependents = tuple(self._dependents(job.namespace, job.name))
+        if len(dependents) > _AT_ONCE:
+            self._to_mark.append(iter(dependents))
+            return
+        for uid in dependents:
             self._on_change(uid)
 
-    def _tell(self, names: Iterable[Name]) -> None:
-        for namespace, name in names:
-            self._on_change(self._uid(namespace, name))
+    def _cycle_of(self, job: JobView) -> Cycle | None:
+        component = self._cycles.of(job.uid)
+        if component is None:
+            return None
+        return cycle_from(
+            component.path, start=component.places.get(job.uid, 0), name_of=lambda uid: self._jobs[uid].name
+        )
 
-    def _successors(self, of: Name) -> Iterator[Name]:
+    def _successors(self, of: str) -> Iterator[str]:
         """Return those of the jobs that a waiting job depends on that wait themselves."""
-        namespace, name = of
-        job = self._named(namespace, name)
+        job = self._jobs.get(of)
         if job is None or not self._blocked(job):
             return
+        uids = self._uids.get(job.namespace, _NO_NAMES)
         for wanted in job.dependencies:
-            other = self._named(namespace, wanted.name)
+            other = self._jobs.get(uids.get(wanted.name, ""))
             if other is not None and self._blocked(other):
-                yield namespace, wanted.name
-
-    def _predecessors(self, of: Name) -> Iterator[Name]:
-        """Return the jobs that wait for a waiting job, and have not begun."""
-        namespace, name = of
-        job = self._named(namespace, name)
-        if job is None or not self._blocked(job):
-            return
-        for uid in self._dependents(namespace, name):
-            other = self._jobs.get(uid)
-            if other is not None and self._blocked(other) and self._uid(namespace, other.name) == uid:
-                yield namespace, other.name
+                yield other.uid
 
     def _blocked(self, job: JobView) -> bool:
         """Return whether the job has not started, and won't before those that it depends on."""
@@ -156,7 +177,12 @@ class Dependents:
         return self._waiting.get(namespace, {}).get(name, _NOBODY)
 
 
-_NOBODY: set[str] = set()
+_NOBODY: Final[set[str]] = set()
+_NO_NAMES: Final[dict[str, str]] = {}
+
+
+def _waits_for_the_same(before: JobView, job: JobView) -> bool:
+    return _waits(before) == _waits(job) and before.dependencies == job.dependencies
 
 
 def _waits(job: JobView) -> bool:

@@ -28,6 +28,14 @@ class ChildState(enum.Enum):
     ABSENT = "Absent"  # the API server didn't have it; the creation may take effect until its request has died
 
 
+class RefusedChild(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A child of which writes are refused: how often in a row, in which words, and when to try again (Unix seconds)."""
+
+    count: int
+    until: float
+    message: str
+
+
 class ExpectedChild(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One child whose creation was asked for. `until` is when a former request of unknown outcome is dead (0: none is)."""
 
@@ -49,19 +57,21 @@ class Expectations(msgspec.Struct, kw_only=True):
         relist_children: all its children must be listed first.
         creation_until: when a creation whose outcome a read did not tell can no longer take effect (Unix seconds).
         confirmed_epoch: the epoch in which the object was last read from the API server itself.
-        refused_children: by name, how often in a row a write of a child was refused, and when to try again.
+        refused_children: by name, children of which the last write was refused.
+        taken: names whose creation was answered with "already exists"; what has them must be read first.
     """
 
     outstanding: int = 0
     exclusive: int = 0
     children: dict[str, ExpectedChild] = msgspec.field(default_factory=dict)
-    changing: set[str] = msgspec.field(default_factory=set)
+    changing: dict[str, None] = msgspec.field(default_factory=dict)  # an empty set takes three times as much
     confirm_self: bool = False
     confirm_children: set[str] = msgspec.field(default_factory=set)
     relist_children: bool = False
     creation_until: float = 0.0
     confirmed_epoch: int = -1
-    refused_children: dict[str, tuple[int, float]] = msgspec.field(default_factory=dict)
+    refused_children: dict[str, RefusedChild] = msgspec.field(default_factory=dict)
+    taken: frozenset[str] = frozenset()
 
     @property
     def must_confirm(self) -> bool:
@@ -75,6 +85,8 @@ class Expectations(msgspec.Struct, kw_only=True):
     @property
     def creating(self) -> int:
         """Return how many creations are under way."""
+        if not self.children:
+            return 0
         return sum(child.state is ChildState.SENT for child in self.children.values())
 
     @property
@@ -93,7 +105,7 @@ class Expectations(msgspec.Struct, kw_only=True):
                 until = 0.0 if former is None else former.until
                 self.children[command.name] = ExpectedChild(state=ChildState.SENT, spec=command.spec, until=until)
             case Delete() | Release() | PatchChild() if command.target != command.of:
-                self.changing.add(command.name)
+                self.changing[command.name] = None
             case _:
                 self.exclusive += 1
 
@@ -106,7 +118,7 @@ class Expectations(msgspec.Struct, kw_only=True):
                 if child is not None and child.until:
                     self.children[command.name] = msgspec.structs.replace(child, state=ChildState.ABSENT)
             case Delete() | Release() | PatchChild() if command.target != command.of:
-                self.changing.discard(command.name)
+                self.changing.pop(command.name, None)
             case _:
                 self.exclusive -= 1
 
@@ -121,8 +133,14 @@ class Expectations(msgspec.Struct, kw_only=True):
         )
         self.confirm_children.add(command.name)
 
+    def name_was_taken(self, name: str) -> None:
+        """Record that a child was not created as an object of its name exists, which may be the child itself."""
+        self.taken |= {name}
+        self.confirm_children.add(name)
+
     def child_was_read(self, name: str, *, found: bool) -> None:
         """Record that the API server was asked for a child. One that is not there yet may still come."""
+        self.taken -= {name}
         child = self.children.get(name)
         if child is None:
             return
@@ -134,12 +152,13 @@ class Expectations(msgspec.Struct, kw_only=True):
 
     # Children whose changes the API server refuses.
 
-    def child_refused(self, name: str, *, now: float) -> tuple[int, float]:
-        """Record that a change of a child was refused; return how often in a row, and when to try again."""
-        count = self.refused_children.get(name, (0, 0.0))[0] + 1
+    def child_refused(self, name: str, *, message: str, now: float) -> RefusedChild:
+        """Record that a change of a child was refused, in these words; return what is known of it now."""
+        before = self.refused_children.get(name)
+        count = 1 if before is None else before.count + 1
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(count - 1, 10))
-        self.refused_children[name] = (count, now + pause)
-        return self.refused_children[name]
+        refused = self.refused_children[name] = RefusedChild(count=count, until=now + pause, message=message)
+        return refused
 
     def child_accepted(self, name: str) -> None:
         """Record that a change of a child was carried out."""
@@ -153,7 +172,7 @@ class Expectations(msgspec.Struct, kw_only=True):
     def refused_until(self, name: str) -> float:
         """Return the time before which a child must be left alone; 0 if it may be changed."""
         entry = self.refused_children.get(name)
-        return entry[1] if entry else 0.0
+        return entry.until if entry else 0.0
 
     def set_back(self, now: float) -> None:
         """Forget, or bring near, what was recorded by a clock that has been set back to `now`, so that nobody waits for it."""

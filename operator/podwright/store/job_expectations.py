@@ -1,5 +1,6 @@
 """What this process must remember about a BatchJob between two reconciles, beyond what is expected of objects of any kind."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -9,7 +10,59 @@ from podwright.core.job.oversize import Oversize
 from podwright.core.model.attempt import Refusal
 from podwright.core.model.units import Units
 from podwright.store.expectations import ChildState, Expectations
-from podwright.store.intents import Intents
+
+
+class Intents(msgspec.Struct, kw_only=True):
+    """Which units of an array this process meant to start, on record, and has surely not asked for yet (`deliveryMode: AtMostOnce`).
+
+    Lost in a crash, which forbids: whoever finds an intent on record that is not here must take it for a pod that may have run.
+    They are the units, and the epoch in which they were recorded: nobody else writes in our epoch.
+
+    `added` and `withdrawn` are what the last status write changed about them, for the case that it is refused. An object has one
+    status write under way at most.
+    """
+
+    epoch: int = -1
+    units: set[int] = msgspec.field(default_factory=set)
+    added: set[int] = msgspec.field(default_factory=set)
+    withdrawn: set[int] = msgspec.field(default_factory=set)
+
+    def own(self, epoch: int) -> frozenset[int]:
+        """Return the units that may be asked for in this epoch."""
+        return frozenset(self.units) if epoch == self.epoch else frozenset()
+
+    def write(self, *, added: Iterable[int], withdrawn: Iterable[int], epoch: int) -> None:
+        """Record a status write that is on its way; whether it arrives, the record will tell."""
+        if epoch != self.epoch:
+            self.epoch = epoch
+            self.units.clear()
+        self.withdrawn = self.units.intersection(withdrawn)
+        self.added = set(added)
+        self.units -= self.withdrawn
+        self.units |= self.added
+
+    def asked(self, unit: int) -> None:
+        """Record that the unit's pod is being asked for."""
+        self.units.discard(unit)
+        self.withdrawn.discard(unit)
+
+    def not_created(self, unit: int) -> None:
+        """Record that the pod was surely not created."""
+        self.units.add(unit)
+
+    def not_written(self) -> None:
+        """Record that the last status write surely did not arrive: what it withdrew is still on record, and not asked for."""
+        self.units |= self.withdrawn
+        self.withdrawn = set()
+
+    def refused(self) -> None:
+        """Record that the last status write was refused: if what it added is on record, then by somebody else.
+
+        All others are there by our own former writes.
+        """
+        self.not_written()
+        self.units -= self.added
+        self.added = set()
 
 
 class JobExpectations(Expectations, kw_only=True):
@@ -23,7 +76,7 @@ class JobExpectations(Expectations, kw_only=True):
         written_at: when the job's status was last written (Unix seconds).
         reconcile_after: an array is not reconciled again before (Unix seconds).
         invalid_status: the API server found the last status invalid; the next one leaves out what programs wrote.
-        intents: of an array, what it meant to start and has not asked for.
+        intents: of an array under AtMostOnce, what it meant to start and has not asked for.
         units: of an array, its record as it was last arranged.
         rulings: what was found out about its ended and waiting pods.
         intent_epoch: the epoch in which this process last asked to record an intent (`core.job.at_most_once`).
@@ -31,6 +84,7 @@ class JobExpectations(Expectations, kw_only=True):
         repair_after: by uid, pods that lack labels of ours, and when they may be patched again (Unix seconds).
         oversize: what is known of a status that did not fit.
         repair_since: by uid, since when it is known of them (Unix seconds).
+        refusal_reported: the pod of which the last event said that its changes are refused.
         pod_asked: whether that intent's pod was asked for, and no answer tells that it was not created.
     """
 
@@ -41,7 +95,7 @@ class JobExpectations(Expectations, kw_only=True):
     written_at: float = 0.0
     reconcile_after: float = 0.0
     invalid_status: bool = False
-    intents: Intents = msgspec.field(default_factory=Intents)
+    intents: Intents | None = None
     units: Units | None = None
     rulings: Rulings[Any] | None = None
     intent_epoch: int = -1
@@ -50,6 +104,7 @@ class JobExpectations(Expectations, kw_only=True):
     oversize: Oversize | None = None
     repair_after: dict[str, float] = msgspec.field(default_factory=dict)
     repair_since: dict[str, float] = msgspec.field(default_factory=dict)
+    refusal_reported: str = ""
 
     @property
     def units_in_creation(self) -> list[int]:
@@ -60,6 +115,16 @@ class JobExpectations(Expectations, kw_only=True):
     def is_unasked(self) -> bool:
         """Return whether this process recorded an intent whose pod it surely has not asked for."""
         return self.intent_epoch >= 0 and not self.pod_asked
+
+    def pod_not_created(self, unit: int) -> None:
+        """Record that the pod of an intent surely was not created, so that it may be asked for."""
+        self.pod_asked = False
+        if self.intents is not None:
+            self.intents.not_created(unit)
+
+    def own_units(self, epoch: int) -> frozenset[int]:
+        """Return the units of an array that this process meant to start in this epoch and has not asked for."""
+        return frozenset() if self.intents is None else self.intents.own(epoch)
 
     def own_intent(self, epoch: int) -> bool:
         """Return whether that intent, if one is on record, can only be ours: nobody else writes in our epoch."""

@@ -12,10 +12,10 @@ from typing import Final
 
 import msgspec
 
+from podwright.core.attempt.ending import end_is_recorded
 from podwright.core.constants.names import LABEL_JOB_UID
 from podwright.core.job.gates.dependency import Dependencies
 from podwright.core.job.identity import belongs
-from podwright.core.job.recorded import end_is_recorded
 from podwright.core.job.repair import is_unwatched
 from podwright.core.model.job import JobView
 from podwright.core.model.pod import PodView
@@ -23,6 +23,8 @@ from podwright.core.run.retention import pods_go_early
 from podwright.store.compaction import compacted, is_closed, keeps_pods, kept_pod, lacks_pods
 from podwright.store.dead_letters import DeadLetters
 from podwright.store.dependents import Dependents
+from podwright.store.full_list import vanished
+from podwright.store.owner_index import OwnerIndex
 from podwright.store.tombstones import Tombstones
 
 _SETTLED_KNOWN: Final = 10_000  # pods of arrays, so many that late events of more are rare
@@ -43,14 +45,14 @@ class JobStore:
         self._on_change = on_change
         self._on_pod_end = on_pod_end
         self._jobs: dict[str, JobView] = {}
-        self._pods: dict[str, dict[str, PodView]] = {}
-        self._job_of_pod: dict[str, str] = {}  # the job by whose uid a pod is kept in `_pods`
+        self._pods = OwnerIndex[PodView]()
         self._deleted = Tombstones()
         self._departed: dict[str, JobView] = {}
-        self._dependents = Dependents(jobs=self._jobs, pods=self._pods, on_change=on_change)
+        self._dependents = Dependents(jobs=self._jobs, pods=self._pods.by_owner, on_change=on_change)
         self._settled = Tombstones(capacity=_SETTLED_KNOWN)
         self._incomplete: set[str] = set()
         self._incomplete_marks: set[str] = set()  # jobs some of whose pods may lack marks of ours
+        self._unlisted: dict[str, set[str]] = {}  # by job, names of held pods that the last list lacked
 
     # What decisions read.
 
@@ -60,8 +62,7 @@ class JobStore:
 
     def pods(self, job_uid: str) -> tuple[PodView, ...]:
         """Return all pods that the job controls, vanished ones whose end is unrecorded included."""
-        pods = self._pods.get(job_uid)
-        return tuple(pods.values()) if pods else ()
+        return tuple(self._pods.of(job_uid).values())
 
     def lacking(self, job_uid: str) -> tuple[PodView, ...]:
         """Return the pods of the job that lack marks of ours and are still there."""
@@ -71,6 +72,10 @@ class JobStore:
         if not lacking:
             self._incomplete_marks.discard(job_uid)
         return lacking
+
+    def take_unlisted(self, job_uid: str) -> Iterable[str]:
+        """Return, once, the names of pods that the last list lacked although they can't be gone: they must be read."""
+        return self._unlisted.pop(job_uid, ()) if self._unlisted else ()
 
     def job_was_deleted(self, uid: str) -> bool:
         """Return whether the job is known to be deleted, rather than just not known."""
@@ -84,8 +89,12 @@ class JobStore:
         """Return whether a job that has not started depends on this one, so that its record is still needed."""
         return self._dependents.is_awaited(job)
 
+    def work_off(self, clock: Callable[[], float]) -> float | None:
+        """Do a piece of what events left to be done; return when the next is due by the clock, None if nothing is left."""
+        return self._dependents.work_off(clock)
+
     def take_departed(self, uid: str) -> JobView | None:
-        """Give, once, the last picture of a deleted job that had an idempotency key."""
+        """Return, once, the last view of a deleted job that had an idempotency key."""
         return self._departed.pop(uid, None)
 
     def lacks_pods(self, job_uid: str) -> bool:
@@ -94,21 +103,23 @@ class JobStore:
 
     def uids(self) -> set[str]:
         """Return the uids of all jobs that exist or still have pods."""
-        return self._jobs.keys() | self._pods.keys()
+        return self._jobs.keys() | self._pods.by_owner.keys()
 
     def counts(self) -> tuple[int, int]:
         """Return how many jobs and how many pods are kept."""
-        return len(self._jobs), sum(len(pods) for pods in self._pods.values())
+        return len(self._jobs), len(self._pods)
 
     # What the job reflector and our own writes feed.
 
     def put_job(self, job: JobView) -> None:
-        """Take in a job unless a newer picture of it, or its deletion, is known."""
+        """Store a job unless a newer version of it, or its deletion, is known."""
         known = self._jobs.get(job.uid)
         if (known is not None and known.resource_version >= job.resource_version) or job.uid in self._deleted:
             return
         if known is None:
-            self._keep(job.uid, {pod.uid: pod for pod in self.pods(job.uid) if belongs(pod, job)})
+            for pod in self.pods(job.uid):
+                if not belongs(pod, job):
+                    self._pods.drop(pod.uid)
         if known is not None and lacks_pods(known, now=job):
             self._incomplete.add(job.uid)
         # Until status says that an edit was seen, all of it is needed for the write that says so.
@@ -125,7 +136,9 @@ class JobStore:
         self.dead_letters.replace(job, None)
         self._incomplete.discard(uid)
         self._deleted.add(uid)
-        self._keep(uid, {pod.uid: pod for pod in self.pods(uid) if pod.held and not pod.gone})
+        for pod in self.pods(uid):
+            if pod.gone or not pod.held:
+                self._pods.drop(pod.uid)
         self._on_change(uid)
         if job is not None:
             self._dependents.remove(job)
@@ -140,7 +153,7 @@ class JobStore:
         also_present: frozenset[str] | set[str] = frozenset(),
         namespace: str = "",
     ) -> None:
-        """Take in a full list: what it lacks is gone, unless it is newer than the list.
+        """Store a full list: what it lacks is gone, unless it is newer than the list.
 
         `also_present` are uids that were listed without a picture that could be understood. The list is of one `namespace`, or
         of all.
@@ -149,18 +162,17 @@ class JobStore:
         for job in jobs:
             listed.add(job.uid)
             self.put_job(job)
-        for uid, job in list(self._jobs.items()):
-            if uid not in listed and job.resource_version <= list_version and namespace in ("", job.namespace):
-                self.remove_job(uid)
+        for job in vanished(self._jobs.values(), listed=listed, list_version=list_version, namespace=namespace):
+            self.remove_job(job.uid)
 
     # What the pod reflector and our own writes feed.
 
     def put_pod(self, pod: PodView) -> None:
-        """Take in a pod of one of our jobs unless a newer picture of it, or its deletion, is known."""
+        """Store a pod of one of our jobs unless a newer version of it, or its deletion, is known."""
         pod = self._identified(pod)
         if not pod.job_uid or pod.uid in self._deleted or pod.uid in self._settled:
             return
-        known = self._pods.get(pod.job_uid, {}).get(pod.uid)
+        known = self._pods.of(pod.job_uid).get(pod.uid)
         if known is None:
             job = self._jobs.get(pod.job_uid)
             if job is not None and not belongs(pod, job):
@@ -175,13 +187,13 @@ class JobStore:
         if not pod.unsettled and self._wants_pods(pod.job_uid):
             self._put(kept_pod(pod))
         elif not pod.unsettled and self._settle(pod):
-            self._drop(pod)
+            self._pods.drop(pod.uid)
         self._on_change(pod.job_uid)
 
     def lose_sight(self, pod: PodView) -> None:
         """Record that the watch reports a pod no more although it must still be there: somebody took its label off."""
         pod = self._identified(pod)
-        if pod.uid in self._job_of_pod:
+        if self._pods.owner_of(pod.uid) is not None:
             self._put(msgspec.structs.replace(pod, lacks=(LABEL_JOB_UID,)))
             self._on_change(pod.job_uid)
 
@@ -190,7 +202,7 @@ class JobStore:
         pod = self._identified(pod)
         if not pod.job_uid:
             return
-        job, last = self._jobs.get(pod.job_uid), self._pods.get(pod.job_uid, {}).get(pod.uid)
+        job, last = self._jobs.get(pod.job_uid), self._pods.of(pod.job_uid).get(pod.uid)
         if last is None and job is not None and not belongs(pod, job):
             return
         self._deleted.add(pod.uid)
@@ -201,27 +213,27 @@ class JobStore:
         if job is not None and not is_closed(job) and not end_is_recorded(job=job, pod=pod):
             self._put(msgspec.structs.replace(pod, gone=True))
         elif last is not None:
-            self._drop(pod)
+            self._pods.drop(pod.uid)
         self._on_change(pod.job_uid)
 
     def _identified(self, pod: PodView) -> PodView:
         """Return a known pod as that of the job that it is known to be of: whose a pod is can't change."""
-        job_uid = self._job_of_pod.get(pod.uid)
+        job_uid = self._pods.owner_of(pod.uid)
         if job_uid is None or pod.job_uid == job_uid:
             return pod
-        known = self._pods[job_uid][pod.uid]
+        known = self._pods.of(job_uid)[pod.uid]
         return msgspec.structs.replace(
             pod, job_uid=job_uid, job_name=known.job_name, task_index=known.task_index, attempt=known.attempt
         )
 
     def remove_pod_by_uid(self, uid: str) -> None:
         """Record that a pod is gone of which only the uid is known."""
-        job_uid = self._job_of_pod.get(uid)
-        if job_uid is not None:
-            self.remove_pod(self._pods[job_uid][uid])
+        pod = self._pods.child(uid)
+        if pod is not None:
+            self.remove_pod(pod)
 
     def put_all_pods(self, job_uid: str, pods: Iterable[PodView]) -> None:
-        """Take in all pods of one job that were forgotten; one that was deleted meanwhile turns out so when it is deleted."""
+        """Store all pods of one job that were forgotten; one that was deleted meanwhile turns out so when it is deleted."""
         self._incomplete.discard(job_uid)
         for pod in pods:
             self._deleted.discard(pod.uid)
@@ -236,47 +248,45 @@ class JobStore:
         also_present: frozenset[str] | set[str] = frozenset(),
         namespace: str = "",
     ) -> None:
-        """Take in a full list, as `replace_jobs` does."""
+        """Store a full list, as `replace_jobs` does, except that a pod that can't be gone is to be read first."""
         listed = set(also_present)
         for pod in pods:
             listed.add(pod.uid)
             self.put_pod(pod)
-        vanished = [
-            pod
-            for known in self._pods.values()
-            for pod in known.values()
-            if pod.uid not in listed
-            and not pod.gone
-            and pod.resource_version <= list_version
-            and namespace in ("", pod.namespace)
-            and not is_unwatched(pod)
-        ]
-        for pod in vanished:
-            self.remove_pod(pod)
+        self._unlisted = {uid: names for uid, names in self._unlisted.items() if uid in self._pods.by_owner}
+        known = (pod for pods in self._pods.by_owner.values() for pod in pods.values())
+        for pod in vanished(known, listed=listed, list_version=list_version, namespace=namespace):
+            if pod.gone or is_unwatched(pod):
+                continue
+            if self._may_only_be_unlabelled(pod):
+                self._unlisted.setdefault(pod.job_uid, set()).add(pod.name)
+                self._on_change(pod.job_uid)
+            else:
+                self.remove_pod(pod)
+
+    def _may_only_be_unlabelled(self, pod: PodView) -> bool:
+        """Return whether a pod that a list by label lacks may still run although its job would be told that it is lost.
+
+        What our finalizer holds is gone only after its deletion is on record, unless somebody took the finalizer off by hand; to take
+        the label off is as easy.
+        """
+        job = self._jobs.get(pod.job_uid)
+        return (
+            pod.held
+            and pod.deletion_requested is None
+            and job is not None
+            and not is_closed(job)
+            and not end_is_recorded(job=job, pod=pod)
+        )
 
     def _put(self, pod: PodView) -> None:
-        self._pods.setdefault(pod.job_uid, {})[pod.uid] = pod
-        self._job_of_pod[pod.uid] = pod.job_uid
+        self._pods.put(pod.job_uid, pod)
         if pod.lacks:
             self._incomplete_marks.add(pod.job_uid)
 
-    def _drop(self, pod: PodView) -> None:
-        del self._job_of_pod[pod.uid]
-        pods = self._pods[pod.job_uid]
-        del pods[pod.uid]
-        if not pods:
-            del self._pods[pod.job_uid]
-
-    def _keep(self, job_uid: str, pods: dict[str, PodView]) -> None:
-        """Keep these pods of a job, and none that it had besides."""
-        for uid in self._pods.get(job_uid, {}).keys() - pods.keys():
-            del self._job_of_pod[uid]
-        if pods:
-            self._pods[job_uid] = pods
-        else:
-            self._pods.pop(job_uid, None)
-
     def _drop_needless(self, job: JobView) -> None:
+        if not self._pods.of(job.uid):
+            return
         over = is_closed(job)
         wanted = not over or keeps_pods(job)
 
@@ -289,8 +299,11 @@ class JobStore:
             kept = job.array is None or _is_to_be_deleted(job, pod)
             return not ((pod.gone or not kept) and end_is_recorded(job=job, pod=pod))
 
-        needed = (pod for pod in self.pods(job.uid) if is_needed(pod))
-        self._keep(job.uid, {pod.uid: kept_pod(pod) if over and not pod.unsettled else pod for pod in needed})
+        for pod in self.pods(job.uid):
+            if not is_needed(pod):
+                self._pods.drop(pod.uid)
+            elif over and not pod.unsettled:
+                self._pods.put(job.uid, kept_pod(pod))
 
     def _wants_pods(self, job_uid: str) -> bool:
         job = self._jobs.get(job_uid)

@@ -5,12 +5,11 @@ deleted stays known as deleted for a while. Owners are told how many children ar
 last asked, so that an owner of ten thousand costs what changed.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, Protocol, TypeVar
 
-import msgspec
-
+from podwright.store.full_list import vanished
+from podwright.store.owner_index import CountedIndex, RollUp
 from podwright.store.tombstones import Tombstones
 
 
@@ -57,13 +56,6 @@ class KnownChild(Known, Protocol):
         ...
 
 
-class RollUp(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What an owner is told of its children: how many are in which phase, and the names of those that changed since it last asked."""
-
-    counts: Mapping[str, int]
-    changed: frozenset[str]
-
-
 O = TypeVar("O", bound=Known)  # noqa: E741
 C = TypeVar("C", bound=KnownChild)
 
@@ -78,10 +70,7 @@ class ObjectStore(Generic[O, C]):
         self._on_change = on_change
         self._compact = compact
         self._objects: dict[str, O] = {}
-        self._children: dict[str, dict[str, C]] = {}
-        self._owner_of: dict[str, str] = {}
-        self._counts: dict[str, Counter[str]] = {}
-        self._changed: dict[str, set[str]] = {}
+        self._children: CountedIndex[C] = CountedIndex(state_of=lambda child: child.phase)
         self._deleted = Tombstones()
 
     def object(self, uid: str) -> O | None:
@@ -90,11 +79,11 @@ class ObjectStore(Generic[O, C]):
 
     def children(self, uid: str) -> Mapping[str, C]:
         """Return the children of an object by name."""
-        return {child.name: child for child in self._children.get(uid, {}).values()}
+        return {child.name: child for child in self._children.of(uid).values()}
 
     def uids(self) -> set[str]:
         """Return the uids of all objects that exist or have children."""
-        return self._objects.keys() | self._children.keys()
+        return self._objects.keys() | self._children.by_owner.keys()
 
     def was_deleted(self, uid: str) -> bool:
         """Return whether an object is known to be deleted."""
@@ -102,10 +91,10 @@ class ObjectStore(Generic[O, C]):
 
     def roll_up(self, uid: str) -> RollUp:
         """Return the roll-up of an object's children, and begin a new set of changes."""
-        return RollUp(counts=dict(self._counts.get(uid, {})), changed=frozenset(self._changed.pop(uid, ())))
+        return self._children.roll_up(uid)
 
     def put(self, item: O) -> None:
-        """Take in an object unless a newer version of it, or its deletion, is known."""
+        """Store an object unless a newer version of it, or its deletion, is known."""
         known = self._objects.get(item.uid)
         if item.uid in self._deleted or (known is not None and known.resource_version >= item.resource_version):
             return
@@ -116,73 +105,54 @@ class ObjectStore(Generic[O, C]):
         """Record that an object is gone; children that are held stay until they are let go of."""
         self._objects.pop(uid, None)
         self._deleted.add(uid)
-        for child in list(self._children.get(uid, {}).values()):
+        for child in tuple(self._children.of(uid).values()):
             if not child.held:
-                self._drop(child)
+                self._children.drop(child.uid)
+        self._children.forget(uid)
         self._on_change(uid)
 
     def replace(self, items: Iterable[O], *, list_version: int, also_present: set[str], namespace: str) -> None:
-        """Take in a full list: what it lacks is gone, unless it is newer than the list."""
+        """Store a full list: what it lacks is gone, unless it is newer than the list."""
         listed = set(also_present)
         for item in items:
             listed.add(item.uid)
             self.put(item)
-        for uid, known in list(self._objects.items()):
-            if uid not in listed and known.resource_version <= list_version and namespace in ("", known.namespace):
-                self.remove(uid)
+        for known in vanished(self._objects.values(), listed=listed, list_version=list_version, namespace=namespace):
+            self.remove(known.uid)
 
     def put_child(self, child: C) -> None:
-        """Take in a child, if it is one: what belongs to nobody is not kept."""
-        owner_uid = self._owner_of.get(child.uid, child.owner_uid)
-        if not owner_uid or child.uid in self._deleted or owner_uid != child.owner_uid:
+        """Store a child, if it is one: what belongs to nobody is not kept."""
+        owner = child.owner_uid
+        if not owner or child.uid in self._deleted or self._children.owner_of(child.uid) not in (None, owner):
             return
-        known = self._children.get(owner_uid, {}).get(child.uid)
+        known = self._children.of(owner).get(child.uid)
         if known is not None and known.resource_version >= child.resource_version:
             return
-        if known is not None:
-            self._counts[owner_uid][known.phase] -= 1
-        self._children.setdefault(owner_uid, {})[child.uid] = child
-        self._owner_of[child.uid] = owner_uid
-        self._counts.setdefault(owner_uid, Counter())[child.phase] += 1
-        self._changed.setdefault(owner_uid, set()).add(child.name)
-        if owner_uid in self._deleted and not child.held:
-            self._drop(child)
-        self._on_change(owner_uid)
+        if child.held or owner not in self._deleted:
+            self._children.put(owner, child)
+        elif known is not None:
+            self._children.drop(child.uid)
+        self._on_change(owner)
 
     def remove_child(self, uid: str) -> None:
         """Record that a child is gone."""
         self._deleted.add(uid)
-        owner_uid = self._owner_of.get(uid)
-        if owner_uid is None:
+        owner = self._children.owner_of(uid)
+        if owner is None:
             return
-        self._drop(self._children[owner_uid][uid])
-        self._on_change(owner_uid)
+        self._children.drop(uid)
+        if owner not in self._objects:
+            self._children.forget(owner)
+        self._on_change(owner)
 
     def replace_children(
         self, items: Iterable[C], *, list_version: int, also_present: set[str], namespace: str
     ) -> None:
-        """Take in a full list, as `replace` does."""
+        """Store a full list, as `replace` does."""
         listed = set(also_present)
         for child in items:
             listed.add(child.uid)
             self.put_child(child)
-        vanished = [
-            child.uid
-            for children in self._children.values()
-            for child in children.values()
-            if child.uid not in listed and child.resource_version <= list_version and namespace in ("", child.namespace)
-        ]
-        for uid in vanished:
-            self.remove_child(uid)
-
-    def _drop(self, child: C) -> None:
-        owner_uid = self._owner_of.pop(child.uid)
-        children = self._children[owner_uid]
-        del children[child.uid]
-        self._counts[owner_uid][child.phase] -= 1
-        self._changed.setdefault(owner_uid, set()).add(child.name)
-        if not children:
-            del self._children[owner_uid]
-            self._counts.pop(owner_uid, None)
-            if owner_uid not in self._objects:
-                self._changed.pop(owner_uid, None)
+        known = (child for children in self._children.by_owner.values() for child in children.values())
+        for child in vanished(known, listed=listed, list_version=list_version, namespace=namespace):
+            self.remove_child(child.uid)

@@ -32,7 +32,7 @@ class Timers(Generic[K]):
             self.set(key, when)
 
     def pop_due(self, now: float) -> list[K]:
-        """Take all keys whose time has come."""
+        """Remove and return all keys whose time has come."""
         due: list[K] = []
         while self._heap and self._heap[0][0] <= now:
             when, _, key = heapq.heappop(self._heap)

@@ -17,7 +17,7 @@ class WorkQueue(Generic[K]):
         self._keys.setdefault(key, None)
 
     def pop(self) -> K:
-        """Take the object that has waited longest; the queue must not be empty."""
+        """Remove and return the object that has waited longest; the queue must not be empty."""
         return self._keys.popitem(last=False)[0]
 
     def __len__(self) -> int:

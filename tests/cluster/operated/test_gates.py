@@ -31,6 +31,28 @@ def test_a_chain_submitted_backwards_runs_in_its_order(operator: OperatorProcess
     assert not jobs.pods("cleanup")
 
 
+def test_b36_a_job_restored_from_a_backup_is_skipped_while_its_key_is_remembered(
+    operator: OperatorProcess, api: Api, jobs: Jobs
+) -> None:
+    """The page about restoring says that a restored job runs again; this is what keeps one from it."""
+    jobs.submit("invoice", deliveryMode="AtMostOnce", idempotencyKey="invoice-2026-11")
+    assert jobs.wait_until_over("invoice")["phase"] == "Succeeded"
+    saved = api.get("BatchJob", jobs.namespace, "invoice").expect()
+    api.delete("BatchJob", jobs.namespace, "invoice").expect()
+    until = time.monotonic() + 30
+    while api.get("BatchJob", jobs.namespace, "invoice").ok:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    kept = {key: value for key, value in saved["metadata"].items() if key not in {"uid", "resourceVersion"}}
+    restored = api.create({**saved, "metadata": kept}).expect()
+    status = jobs.wait_until_over("invoice")
+    assert (status["phase"], status["reason"], status["attemptCount"]) == ("Skipped", "Duplicate", 0)
+    assert restored["metadata"]["uid"] != saved["metadata"]["uid"]
+    written = {"status": saved["status"]}
+    words = api.patch("BatchJob", jobs.namespace, "invoice", written, subresource="status").message
+    assert "phase Skipped cannot become Succeeded" in words, "the status of the backup can't be put back"
+
+
 def test_twenty_jobs_with_one_key_run_once_and_the_key_outlives_them(
     operator: OperatorProcess, cluster: EmbeddedCluster, api: Api, jobs: Jobs
 ) -> None:

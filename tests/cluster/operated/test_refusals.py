@@ -153,6 +153,34 @@ def test_a_pod_that_no_quota_admits_has_a_reason_of_its_own(api: Api, jobs: Jobs
     assert jobs.wait_until_over("never", seconds=40)["reason"] == "QueueTimeout"
 
 
+@pytest.mark.parametrize(
+    ("allowed", "script", "spec", "phase"),
+    [
+        pytest.param(4, {"duration": "1s"}, {"array": {"size": 10, "parallelism": 2}}, "Succeeded", id="B5 array"),
+        pytest.param(
+            3,
+            {"exit-code": "1"},
+            {"retry": {"limit": 5, "initial": "1s", "max": "1s"}},
+            "DeadLettered",
+            id="B5 attempts of one task",
+        ),
+    ],
+)
+def test_b5_finished_pods_that_a_quota_counts_hold_up_no_others(
+    api: Api, jobs: Jobs, allowed: int, script: dict[str, str], spec: dict[str, Any], phase: str
+) -> None:
+    """`count/pods` counts pods that have ended as well."""
+    quota = {"metadata": {"name": "objects"}, "spec": {"hard": {"count/pods": str(allowed)}}}
+    path = f"/api/v1/namespaces/{jobs.namespace}/resourcequotas"
+    api.request("POST", path, quota).expect()
+    while "hard" not in api.request("GET", f"{path}/objects").expect().get("status", {}):
+        time.sleep(0.05)
+    jobs.submit("counted", script=script, retention={"podSeconds": 0}, **spec)
+    status = jobs.wait_until_over("counted", seconds=100)
+    assert status["phase"] == phase
+    assert status["attemptCount"] == (10 if phase == "Succeeded" else 6)
+
+
 def test_a_squatter_on_the_name_costs_an_attempt(jobs: Jobs) -> None:
     jobs.submit("squatted", suspend=True, retry={"limit": 1, "initial": "10ms", "max": "10ms"})
     jobs.squat("squatted")

@@ -5,12 +5,14 @@ import contextlib
 import logging
 import os
 import socket
+import sys
+import time
 from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 
-from podwright.adapters.http import OPEN_CONNECTIONS, HttpServer
+from podwright.adapters.http import OPEN_CONNECTIONS, HttpServer, SharedPage
 from podwright.runtime.operator import Health
 
 HALF_OPEN = 2000
@@ -151,3 +153,66 @@ async def test_mistakes_of_clients_are_not_logged(sent: bytes, caplog: pytest.Lo
     assert [
         record.getMessage() for record in caplog.records if "Traceback" in str(record.exc_text) or record.exc_info
     ] == []
+
+
+FLOOD = """
+import select, socket, sys
+clients = [socket.create_connection(("127.0.0.1", int(sys.argv[1]))) for _ in range(60)]
+request = b"GET /metrics HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n"
+for client in clients:
+    client.sendall(request)
+while True:
+    for client in select.select(clients, [], [])[0]:
+        client.recv(65536)
+        client.sendall(request)
+"""
+
+
+async def test_l7_a_flood_of_scrapes_does_not_hold_the_loop_that_renews_the_leases() -> None:
+    """Whoever reaches the port asks for metrics on all connections at once, each of which would cost 5 ms to render."""
+    rendered = 0
+
+    def render() -> bytes:
+        nonlocal rendered
+        rendered += 1
+        time.sleep(0.005)
+        return b"podwright 1\n"
+
+    server = HttpServer(
+        host="127.0.0.1", port=0, health=lambda: Health(alive_problem="", ready_problem=""), metrics=render
+    )
+    port = await server.start()
+    flood = await asyncio.create_subprocess_exec(sys.executable, "-c", FLOOD, str(port))
+    try:
+        async with asyncio.timeout(20):
+            while not rendered:  # noqa: ASYNC110 - a state that nobody signals is waited for
+                await asyncio.sleep(0.01)
+        began = time.monotonic()
+        await asyncio.sleep(2.0)
+        assert rendered <= 2 + (time.monotonic() - began)
+    finally:
+        flood.kill()
+        await flood.wait()
+        await server.stop()
+
+
+def test_l7_a_page_that_takes_long_to_render_is_shared_for_longer() -> None:
+    now = 0.0
+    takes = 0.01
+    rendered: list[float] = []
+
+    def render() -> bytes:
+        nonlocal now
+        rendered.append(now)
+        now += takes
+        return b"%d" % len(rendered)
+
+    page = SharedPage(render, clock=lambda: now)
+    assert [page.page(), page.page()] == [b"1", b"1"]
+    now = 1.02
+    takes = 0.5
+    assert page.page() == b"2"
+    now += 9.9
+    assert page.page() == b"2"
+    now += 0.2
+    assert page.page() == b"3"

@@ -1,14 +1,25 @@
 from __future__ import annotations
 
+import base64
+import contextlib
+import http.server
 import json
 import ssl
+import threading
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
-from kubernetes.client.configuration import Configuration
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, ProtocolError, SSLError
 
 from podwright.cli.connection import TOO_DEEP, Connection, _without_depths, is_whole
-from podwright.cli.kubeconfig import Access
+from podwright.kube.access import Access
+from podwright.kube.credentials import FixedCredentials
+from podwright.kube.errors import StatusError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from email.message import Message
 
 
 @pytest.mark.parametrize(
@@ -25,7 +36,7 @@ from podwright.cli.kubeconfig import Access
 def test_a_request_counts_as_sent_unless_it_surely_was_not(
     monkeypatch: pytest.MonkeyPatch, error: HTTPError | OSError, sent: bool
 ) -> None:
-    connection = Connection(Access(configuration=Configuration(host="https://127.0.0.1:1"), namespace="n"))
+    connection = Connection(FixedCredentials(Access(server="https://127.0.0.1:1")))
 
     def fail(*arguments: object, **options: object) -> None:
         raise error
@@ -34,6 +45,70 @@ def test_a_request_counts_as_sent_unless_it_surely_was_not(
     with pytest.raises(Exception, match="Cannot reach the API server") as raised:
         connection.request("POST", "/x", body={})
     assert raised.value.sent is sent  # type: ignore[attr-defined]
+
+
+class Server:
+    """An HTTP server that answers every request with the status that `judge` gives for its headers, and remembers them."""
+
+    def __init__(self, judge: Callable[[Message], int]) -> None:
+        self.seen: list[tuple[str, Message]] = []
+        server = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length", "0")))
+                server.seen.append((self.path, self.headers))
+                self.send_response(judge(self.headers))
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+
+            def log_message(self, *arguments: Any) -> None:
+                pass
+
+        self._server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Server]:
+        thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._server.shutdown()
+            thread.join()
+            self._server.server_close()
+
+
+class Renewed(FixedCredentials):
+    """Credentials of which others can be had, once."""
+
+    def refresh(self) -> None:
+        self._access = msgspec.structs.replace(self._access, token="new")
+
+
+def test_a_token_that_has_expired_is_renewed_and_the_request_sent_again() -> None:
+    with Server(lambda headers: 201 if headers["Authorization"] == "Bearer new" else 401).running() as server:
+        connection = Connection(Renewed(Access(server=server.url, token="old")))
+        assert connection.request("POST", "/x", body={}) == {}
+        connection.request("POST", "/x", body={})
+    assert [headers["Authorization"] for _, headers in server.seen] == ["Bearer old", "Bearer new", "Bearer new"]
+
+
+def test_credentials_that_stay_the_same_are_refused_once() -> None:
+    with Server(lambda _: 401).running() as server, pytest.raises(StatusError):
+        Connection(FixedCredentials(Access(server=server.url, token="old"))).request("POST", "/x", body={})
+    assert len(server.seen) == 1
+
+
+def test_requests_go_through_the_proxy_of_the_kubeconfig() -> None:
+    with Server(lambda _: 200).running() as proxy:
+        url = proxy.url.replace("http://", "http://me:s%40cret@")
+        Connection(FixedCredentials(Access(server="http://kube.invalid:6443", proxy=url))).request("POST", "/x")
+    ((path, headers),) = proxy.seen
+    assert path == "http://kube.invalid:6443/x"
+    assert base64.b64decode(headers["Proxy-Authorization"].removeprefix("Basic ")) == b"me:s@cret"
 
 
 def test_l11_an_object_that_is_nested_too_deeply_hides_no_other() -> None:

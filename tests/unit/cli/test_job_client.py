@@ -62,6 +62,28 @@ def test_what_is_no_namespace(cluster: SimulatedCluster, namespace: str) -> None
         Place(namespace=namespace, kubeconfig=str(cluster.kubeconfig)).client()
 
 
+@pytest.mark.parametrize(
+    ("filters", "said"),
+    [
+        pytest.param((), "No jobs found in namespace default.", id="U22 there are none"),
+        pytest.param(("--selector", "team=typo"), "No jobs in namespace default match.", id="U22 none has the label"),
+        pytest.param(
+            ("--field-selector", "metadata.name=typo"),
+            "No jobs in namespace default match.",
+            id="U22 none has the field",
+        ),
+    ],
+)
+@pytest.mark.parametrize("output", [(), ("--output", "name")], ids=["table", "names"])
+def test_u22_that_no_job_matches_is_not_that_there_is_none(
+    cluster: SimulatedCluster, filters: tuple[str, ...], said: str, output: tuple[str, ...]
+) -> None:
+    if filters:
+        cluster.finished_job("a")
+    answer = run("list", *filters, *output, "--kubeconfig", str(cluster.kubeconfig))
+    assert (answer.returncode, answer.stdout, answer.stderr.strip()) == (0, "", said)
+
+
 def test_to_wait_for_none_is_an_error(cluster: SimulatedCluster) -> None:
     with pytest.raises(CommandError, match="No jobs in namespace default match"):
         wait(selection=Selection(selector="team=typo", kubeconfig=str(cluster.kubeconfig)))

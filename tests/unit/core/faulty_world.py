@@ -14,17 +14,16 @@ import msgspec
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from podwright.core.attempt.ending import recorded_ending
+from podwright.core.attempt.ending import end_is_recorded, recorded_ending
 from podwright.core.commands import Command, Confirm, CreateChild, Decision, Delete, Release, WriteStatus
 from podwright.core.constants.names import parse_pod_name
-from podwright.core.job.recorded import end_is_recorded
 from podwright.core.model.attempt import Outcome, Refusal, RefusalKind
 from podwright.core.model.job import JobStatus, JobView
 from podwright.core.model.phase import require_transition
 from podwright.core.model.pod import PodPhase, PodView
 from podwright.core.run.deadline import attempt_deadline, start_deadline
 from podwright.core.run.stop import recorded_stop
-from podwright.core.spec import CancelMode
+from podwright.core.spec import CancelMode, DeliveryMode
 from tests.support.builders import CREATED, make_job, running
 
 CODES = st.sampled_from([0, 0, 1, 75, 137])
@@ -34,7 +33,8 @@ REFUSALS = st.sampled_from([*[RefusalKind.RETRYABLE] * 5, RefusalKind.COLLISION,
 class FaultyWorld(RuleBasedStateMachine):
     """The job, its pods, the clock, and an operator that may die at any write.
 
-    `starts` counts by unit (0 of a single job) and attempt. `refusals` are how the next creations are refused, `refusal` is what the
+    `starts` counts by unit (0 of a single job) and attempt. `intended` are the units that the operator remembers to have recorded as
+    started under AtMostOnce, and not to have asked for. `refusals` are how the next creations are refused, `refusal` is what the
     operator remembers of the last. `foreign` are the names that somebody else's pods have.
     """
 
@@ -51,6 +51,7 @@ class FaultyWorld(RuleBasedStateMachine):
         self.refusal: Refusal | None = None
         self.foreign: set[str] = set()
         self.was_killed = False
+        self.intended: set[int] = set()
 
     # What each machine says for itself.
 
@@ -70,17 +71,48 @@ class FaultyWorld(RuleBasedStateMachine):
         """Let a pod end after all faults have stopped."""
         raise NotImplementedError
 
+    def started(self, status: JobStatus) -> set[int]:
+        """Return the units whose pods may have been asked for by this status, under AtMostOnce."""
+        raise NotImplementedError
+
+    @property
+    def packed(self) -> bool:
+        """Return whether a pod may run several tasks, so that a unit may start more than once."""
+        return False
+
+    # What a machine may add to.
+
     def asked_for(self, command: CreateChild) -> None:
         """Record that a pod is asked for."""
+        assert not self.job.problem, "a pod is asked for although the spec can't be carried out"
+        self.intended.discard(command.spec.task_index)
 
     def was_refused(self, command: CreateChild) -> None:
         """Record the answer that it was not created."""
+        self.intended.add(command.spec.task_index)
 
     def was_written(self, before: JobStatus, after: JobStatus) -> None:
         """Record a status."""
+        was, now = self.started(before), self.started(after)
+        self.intended = (self.intended - (was - now)) | (now - was)
+        for pod in self.cache.values():
+            self._ends_as_recorded(pod, before, after)
+
+    def _ends_as_recorded(self, pod: PodView, before: JobStatus, after: JobStatus) -> None:
+        """The recorded reason of an attempt that is being ended is the verdict's, whatever happens meanwhile."""
+        ending = recorded_ending(status=before, pod=pod)
+        if ending is None or end_is_recorded(job=self.job, pod=pod):
+            return
+        ended = (one for one in after.attempts if one.pod_uid == pod.uid and one.number == pod.attempt)
+        attempt = next(ended, None)
+        # It may end by itself before it is deleted.
+        for_it = pod.deletion_requested is not None or pod.phase in (PodPhase.PENDING, PodPhase.RUNNING)
+        if for_it and attempt is not None and attempt.outcome is not Outcome.SUCCEEDED:
+            assert attempt.reason == ending.reason, (attempt, ending)
 
     def forget(self) -> None:
         """Lose what only the operator's memory held."""
+        self.intended = set()
 
     # The cluster.
 
@@ -120,7 +152,34 @@ class FaultyWorld(RuleBasedStateMachine):
         if self.job.status.is_over:
             self.cache = {name: pod for name, pod in self.cache.items() if not pod.gone}
 
+    @rule(data=st.data())
+    @precondition(lambda self: any(pod.phase is PodPhase.PENDING for pod in self.pods.values()))
+    def image_cannot_be_pulled(self, data: st.DataObject) -> None:
+        """A pod is bound to a node that can't start it, and the operator hears of it at once. Later it may start, or not."""
+        pod = data.draw(st.sampled_from([pod for pod in self.pods.values() if pod.phase is PodPhase.PENDING]))
+        if not pod.finished:
+            self.store(msgspec.structs.replace(pod, node="node-1", waiting_reason="ErrImagePull"))
+            self.operator_is_quick()
+
+    @rule(data=st.data())
+    @precondition(lambda self: any(pod.node == "" and not pod.finished for pod in self.pods.values()))
+    def scheduler(self, data: st.DataObject) -> None:
+        """A pod gets a node, on which it waits for its image."""
+        waiting = [pod for pod in self.pods.values() if pod.node == "" and not pod.finished]
+        self.store(msgspec.structs.replace(data.draw(st.sampled_from(waiting)), node="node-1"))
+
     # The user.
+
+    @rule(often=st.integers(0, 9))
+    def something_is_found_to_be_wrong_with_the_spec(self, often: int) -> None:
+        """An annotation is edited, or another job is seen: now and then the spec can't be carried out any more."""
+        if often == 0:
+            self.edit(problem="the spec can't be carried out")
+
+    @rule(seconds=st.sampled_from([None, 5.0, 100.0]))
+    def user_moves_the_start_time(self, seconds: float | None) -> None:
+        """The user edits spec.startAt."""
+        self.edit(start_at=None if seconds is None else self.now + seconds)
 
     @rule(suspend=st.booleans())
     def user_suspends_or_resumes(self, suspend: bool) -> None:
@@ -159,6 +218,20 @@ class FaultyWorld(RuleBasedStateMachine):
         self.forget()
 
     # What must hold for all.
+
+    @invariant()
+    def at_most_one_pod_of_a_unit_may_run(self) -> None:
+        """I2; and no more at once than the user allows."""
+        live = [pod.task_index for pod in self.pods.values() if not pod.finished]
+        assert len(live) == len(set(live))
+        assert len(live) <= (1 if self.job.array is None else self.job.array.parallelism)
+
+    @invariant()
+    def at_most_once_starts_nothing_twice(self) -> None:
+        """Under AtMostOnce no second pod is ever started, whatever the first one was called and became of."""
+        if self.job.delivery is DeliveryMode.AT_MOST_ONCE and not self.packed:
+            started = Counter(unit for unit, _ in self.starts)
+            assert all(count == 1 for count in started.values()), self.starts
 
     @invariant()
     def every_attempt_starts_at_most_once(self) -> None:

@@ -105,6 +105,7 @@ class FaultyClient(ApiClient):
         accept: str = "application/json",
         deadline: float = 10.0,
         pool: Pool = Pool.WRITE,
+        most_bytes: int | None = None,
     ) -> ApiResponse:
         assert pool is Pool.LEASE
         assert path.endswith("/leases" if method == "POST" else f"/leases/{NAME}")

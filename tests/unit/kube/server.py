@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from aiohttp import web
 
+from podwright.kube.access import Access
 from podwright.kube.client import ApiClient
-from podwright.kube.credentials import Access, FixedCredentials
+from podwright.kube.credentials import FixedCredentials
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 RawHandler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -8,9 +8,10 @@ import pytest
 from aiohttp import web
 
 from podwright.devcluster.certificates import CertificateAuthority
+from podwright.kube.access import Access, CredentialsError
 from podwright.kube.client import Ambiguous, ApiClient, ApiResponse, ApiUnreachable, ForeignAnswer, Pool, Unsent
 from podwright.kube.codecs.requests import ApiRequest
-from podwright.kube.credentials import Access, CredentialsError, FixedCredentials
+from podwright.kube.credentials import FixedCredentials
 from podwright.kube.errors import StatusError
 from podwright.kube.paths import InvalidNameError
 from tests.unit.kube.objects import dumps, status_json

@@ -4,9 +4,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from podwright.kube.access import Access, CredentialsError
 from podwright.kube.credentials import (
-    Access,
-    CredentialsError,
     FixedCredentials,
     KubeconfigCredentials,
     ServiceAccountCredentials,
@@ -122,8 +121,18 @@ def test_a_broken_kubeconfig(tmp_path: Path, content: str | None) -> None:
 
 
 def test_no_such_context(tmp_path: Path) -> None:
-    with pytest.raises(CredentialsError, match="nowhere"):
-        load_credentials(kubeconfig=write_kubeconfig(tmp_path / "config"), context="nowhere")
+    with pytest.raises(CredentialsError, match=r"there is no context mian in .*config; there are main"):
+        load_credentials(kubeconfig=write_kubeconfig(tmp_path / "config"), context="mian")
+
+
+def test_the_namespace_of_a_context_and_of_a_pod(tmp_path: Path, account: Path) -> None:
+    path = tmp_path / "config"
+    written = yaml.safe_load(Path(write_kubeconfig(path)).read_text(encoding="utf-8"))
+    written["contexts"][0]["context"]["namespace"] = "team"
+    path.write_text(yaml.safe_dump(written), encoding="utf-8")
+    assert load_credentials(kubeconfig=str(path)).access.namespace == "team"
+    (account / "namespace").write_text("apps\n", encoding="utf-8")
+    assert load_credentials(environment=IN_A_POD, directory=account).access.namespace == "apps"
 
 
 def test_an_empty_device_is_no_kubeconfig() -> None:

@@ -9,8 +9,9 @@ import yaml
 from aiohttp import web
 
 from podwright.devcluster.certificates import CertificateAuthority
+from podwright.kube.access import Access, CredentialsError
 from podwright.kube.client import ApiClient, Unsent
-from podwright.kube.credentials import Access, CredentialsError, FixedCredentials, load_credentials
+from podwright.kube.credentials import FixedCredentials, load_credentials
 from podwright.kube.proxy import ProxyError, checked_proxy, is_excepted, proxy_for
 from tests.unit.kube.server import serve
 

@@ -13,7 +13,8 @@ from podwright.kube import reflector as module
 from podwright.kube.client import ApiClient
 from podwright.kube.codecs.page import JOBS, Undecodable
 from podwright.kube.codecs.requests import jobs_path
-from podwright.kube.reflector import Reflector, next_limit
+from podwright.kube.paging import MOST_BYTES
+from podwright.kube.reflector import Reflector
 from tests.unit.kube.objects import bookmark_json, dumps, event_json, job_json, list_json, nested, status_json
 from tests.unit.kube.server import client_of
 
@@ -361,19 +362,45 @@ async def test_retry_after_is_honoured(place: str, refused: str) -> None:
     assert times[1] - times[0] >= 1.0
 
 
-@pytest.mark.parametrize(
-    ("limit", "received", "expected"),
-    [
-        pytest.param(50, 100_000, 500, id="S22 small objects: the largest page"),
-        pytest.param(50, 50 << 20, 1, id="S22 objects of a megabyte come one by one"),
-        pytest.param(1, 1 << 21, 1, id="S22 never less than one"),
-        pytest.param(1, 1 << 16, 16, id="S22 it grows again"),
-        pytest.param(500, 1 << 20, 500, id="S22 as large as it should be"),
-        pytest.param(2, 0, 500, id="S22 an empty answer"),
-    ],
-)
-def test_pages_are_about_equally_large(limit: int, received: int, expected: int) -> None:
-    assert next_limit(limit, received=received, most=500) == expected
+async def test_s22_large_objects_behind_small_ones_make_no_huge_page() -> None:
+    """Names decide the order of a list: 600 small jobs come first, then 200 of 300 kB, 60 MB in all."""
+    sizes = [100] * 600 + [300_000] * 200
+    objects = [dumps(job(f"j{n:04}", n + 1, annotations={"x": "a" * size})) for n, size in enumerate(sizes)]
+    sent: list[int] = []
+    asked: list[tuple[int, int]] = []
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        if "watch" in request.query:
+            await asyncio.sleep(60)
+        start = int(request.query.get("continue", "0"))
+        end = min(len(objects), start + int(request.query["limit"]))
+        empty = dumps(list_json([], resource_version="5000", token=str(end) if end < len(objects) else ""))
+        body = empty.replace(b"[]", b"[" + b",".join(objects[start:end]) + b"]")
+        asked.append((start, len(body)))
+        sent.append(0)
+        with contextlib.suppress(ConnectionError):
+            for offset in range(0, len(body), 1 << 16):
+                await response.write(body[offset : offset + (1 << 16)])
+                sent[-1] += 1 << 16
+        return response
+
+    async with client_of(handler) as client:
+        mirror = Mirror()
+        reflector = make(client, mirror)
+        task = asyncio.create_task(reflector.run())
+        async with asyncio.timeout(60):
+            await reflector.synced.wait()
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    assert len(mirror.versions) == len(objects)
+    assert mirror.lists == [5000]
+    assert max(sent) <= 4 * MOST_BYTES, "what the sockets hold comes on top; an answer has up to 60 MB"
+    taken = dict(asked)
+    assert max(taken.values()) <= MOST_BYTES
+    assert 1 <= len(asked) - len(taken) <= 5, "so many pages were given up"
 
 
 async def test_s22_hostile_objects_hold_the_loop_for_moments_only() -> None:

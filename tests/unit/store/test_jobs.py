@@ -1,5 +1,7 @@
 """The picture of jobs and pods: it only moves forward, and what is gone stays gone."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -57,15 +59,41 @@ def test_a_change_marks_the_job_once(store: JobStore, marked: list[str]) -> None
 def test_a_list_removes_what_it_lacks_but_nothing_newer_than_itself(store: JobStore) -> None:
     """A list that began before our own write must not undo it (the old list of F8)."""
     store.put_job(job_at(10))
-    store.put_pod(pod_at(20))
+    store.put_pod(pod_at(20, held=False))
     store.replace_jobs([], list_version=9)
     store.replace_pods([], list_version=19)
-    assert (store.job(JOB.uid), store.pods(JOB.uid)) == (job_at(10), (pod_at(20),))
+    assert (store.job(JOB.uid), store.pods(JOB.uid)) == (job_at(10), (pod_at(20, held=False),))
     store.replace_pods([], list_version=20)
     assert [pod.gone for pod in store.pods(JOB.uid)] == [True]
     store.replace_jobs([], list_version=10)
     assert store.job(JOB.uid) is None
     assert store.pods(JOB.uid) == ()
+
+
+def test_a_held_pod_that_a_list_by_label_lacks_is_not_proven_gone(store: JobStore, marked: list[str]) -> None:
+    """Its label was taken off while no watch was open: the list lacks it as it lacks one that is gone."""
+    store.put_job(job_at(10))
+    store.put_pod(pod_at(20))
+    marked.clear()
+    store.replace_pods([], list_version=21)
+    assert (store.pods(JOB.uid), marked) == ((pod_at(20),), [JOB.uid])
+    assert list(store.take_unlisted(JOB.uid)) == [pod_at(20).name]
+    assert list(store.take_unlisted(JOB.uid)) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"held": False}, id="nothing holds it"),
+        pytest.param({"deletion_requested": CREATED}, id="its deletion was on record"),
+    ],
+)
+def test_a_pod_that_can_be_gone_is_so_when_a_list_lacks_it(store: JobStore, changes: dict[str, Any]) -> None:
+    store.put_job(job_at(10))
+    store.put_pod(pod_at(20, **changes))
+    store.replace_pods([], list_version=21)
+    assert [pod.gone for pod in store.pods(JOB.uid)] == [True]
+    assert list(store.take_unlisted(JOB.uid)) == []
 
 
 def test_s24_the_list_of_one_namespace_says_nothing_of_the_others(store: JobStore) -> None:
@@ -259,6 +287,24 @@ def test_l8_one_pod_stays_one_pods_whatever_its_marks_become(store: JobStore) ->
     assert (pod.resource_version, pod.job_uid, pod.job_name, store.counts()) == (299, JOB.uid, JOB.name, (1, 1))
 
 
+class Unsearchable(dict[str, Any]):
+    """A dictionary in which one can only look up."""
+
+    def _searched(self) -> Any:
+        raise AssertionError("all jobs were searched")
+
+    __iter__ = items = values = keys = _searched
+
+
+def test_s17_an_event_of_a_pod_without_owner_searches_no_jobs(store: JobStore) -> None:
+    store.put_job(job_at(1))
+    store.put_pod(pod_at(2))
+    pods = store._pods
+    pods._children, pods._owner_of = Unsearchable(pods._children), Unsearchable(pods._owner_of)
+    store.put_pod(pod_at(3, job_uid=""))
+    assert [pod.resource_version for pod in store.pods(JOB.uid)] == [3]
+
+
 def test_s17_whose_a_known_pod_is_takes_no_search(store: JobStore) -> None:
     """The index of pods follows them through every way in which they come and go."""
     store.put_job(job_at(1))
@@ -270,7 +316,7 @@ def test_s17_whose_a_known_pod_is_takes_no_search(store: JobStore) -> None:
     store.remove_job(JOB.uid)
     store.put_pod(pod_at(9, job_uid=""))
     assert store.counts() == (0, 0)
-    assert not store._job_of_pod
+    assert len(store._pods) == 0
 
 
 def test_d8_a_finished_job_is_kept_whole_until_its_edit_was_seen(store: JobStore) -> None:

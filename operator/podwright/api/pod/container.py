@@ -52,7 +52,7 @@ class VolumeMount(OpenModel):
     name: Label = Field(description="Name of one of the pod's volumes.")
     mount_path: Path = Field(description="Where it is mounted. Example: /data.")
     sub_path: Path | None = Field(None, description="Which path of the volume is mounted. Default: its root.")
-    read_only: bool | None = Field(None, description="Whether it can't be written. Default: false.")
+    read_only: bool | None = Field(None, description="Whether it is read-only. Default: false.")
 
 
 _RestartRules = Annotated[
@@ -95,7 +95,7 @@ class Container(OpenModel):
     )
     resources: Resources | None = Field(None, description="Compute resources that it needs and may use.")
     volume_mounts: Annotated[list[VolumeMount], Field(max_length=64), list_map("mountPath")] | None = Field(
-        None, description="Volumes of the pod that it sees."
+        None, description="Volumes of the pod to mount."
     )
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = Field(
         None, description="When the image is pulled. Default: Always for the tag latest or none, else IfNotPresent."

@@ -26,7 +26,7 @@ class Toleration(OpenModel):
         None, description="Effect of the taint. Default: every effect."
     )
     toleration_seconds: Int64 | None = Field(
-        None, description="Seconds that the pod stays after a NoExecute taint came. Default: for ever."
+        None, description="Seconds that the pod stays after a NoExecute taint was added. Default: forever."
     )
 
 
@@ -37,7 +37,7 @@ class TopologySpread(OpenModel):
         description="Label of nodes that names the place. Example: topology.kubernetes.io/zone."
     )
     when_unsatisfiable: Literal["DoNotSchedule", "ScheduleAnyway"] = Field(
-        description="DoNotSchedule makes the pod wait, ScheduleAnyway makes it a wish."
+        description="DoNotSchedule makes the pod wait, ScheduleAnyway makes it a preference."
     )
     max_skew: Annotated[Int32, Field(ge=1)] = Field(
         description="Greatest allowed difference, in pods, between two places."

@@ -23,9 +23,11 @@ class Capabilities(OpenModel):
     """Rights of the superuser, one by one."""
 
     add: Annotated[list[Word], Field(max_length=64), ATOMIC] | None = Field(
-        None, description="Given. Example: NET_ADMIN."
+        None, description="Capabilities to add. Example: NET_ADMIN."
     )
-    drop: Annotated[list[Word], Field(max_length=64), ATOMIC] | None = Field(None, description="Taken. Example: ALL.")
+    drop: Annotated[list[Word], Field(max_length=64), ATOMIC] | None = Field(
+        None, description="Capabilities to drop. Example: ALL."
+    )
 
 
 class _Identity(OpenModel):
@@ -38,9 +40,9 @@ class _Identity(OpenModel):
 class ContainerSecurity(_Identity):
     """Of one container; wins over the pod's."""
 
-    privileged: bool | None = Field(None, description="All rights of the node. Default: false.")
+    privileged: bool | None = Field(None, description="Run with all privileges on the node. Default: false.")
     allow_privilege_escalation: bool | None = Field(
-        None, description="Whether a process may gain more rights than its parent. Default: true."
+        None, description="Whether a process may gain more privileges than its parent. Default: true."
     )
     read_only_root_filesystem: bool | None = Field(None, description="Whether / is read-only. Default: false.")
     capabilities: Capabilities | None = Field(None, description="Kernel capabilities added and dropped.")

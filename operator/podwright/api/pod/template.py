@@ -27,7 +27,7 @@ def _not_reserved(what: str) -> Any:
         ),
         Rule(
             rule="self.all(k, !format.qualifiedName().validate(k).hasValue())",
-            message=f"a key is no {what} key: allowed are letters, digits, '-', '_' and '.', at most 63 characters, "
+            message=f"invalid {what} key: allowed are letters, digits, '-', '_' and '.', at most 63 characters, "
             "optionally after a DNS name and '/'",
         ),
     )

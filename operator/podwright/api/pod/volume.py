@@ -52,23 +52,21 @@ class EmptyDirectory(OpenModel):
     """Scratch space."""
 
     medium: Word | None = Field(None, description="Memory for a RAM disk. Default: the node's disk.")
-    size_limit: SingleQuantity | None = Field(
-        None, description="Most bytes it may hold. Example: 1Gi. Default: no limit."
-    )
+    size_limit: SingleQuantity | None = Field(None, description="Maximum size. Example: 1Gi. Default: no limit.")
 
 
 class ClaimVolume(OpenModel):
     """Persistent storage."""
 
     claim_name: Word = Field(description="Name of the PersistentVolumeClaim, in the job's namespace.")
-    read_only: bool | None = Field(None, description="Whether it can't be written. Default: false.")
+    read_only: bool | None = Field(None, description="Whether it is read-only. Default: false.")
 
 
 class HostPath(OpenModel):
     """Files of the node."""
 
     path: Path = Field(description="The path on the node.")
-    type: Word | None = Field(None, description="What must be there. Example: Directory. Default: not checked.")
+    type: Word | None = Field(None, description="What must exist there. Example: Directory. Default: not checked.")
 
 
 class NetworkFiles(OpenModel):
@@ -76,7 +74,7 @@ class NetworkFiles(OpenModel):
 
     server: Word = Field(description="Host name or address of the server.")
     path: Path = Field(description="Path that the server exports.")
-    read_only: bool | None = Field(None, description="Whether it can't be written. Default: false.")
+    read_only: bool | None = Field(None, description="Whether it is read-only. Default: false.")
 
 
 class Volume(OpenModel):

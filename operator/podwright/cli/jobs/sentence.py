@@ -22,6 +22,7 @@ _ENDED: Final = {
     Phase.SKIPPED: "was skipped",
 }
 _OVER: Final = ("Succeeded", "Failed")
+_LONGEST_QUOTE: Final = 200
 _NAMED_SETS: Final = 60
 _LATE: Final = 15.0
 """Seconds beyond its grace period after which a pod that is being deleted is said to hang."""
@@ -64,6 +65,12 @@ def why(facts: Facts) -> str:
     return told
 
 
+def _short(message: str) -> str:
+    """Return a message that fits a sentence, else its last line, where the error is; `podwright get` shows all of it."""
+    whole = one_line(message)
+    return whole if len(whole) <= _LONGEST_QUOTE else one_line(message.strip().splitlines()[-1])
+
+
 def _why_ended(facts: Facts, name: str) -> str:
     job, status = facts.job, status_of(facts.job)
     ended = seconds_of(status.get("finishTime"))
@@ -73,7 +80,7 @@ def _why_ended(facts: Facts, name: str) -> str:
     if status.get("duplicateOf"):
         told += f" The job {one_line(status['duplicateOf'])} runs under the same idempotency key."
     attempts = status.get("attempts") or ()
-    last = one_line(attempts[-1].get("message") or "") if attempts else ""
+    last = _short(str(attempts[-1].get("message") or "")) if attempts else ""
     if phase is not Phase.SUCCEEDED and last and last not in told:
         told += f' The last failed attempt said: "{last}".'
     failed = recorded_set(job, "failedIndexes")

@@ -25,14 +25,15 @@ def lint(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print problems only.")] = False,
     place: options.Place,
 ) -> None:
-    """Check manifests for mistakes, also in pod templates. Needs no cluster.
+    """Check manifests for mistakes, also in pod templates, and by the CRD's validation rules. Needs no cluster.
 
-    Exits with 1 if there are any. With --server the cluster's own rules count as well: admission policies, namespaces,
-    CEL rules.
+    Exits with 1 if there are any. With --server the cluster's own rules count as well, such as admission policies and
+    namespaces.
 
     Example: podwright lint jobs/ && kubectl apply --filename=jobs/
     """
     from podwright.cli.jobs.manifest import read_documents
+    from podwright.cli.lint.job import left_to_the_server
     from podwright.cli.output import print_line, remark
     from podwright.cli.printable import one_line
 
@@ -55,6 +56,10 @@ def lint(
         raise CommandError(f"{bad} of {jobs} job{'s' * (jobs != 1)} {'has' if bad == 1 else 'have'} problems.")
     if not quiet:
         print_line(f"{jobs} job{'s' * (jobs != 1)} checked, no problems found.")
+        if not server and (left := left_to_the_server()):
+            remark(
+                f"{len(left)} validation rule{'s' * (len(left) != 1)} can only be checked with --server: {'; '.join(left)}"
+            )
 
 
 def _meant_as_job(document: Document) -> bool:

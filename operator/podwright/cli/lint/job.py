@@ -11,6 +11,8 @@ import msgspec
 
 from podwright.api.batchjob import BATCH_JOB
 from podwright.cli.lint.pod_template import template_problems
+from podwright.cli.lint.rules import left_to_the_server as unevaluated
+from podwright.cli.lint.rules import rule_problems, with_defaults
 from podwright.cli.lint.schema import problems, unknown_field
 from podwright.kube.codecs.job import BatchJob, job_view
 
@@ -24,10 +26,29 @@ def job_problems(job: Mapping[str, Any]) -> list[str]:
     spec = job.get("spec")
     if not isinstance(spec, dict):
         return [*found, "spec: required"]
-    inside = list(problems(spec, _schema()["properties"]["spec"], "spec"))
-    inside += [each for each in template_problems(spec.get("template")) if _path(each) not in {*map(_path, inside)}]
+    schema = _schema()["properties"]["spec"]
+    inside = list(problems(spec, schema, "spec"))
+    broken = list(rule_problems(with_defaults(spec, schema), schema, "spec", errors=not inside))
+    # A rule's message says what is allowed, which a pattern doesn't.
+    explained = {*map(_path, broken)}
+    inside = [*(each for each in inside if _path(each) not in explained), *broken]
+    inside = _with_details(inside, list(template_problems(spec.get("template"))))
     # Only what has the right form can be read as the operator reads it.
     return [*found, *(inside or _as_the_operator(spec))]
+
+
+def _with_details(found: list[str], of_template: list[str]) -> list[str]:
+    """Return the problems of both lists without saying one twice. Of quantities the second knows more: which one, and what was meant."""
+    quantities = {_path(each) for each in of_template if "quantity" in each}
+    covered = quantities | {path.rpartition(".")[0] for path in quantities}
+    rest = [each for each in found if _path(each) not in covered]
+    known = {*map(_path, rest)}
+    return [*rest, *(each for each in of_template if _path(each) not in known)]
+
+
+def left_to_the_server() -> list[str]:
+    """Return the rules of the CRD that only an API server can evaluate."""
+    return list(unevaluated(_schema()["properties"]["spec"], "spec"))
 
 
 def _path(problem: str) -> str:

@@ -1,4 +1,4 @@
-"""Checks an object against the schema of its CRD, as the API server does, but for the rules in CEL. Pure."""
+"""Checks an object against the schema of its CRD, as the API server does, but for the rules in CEL (`rules`). Pure."""
 
 from __future__ import annotations
 

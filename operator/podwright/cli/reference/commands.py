@@ -53,7 +53,8 @@ def _section(path: str, command: Any) -> Iterator[str]:
     yield from _help(command.help or "")
     if own:
         yield table(("Option", "Meaning"), (_option(each) for each in own))
-    yield f"And {', '.join(shared_names)}."
+    if shared_names:
+        yield f"And {', '.join(shared_names)}."
 
 
 def _help(text: str) -> Iterator[str]:

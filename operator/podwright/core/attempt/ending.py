@@ -4,23 +4,20 @@ from typing import Final
 
 import msgspec
 
-from podwright.core.attempt import excerpt
 from podwright.core.attempt.budget import DELETED_WHILE_RUNNING
 from podwright.core.attempt.completion import work_is_done
-from podwright.core.attempt.excerpt import tail
 from podwright.core.attempt.redaction import redacted
+from podwright.core.attempt.termination_message import MESSAGE_LIMIT, ended_for_lack_of_progress, is_report, tail
 from podwright.core.constants.reasons import Reason
-from podwright.core.job.pack.report import is_report
-from podwright.core.job.pod.heartbeat import ended_for_lack_of_progress
 from podwright.core.model.attempt import Attempt, Outcome
 from podwright.core.model.job import JobStatus, JobView
 from podwright.core.model.pod import PodPhase, PodView
+from podwright.core.model.units import end_on_record
 from podwright.core.run.stop import Stop
 
-MESSAGE_LIMIT: Final = excerpt.MESSAGE_LIMIT
 _DEADLINE: Final = "DeadlineExceeded"  # of `activeDeadlineSeconds`
 # What a container that is told to go is said to have ended with. Another reason, such as OOMKilled, tells more than this.
-_ENDS_OF_DELETED: Final = frozenset({"", "Error", "ContainerStatusUnknown"})
+_ENDS_OF_DELETED: Final = frozenset({"", Reason.ERROR, Reason.CONTAINER_STATUS_UNKNOWN})
 _ENDS_ON_SIGNAL: Final = frozenset({None, 0, 130, 137, 143})
 CLOCK_SKEW: Final = 10.0
 """Seconds by which a node's clock may be behind the API server's. What ended that little before its deletion by these two clocks
@@ -28,16 +25,24 @@ may well have ended by it, and work that was stopped must not count as done.
 """
 
 
-def ongoing(pod: PodView) -> Attempt:
-    """Describe an attempt whose pod has not ended."""
-    return Attempt(number=pod.attempt, pod_name=pod.name, pod_uid=pod.uid, node=pod.node, started=pod.started)
-
-
 class Ending(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Why we end one attempt, and go on with the job: written to the attempt's record before its pod is deleted."""
 
     reason: str
     message: str = ""
+
+
+def ongoing(pod: PodView, *, ending: Ending | None = None) -> Attempt:
+    """Return the record of an attempt whose pod has not ended. `ending` is why we end it, if we do; it must stay on record."""
+    return Attempt(
+        number=pod.attempt,
+        pod_name=pod.name,
+        pod_uid=pod.uid,
+        node=pod.node,
+        started=pod.started,
+        reason="" if ending is None else ending.reason,
+        message="" if ending is None else ending.message,
+    )
 
 
 def recorded_ending(*, status: JobStatus, pod: PodView) -> Ending | None:
@@ -80,7 +85,7 @@ def collided(*, number: int, pod_name: str, message: str, now: float) -> Attempt
         pod_name=pod_name,
         ended=now,
         outcome=Outcome.FAILED,
-        reason="NameCollision",
+        reason=Reason.NAME_COLLISION,
         message=redacted(message)[:MESSAGE_LIMIT],
     )
 
@@ -100,6 +105,13 @@ def recorded_end(*, status: JobStatus, pod: PodView) -> bool:
     return any(a.number == pod.attempt and a.pod_uid == pod.uid and a.outcome is not None for a in status.attempts)
 
 
+def end_is_recorded(*, job: JobView, pod: PodView) -> bool:
+    """Return whether the job's status holds the end of this pod's attempt, of a single job or an array: only then may the pod be forgotten."""
+    if job.array is None:
+        return recorded_end(status=job.status, pod=pod)
+    return end_on_record(job=job, unit=pod.task_index, attempt=pod.attempt)
+
+
 def _judge(*, job: JobView, pod: PodView, stop: Stop | None, ending: Ending | None) -> tuple[Outcome, str]:
     if pod.phase is PodPhase.SUCCEEDED:
         # An application that exits 0 on SIGTERM has not done its work.
@@ -107,15 +119,15 @@ def _judge(*, job: JobView, pod: PodView, stop: Stop | None, ending: Ending | No
             return Outcome.FAILED, Reason.PROGRESS_TIMEOUT
         if _ended_after_deletion(pod) and (stop is not None or ending is not None):
             return _ended_by_us(stop=stop, ending=ending)
-        return Outcome.SUCCEEDED, "Completed"
+        return Outcome.SUCCEEDED, Reason.COMPLETED
     if pod.phase is PodPhase.FAILED:
         return _judge_failed(job=job, pod=pod, stop=stop, ending=ending)
     # Gone, or deleted before it had a node. What we meant to end and is gone was ended by us, as far as anybody can tell.
     if (pod.deletion_requested is not None and stop is not None) or ending is not None:
         return _ended_by_us(stop=stop, ending=ending)
     if pod.gone and pod.node:
-        return Outcome.LOST, "PodLost"
-    return Outcome.FAILED, "DeletedBeforeStart"
+        return Outcome.LOST, Reason.POD_LOST
+    return Outcome.FAILED, Reason.DELETED_BEFORE_START
 
 
 def _judge_failed(*, job: JobView, pod: PodView, stop: Stop | None, ending: Ending | None) -> tuple[Outcome, str]:
@@ -128,10 +140,10 @@ def _judge_failed(*, job: JobView, pod: PodView, stop: Stop | None, ending: Endi
     if deleted and (stop is not None or ending is not None):
         return _ended_by_us(stop=stop, ending=ending)
     if _was_idle(job=job, pod=pod):
-        return Outcome.FAILED, "ProgressTimeout"
+        return Outcome.FAILED, Reason.PROGRESS_TIMEOUT
     if _ended_after_deletion(pod) and not pod.disruption and pod.reason in _ENDS_OF_DELETED:
         return Outcome.FAILED, DELETED_WHILE_RUNNING
-    return Outcome.FAILED, pod.disruption or pod.reason or "Error"
+    return Outcome.FAILED, pod.disruption or pod.reason or Reason.ERROR
 
 
 def _was_idle(*, job: JobView, pod: PodView) -> bool:
@@ -152,6 +164,7 @@ def _ended_after_deletion(pod: PodView) -> bool:
 
 
 def _ended_by_us(*, stop: Stop | None, ending: Ending | None) -> tuple[Outcome, str]:
-    if stop is not None:
-        return Outcome.STOPPED, str(stop)
-    return Outcome.FAILED, "" if ending is None else ending.reason
+    # No attempt is ended by itself once the whole job is being stopped, so of two reasons on record that one was first.
+    if ending is not None:
+        return Outcome.FAILED, ending.reason
+    return Outcome.STOPPED, "" if stop is None else str(stop)

@@ -10,12 +10,13 @@ import msgspec
 
 from podwright.core.attempt.message_pattern import PROGRAM_LIMIT, PatternError, found, program_size
 from podwright.core.attempt.signals import SIGNALS
+from podwright.core.constants.reasons import Reason
 from podwright.core.model.attempt import Attempt
 from podwright.core.model.pod import FailedContainer, PodView
 from podwright.core.spec import FailureAction, FailureRule
 
 # A container whose image can't be pulled waits with the first reason after each try and with the second between them.
-_SAME_WAIT: Final = {"ErrImagePull": "ImagePullBackOff", "ImagePullBackOff": "ErrImagePull"}
+_SAME_WAIT: Final = {"ErrImagePull": Reason.IMAGE_PULL_BACK_OFF, Reason.IMAGE_PULL_BACK_OFF: "ErrImagePull"}
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True, gc=False):

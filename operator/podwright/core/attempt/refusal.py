@@ -11,6 +11,7 @@ from typing import Final
 from podwright.core.attempt.redaction import redacted
 from podwright.core.constants.reasons import Reason
 from podwright.core.model.attempt import Refusal, RefusalKind
+from podwright.core.spec import Escalation
 from podwright.core.values.jitter import fraction
 from podwright.core.values.quantity import parse_quantity
 
@@ -43,7 +44,8 @@ _BEFORE_STORAGE: Final = ("failed calling webhook", "failed to complete mutation
 _LIMIT_RANGE: Final = re.compile(
     r"(?:maximum|minimum) [a-z0-9./-]{1,128} usage per (?:Container|Pod) is |max limit to request ratio per "
 )
-_MEMORY_LIMIT: Final = "maximum memory usage per "
+_MEMORY: Final = re.compile(r"(?i)\bmemory\b")
+_MEMORY_OR_CPU: Final = re.compile(r"(?i)\b(?:memory|cpu)\b")
 _MORE_MEMORY: Final = "OOMKilled; more memory was refused: "
 _LASTING_CODES: Final = frozenset({400, 413, 422})
 _QUOTA: Final = re.compile(
@@ -137,12 +139,15 @@ def ask_again_at(*, refusal: Refusal, job_uid: str) -> float:
     return refusal.at + ceiling * (0.5 + 0.5 * fraction(job_uid, "refusal", refusal.count))
 
 
-def refuses_more_memory(*, refusal: Refusal, out_of_memory: int) -> bool:
-    """Return whether it is the memory that was added after running out of it which is refused.
+def refuses_more_memory(*, refusal: Refusal, out_of_memory: int, escalation: Escalation | None) -> bool:
+    """Return whether it is what was added after running out of memory which is refused: memory, or the CPU that grows with it.
 
-    Such a job did run, and only more memory helps: its retries are used up, rather than its spec wrong.
+    Such a job did run, and only more memory helps: its retries are used up, rather than its spec wrong. A LimitRange, a policy's
+    denial and the API server's validation all name the resource.
     """
-    return out_of_memory > 0 and refusal.kind is RefusalKind.PERMANENT and _MEMORY_LIMIT in refusal.message
+    if out_of_memory < 1 or escalation is None or refusal.kind is not RefusalKind.PERMANENT:
+        return False
+    return (_MEMORY_OR_CPU if escalation.max_cpu else _MEMORY).search(refusal.message) is not None
 
 
 def refused_memory(refusal: Refusal) -> str:
@@ -203,7 +208,7 @@ def _count(*, before: Refusal | None, task_index: int, attempt: int, job_uid: st
 def _explained(*, reason: str, message: str, code: int, genuine: bool) -> str:
     message = redacted(message)
     if not genuine:
-        return f"HTTP {code} that is no answer of the API server: {message[:_WORDS_LIMIT]}"
+        return f"HTTP {code}, which is not a response of the API server: {message[:_WORDS_LIMIT]}"
     if reason == Reason.QUOTA_UNSATISFIABLE:
         return f"no quota of this namespace can ever admit the pod as it is: {message}"
     return message

@@ -8,9 +8,11 @@ from typing import Final
 
 import msgspec
 
+from podwright.core.model.array import RetryGroup
 from podwright.core.model.attempt import Budget
 from podwright.core.model.job import JobStatus
 from podwright.core.spec import RetryPolicy
+from podwright.core.values.index_set import EMPTY
 from podwright.core.values.jitter import fraction
 
 _EXPONENT_LIMIT = 64  # factor^n must not grow into numbers that float cannot hold
@@ -66,6 +68,32 @@ def limit_of(*, policy: RetryPolicy, budget: Budget) -> int:
     if budget is Budget.TIMEOUT and policy.timeout_limit is not None:
         return policy.timeout_limit
     return policy.limit
+
+
+def counts_of_group(history: RetryGroup) -> Counts:
+    """Return the counts of a task or pack of an array."""
+    return Counts(
+        attempts=history.attempts,
+        failed=history.failed,
+        platform=history.platform,
+        timeouts=history.timeouts,
+        out_of_memory=history.out_of_memory,
+        lost_nodes=history.lost_nodes,
+    )
+
+
+def group_of(counts: Counts, *, due: float | None) -> RetryGroup:
+    """Return what the record of an array says of a task or pack with these counts, as a group that has no members yet."""
+    return RetryGroup(
+        indexes=EMPTY,
+        attempts=counts.attempts,
+        failed=counts.failed,
+        platform=counts.platform,
+        timeouts=counts.timeouts,
+        out_of_memory=counts.out_of_memory,
+        lost_nodes=counts.lost_nodes,
+        due=due,
+    )
 
 
 def used_up(*, policy: RetryPolicy, counts: Counts, budget: Budget | None) -> bool:

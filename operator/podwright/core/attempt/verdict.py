@@ -10,12 +10,13 @@ import msgspec
 
 from podwright.core.attempt.budget import budget_of, lost_with_node
 from podwright.core.attempt.ending import Ending, verdict
-from podwright.core.attempt.excerpt import MESSAGE_LIMIT, tail
 from podwright.core.attempt.failure_policy import Evidence, Ruling, evidence_of_end, evidence_of_wait, rule_on
 from podwright.core.attempt.message_pattern import matched_line
 from podwright.core.attempt.redaction import redacted
 from podwright.core.attempt.report import NO_REPORT, Report, read_report
 from podwright.core.attempt.retry import Counts
+from podwright.core.attempt.termination_message import MESSAGE_LIMIT, tail
+from podwright.core.constants.reasons import Reason
 from podwright.core.model.attempt import Attempt, Budget, Outcome
 from podwright.core.model.job import JobView
 from podwright.core.model.pod import PodView
@@ -77,7 +78,8 @@ def verdict_on(*, job: JobView, pod: PodView, stop: Stop | None, now: float, end
         evidence=evidence,
         pod=pod,
         report=report,
-        out_of_memory=any(container.reason == "OOMKilled" for container in pod.failed) or pod.reason == "OOMKilled",
+        out_of_memory=any(container.reason == Reason.OOM_KILLED for container in pod.failed)
+        or pod.reason == Reason.OOM_KILLED,
         lost_node=lost_with_node(pod),
     )
 

@@ -6,6 +6,7 @@ name for the same job, task and attempt for ever: changing it would run an attem
 
 import functools
 import hashlib
+import re
 from typing import Final, NamedTuple
 
 GROUP: Final = "podwright.dev"
@@ -59,6 +60,12 @@ _HASH_LENGTH: Final = 10
 _INDEX_DIGITS: Final = 7
 _KEY_HASH_LENGTH: Final = 40  # 160 bits: two keys that meet by chance would lose a job
 _ATTEMPT_DIGITS: Final = 9
+# Numbers as we write them, without leading zeros: two names must never stand for one attempt.
+_POD_NAME: Final = re.compile(
+    rf"(.+)-([0-9a-f]{{{_HASH_LENGTH}}})"
+    rf"(?:-(0|[1-9][0-9]{{0,{_INDEX_DIGITS - 1}}}))?-(0|[1-9][0-9]{{0,{_ATTEMPT_DIGITS - 1}}})",
+    re.DOTALL,
+)
 
 
 def pod_name(*, job_name: str, job_uid: str, task_index: int, attempt: int) -> str:
@@ -90,16 +97,11 @@ def read_pod_name(name: str) -> PodName | None:
 
     Read from the right: a hash has 10 digits and an index at most 7, so neither form can be taken for the other.
     """
-    rest, _, attempt = name.rpartition("-")
-    rest, _, token = rest.rpartition("-")
-    if not _is_number(attempt, digits=_ATTEMPT_DIGITS):
+    match = _POD_NAME.fullmatch(name)
+    if match is None:
         return None
-    if rest and _is_digest(token):
-        return PodName(rest, token, 0, int(attempt), of_array=False)
-    rest, _, digest = rest.rpartition("-")
-    if rest and _is_digest(digest) and _is_number(token, digits=_INDEX_DIGITS):
-        return PodName(rest, digest, int(token), int(attempt), of_array=True)
-    return None
+    stem, digest, index, attempt = match.groups()
+    return PodName(stem, digest, 0 if index is None else int(index), int(attempt), index is not None)
 
 
 def parse_pod_name(name: str) -> tuple[int, int] | None:
@@ -129,15 +131,6 @@ def _limited(job_name: str, *, suffix: str) -> str:
 @functools.lru_cache(maxsize=4096)
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_HASH_LENGTH]
-
-
-def _is_digest(text: str) -> bool:
-    return len(text) == _HASH_LENGTH and all(digit in "0123456789abcdef" for digit in text)
-
-
-def _is_number(text: str, *, digits: int) -> bool:
-    """Return whether it is a number as we write them: two names must never stand for one attempt."""
-    return text.isascii() and text.isdigit() and len(text) <= digits and str(int(text)) == text
 
 
 def idempotency_key(*, work_uid: str, task_index: int | str) -> str:

@@ -148,7 +148,13 @@ class Reason(enum.StrEnum):
         "PodLabelMissing",
         (_WAITING, _ACTIVE),
         "Something in the cluster keeps taking Podwright's labels off a pod; the message names them.",
-        "Exempt the label podwright.dev/* from the mutating policy that does it. Until then the pod's end is noticed late.",
+        "Exempt labels under podwright.dev from the mutating policy that does it. Until then the pod's end is noticed late.",
+    )
+    POD_CHANGE_REFUSED = (
+        "PodChangeRefused",
+        (_WAITING, _ACTIVE),
+        "An admission policy or a missing right keeps Podwright from changing or deleting a pod; the message names it.",
+        "Let the operator's service account change its pods. Retried automatically; the job's other pods aren't affected.",
     )
     POD_PENDING = "PodPending", (_WAITING,), "The pod exists and hasn't started.", "kubectl describe pod shows why."
     TASKS_PENDING = (

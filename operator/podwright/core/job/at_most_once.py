@@ -9,8 +9,7 @@ import msgspec
 
 from podwright.core.commands import CreateChild, WriteStatus
 from podwright.core.constants.reasons import Reason
-from podwright.core.job.status import is_intent, next_status
-from podwright.core.job.write import write_status
+from podwright.core.job.status import is_intent, next_status, write_status
 from podwright.core.model.attempt import Attempt, Outcome, Refusal
 from podwright.core.model.job import JobStatus, JobView
 from podwright.core.model.phase import Phase
@@ -46,7 +45,7 @@ def begin(
     status = next_status(
         job=job,
         phase=Phase.PENDING,
-        reason=job.status.reason if waits else "Starting",
+        reason=job.status.reason if waits else Reason.STARTING,
         message=job.status.message if waits else f"pod {create.name} is being created",
         now=now,
         attempt=Attempt(number=create.spec.attempt, pod_name=create.name),
@@ -63,15 +62,14 @@ def follow_up(*, job: JobView, attempt: Attempt, stop: Stop | None) -> tuple[Pha
     """Return the phase, reason and message of a job whose attempt ended without success and may not be repeated; else None."""
     if job.delivery is not DeliveryMode.AT_MOST_ONCE or may_start_again(attempt):
         return None
+    reason: str
     if attempt.outcome is Outcome.LOST:
-        reason, told = "MayHaveRun", f"the pod of attempt {attempt.number} is gone and may have run"
+        reason, told = Reason.MAY_HAVE_RUN, f"the pod of attempt {attempt.number} is gone and may have run"
         if recorded_intent(job.status) is not None and job.status.reason == Reason.POD_CREATION_FAILED:
             told = f"{told}; its creation was answered: {job.status.message}"
     elif attempt.outcome is Outcome.STOPPED:
-        reason, told = (
-            "StoppedWhileRunning",
-            f"attempt {attempt.number} was stopped ({stop or attempt.reason}) on its node",
-        )
+        reason = Reason.STOPPED_WHILE_RUNNING
+        told = f"attempt {attempt.number} was stopped ({stop or attempt.reason}) on its node"
     else:
         code = "" if attempt.exit_code is None else f" with exit code {attempt.exit_code}"
         reason, told = attempt.reason, f"attempt {attempt.number} failed{code} ({attempt.reason})"

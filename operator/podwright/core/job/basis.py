@@ -4,19 +4,17 @@ A job's status is written often while its pods wait to be created. Only what the
 and where the task stands; else a busy array would never get to create anything.
 """
 
+from podwright.core.job.gates.capacity import is_halted
 from podwright.core.job.pod.attempt_pod import AttemptPod
 from podwright.core.model.array import ArrayRecord
 from podwright.core.model.job import JobView
-from podwright.core.model.phase import Phase
-
-_HALTED = frozenset({Phase.STOPPING, Phase.SUSPENDED})
 
 
 def still_creates(pod: AttemptPod, *, decided_on: JobView, job: JobView | None) -> bool:
     """Return whether the pod of an attempt, decided on one picture of its job, is still called for by the present one."""
     if job is decided_on:
         return True
-    if job is None or job.deleting or job.status.is_over or job.status.phase in _HALTED:
+    if job is None or job.deleting or job.status.is_over or is_halted(job) or job.problem != decided_on.problem:
         return False
     if job.generation != decided_on.generation or job.work_uid != decided_on.work_uid:
         return False

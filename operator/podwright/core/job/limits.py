@@ -6,20 +6,20 @@ and the verdict is read from that record: a pod that was deleted no longer tells
 
 from typing import Final
 
-from podwright.core.attempt.ending import MESSAGE_LIMIT, Ending
+from podwright.core.attempt.ending import Ending
 from podwright.core.attempt.failure_policy import ends_wait, evidence_of_wait
 from podwright.core.attempt.redaction import redacted
+from podwright.core.attempt.termination_message import MESSAGE_LIMIT, ended_for_lack_of_progress
 from podwright.core.constants.reasons import Reason
-from podwright.core.job.pod.heartbeat import ended_for_lack_of_progress
 from podwright.core.model.job import JobView
 from podwright.core.model.pod import PodView
 from podwright.core.run.deadline import attempt_deadline, start_deadline
 
 _IMAGE_WAITS: Final = {
     "ErrImagePull": "ErrImagePull",
-    "ImagePullBackOff": "ErrImagePull",
+    Reason.IMAGE_PULL_BACK_OFF: "ErrImagePull",
     "ErrImageNeverPull": "ErrImageNeverPull",
-    "InvalidImageName": Reason.INVALID_IMAGE_NAME,
+    Reason.INVALID_IMAGE_NAME: Reason.INVALID_IMAGE_NAME,
 }
 
 

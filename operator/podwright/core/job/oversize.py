@@ -1,12 +1,13 @@
-"""A job whose status doesn't fit beside it: what is left out of the status, and what is done where even that is too large. Pure.
+"""How large a job may be, and what becomes of one whose status doesn't fit beside it. Pure.
 
-Admission and `core.job.size` keep jobs small enough, but annotations and managed fields can grow later. What can't be recorded must
-not be started. Pods that exist get some time, in which somebody may make the job smaller; then they are ended, and let go of without
+etcd takes 1.5 MiB for an object, the status may take `core.job.array.size.STATUS_LIMIT` of that. The admission policy `podwright-jobs`
+refuses a job at 900,000 bytes; `size_problem`, asked by the codec of jobs, counts what was stored all the same. Annotations and managed
+fields can grow later: then parts are left out of the status. Where even that is too large: what can't be recorded must not be started. Pods that exist get some time, in which somebody may make the job smaller; then they are ended, and let go of without
 a record once they have ended, so that they hold neither a node nor their namespace for ever. Asked by the controller of jobs beside
 each decision.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -16,12 +17,28 @@ from podwright.core.commands import Command, Confirm, Decision, Delete, PatchChi
 from podwright.core.model.job import JobStatus, JobView
 from podwright.core.model.pod import PodView
 
+MOST_BYTES: Final = 1_100_000
 PATIENCE: Final = 300.0
 """Seconds for which the pods of such a job go on: time to take an annotation off it."""
 _FIRST_PAUSE: Final = 30.0
 _LONGEST_PAUSE: Final = 3600.0
 _SHORT: Final = 100
 _NOTE: Final = " (parts left out: the job is too large)"
+
+
+def size_problem(
+    *, template: int, items: Iterable[str], annotations: Mapping[str, str] | None, labels: Mapping[str, str] | None
+) -> str:
+    """Return what is wrong with the size of a job, "" if nothing is. `template` is its length as stored, in bytes."""
+    size = template + sum(len(item) + 3 for item in items)
+    for pairs in (annotations, labels):
+        size += sum(len(key) + len(value) + 6 for key, value in pairs.items()) if pairs else 0
+    if size <= MOST_BYTES:
+        return ""
+    return (
+        f"the job takes {size:,} bytes, which leaves no room for its status: at most {MOST_BYTES:,} are allowed for template, items,"
+        " labels and annotations; pass large inputs by reference, or split spec.array.items over several jobs"
+    )
 
 
 class Oversize(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -1,5 +1,6 @@
-"""Which marks are put back on a pod that lost them, mostly to a mutating policy. Pure; asked by the engine beside each decision.
+"""What the cluster does to pods of a job, and what the job's status says of it. Pure; asked by the engine beside each decision.
 
+Marks that a pod lost, mostly to a mutating policy, are put back. A pod that may not be changed is tried again, and named.
 A pod without the label of its job's uid is reported by no watch. The patch that puts the label back is answered with the whole pod, so
 where it has no effect, it serves as the read that stands in for the watch.
 """
@@ -13,16 +14,16 @@ from podwright.core.commands import Decision, PatchChild, WriteStatus
 from podwright.core.constants import names
 from podwright.core.constants.reasons import Reason
 from podwright.core.job.identity import OWNER_REFERENCE
-from podwright.core.job.write import write_status
+from podwright.core.job.status import write_status
 from podwright.core.model.job import JobView
 from podwright.core.model.phase import Phase
 from podwright.core.model.pod import PodView
 
 PAUSE: Final = 10.0
 """Seconds between two patches of a pod that keeps losing its labels."""
-TELL_AFTER: Final = 3 * PAUSE
+REPORT_AFTER: Final = 3 * PAUSE
 """Seconds after which the job's status says that its pod can't keep them."""
-_TOLD_IN: Final = (Phase.PENDING, Phase.RUNNING)
+_REPORTED_IN: Final = (Phase.PENDING, Phase.RUNNING)
 _MESSAGE_LIMIT: Final = 1024
 
 
@@ -46,10 +47,19 @@ def repaired(pod: PodView, *, job: JobView) -> PatchChild:
     )
 
 
-def telling(decision: Decision, *, job: JobView, pod: PodView, since: float) -> Decision:
-    """Return the decision with the status saying that the pod can't keep its labels: by the write that is due, or one if none is."""
-    message = f"pod {pod.name} lacks {', '.join(pod.lacks)} since {datetime.fromtimestamp(since, UTC):%Y-%m-%dT%H:%M:%SZ}: something in the cluster takes it off again"
-    if job.status.phase not in _TOLD_IN:
+def lost_labels(pod: PodView, *, since: float) -> str:
+    """Return what the status says of a pod that can't keep its labels."""
+    return f"pod {pod.name} lacks {', '.join(pod.lacks)} since {datetime.fromtimestamp(since, UTC):%Y-%m-%dT%H:%M:%SZ}: something in the cluster takes it off again"
+
+
+def change_refused(pod: str, *, words: str) -> str:
+    """Return what the status says of a pod that Podwright may not change."""
+    return f"pod {pod} can't be changed or deleted: {words}"
+
+
+def reporting(decision: Decision, *, job: JobView, reason: Reason, message: str) -> Decision:
+    """Return the decision with the status reporting what ails a pod: by the write that is due, or one if none is."""
+    if job.status.phase not in _REPORTED_IN:
         return decision
     others = tuple([one for one in decision.commands if not isinstance(one, WriteStatus)])
     writes = [one for one in decision.commands if isinstance(one, WriteStatus)]
@@ -57,7 +67,7 @@ def telling(decision: Decision, *, job: JobView, pod: PodView, since: float) -> 
         return decision  # something happened, and that comes first
     status = writes[0].status if writes else job.status
     told = msgspec.structs.replace(
-        status, reason=Reason.POD_LABEL_MISSING, message=message[:_MESSAGE_LIMIT], conditions=job.status.conditions
+        status, reason=reason, message=message[:_MESSAGE_LIMIT], conditions=job.status.conditions
     )
     write = () if told == job.status else (write_status(job=job, status=told, deferrable=True),)
     return Decision(commands=(*others, *write), requeue_at=decision.requeue_at)

@@ -1,4 +1,4 @@
-"""Building the next status of a BatchJob: the only place where one is made, so the only place that checks transitions."""
+"""Building the next status of a BatchJob, and the command that writes it: the only place where one is made, so the only place that checks transitions."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -7,6 +7,8 @@ import msgspec
 
 from podwright.core.attempt.report import Report
 from podwright.core.attempt.retry import Counts, counts_of
+from podwright.core.commands import WriteStatus
+from podwright.core.constants.reasons import Reason
 from podwright.core.model.array import ArrayRecord
 from podwright.core.model.attempt import Attempt
 from podwright.core.model.job import JobStatus, JobView, StopRecord
@@ -67,7 +69,8 @@ def next_status(
         finished=now if phase.terminal else None,
         next_attempt=next_attempt,
         stop=_stop(before, phase=phase, reason=stop_reason or reason, message=message, now=now),
-        attempt_count=_count(attempts),
+        # The attempts of an array that status lists are its last failures.
+        attempt_count=_count(attempts) if job.array is None else before.attempt_count,
         failed_count=counts.failed,
         platform_failed_count=counts.platform,
         timeout_count=counts.timeouts,
@@ -87,6 +90,18 @@ def next_status(
             generation=job.generation,
             now=now,
         ),
+    )
+
+
+def write_status(*, job: JobView, status: JobStatus, deferrable: bool = False) -> WriteStatus:
+    """Return the command that replaces the job's status, provided the job is still as it was seen."""
+    return WriteStatus(
+        of=job.ref,
+        namespace=job.namespace,
+        name=job.name,
+        resource_version=job.resource_version,
+        status=status,
+        deferrable=deferrable,
     )
 
 
@@ -130,7 +145,7 @@ def observing(job: JobView) -> JobStatus:
 def with_problem(*, job: JobView, message: str) -> JobStatus:
     """Return the present status with an internal error noted on it; nothing that decisions are made on is changed."""
     # While a job is stopping, its reason is the recorded intent.
-    reason = job.status.reason if job.status.phase is Phase.STOPPING else "InternalError"
+    reason = job.status.reason if job.status.phase is Phase.STOPPING else Reason.INTERNAL_ERROR
     return msgspec.structs.replace(job.status, reason=reason, message=message[:_MESSAGE_LIMIT])
 
 

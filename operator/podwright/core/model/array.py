@@ -43,7 +43,7 @@ class FailureOnNode(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class ArrayRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`status.array`. What is in none of its sets has not ended an attempt.
 
-    `skipped` are tasks that are not to run, since what they wait for ended otherwise; `given_up` is how many of `failed` never ran
+    `running_unlisted` is how many tasks run where they are too many ranges to be listed in `running`. `skipped` are tasks that are not to run, since what they wait for ended otherwise; `given_up` is how many of `failed` never ran
     for that reason, `not_retried` how many were not to be tried again whatever retries were left, or had none. The units in `started` matter under AtMostOnce only. `lost_nodes` and `node_failures` are kept while they
     may tell against the job (`core.array.suspicion`).
     """
@@ -52,6 +52,7 @@ class ArrayRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     failed: IndexSet = EMPTY
     skipped: IndexSet = EMPTY
     running: IndexSet = EMPTY
+    running_unlisted: int = 0
     started: IndexSet = EMPTY
     retries: tuple[RetryGroup, ...] = ()
     task_failures: tuple[RetryGroup, ...] = ()

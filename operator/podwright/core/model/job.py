@@ -7,7 +7,7 @@ import msgspec
 
 from podwright.core.model.array import ArrayRecord
 from podwright.core.model.attempt import Attempt
-from podwright.core.model.phase import Phase
+from podwright.core.model.phase import TERMINAL, Phase
 from podwright.core.spec import ArraySpec, CancelMode, DeliveryMode, Dependency, FailurePolicy, Retention, RetryPolicy
 from podwright.core.values.ref import JOB, Ref
 
@@ -65,14 +65,14 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def is_over(self) -> bool:
         """Return whether the job has ended for good: no later write may change how."""
-        return self.phase is not None and self.phase.terminal
+        return self.phase in TERMINAL
 
     @property
     def has_begun(self) -> bool:
         """Return whether a pod of the job is, or may be, on record. Tasks that are given up before they run need none."""
         if self.attempts or self.attempt_count:
             return True
-        return self.array is not None and bool(self.array.running or self.array.started)
+        return self.array is not None and bool(self.array.running or self.array.running_unlisted or self.array.started)
 
 
 class JobView(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -4,8 +4,33 @@ kstatus (cli-utils, used by Helm, Flux and Argo CD): `Reconciling` and `Stalled`
 success. Every condition carries the generation it speaks of.
 """
 
+import enum
+from typing import Final
+
 from podwright.core.model.job import Condition
 from podwright.core.model.phase import Phase
+
+
+class ConditionType(enum.StrEnum):
+    """The types of a run's conditions."""
+
+    FINISHED = "Finished"
+    COMPLETE = "Complete"
+    FAILED = "Failed"
+    SKIPPED = "Skipped"
+    SUSPENDED = "Suspended"
+    READY = "Ready"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+
+
+_UNDER_WAY: Final = (ConditionType.RECONCILING,)
+_SUSPENDED: Final = (ConditionType.SUSPENDED, ConditionType.RECONCILING)
+_UNSUCCESSFUL: Final = (ConditionType.FINISHED, ConditionType.FAILED, ConditionType.STALLED)
+_AT_THE_END: Final = {
+    Phase.SUCCEEDED: (ConditionType.FINISHED, ConditionType.COMPLETE, ConditionType.READY),
+    Phase.SKIPPED: (ConditionType.FINISHED, ConditionType.SKIPPED),
+}
 
 
 def run_conditions(
@@ -27,13 +52,7 @@ def run_conditions(
     return tuple(true(kind) for kind in _true_conditions(phase))
 
 
-def _true_conditions(phase: Phase) -> tuple[str, ...]:
-    if phase is Phase.SUCCEEDED:
-        return ("Finished", "Complete", "Ready")
-    if phase is Phase.SKIPPED:
-        return ("Finished", "Skipped")
+def _true_conditions(phase: Phase) -> tuple[ConditionType, ...]:
     if phase.terminal:
-        return ("Finished", "Failed", "Stalled")
-    if phase is Phase.SUSPENDED:
-        return ("Suspended", "Reconciling")
-    return ("Reconciling",)
+        return _AT_THE_END.get(phase, _UNSUCCESSFUL)
+    return _SUSPENDED if phase is Phase.SUSPENDED else _UNDER_WAY

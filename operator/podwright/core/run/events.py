@@ -57,6 +57,11 @@ def events_between(*, before: JobStatus, after: JobStatus, level: EventLevel) ->
     return tuple(event for event in events if event is not None)
 
 
+def pod_change_refused(pod: str, message: str) -> RunEvent:
+    """Return the event of a pod whose changes the API server refuses: it can't be let go of, or deleted."""
+    return _event(warning=True, reason=Reason.POD_CHANGE_REFUSED, message=message, fact=f"change-refused-{pod}")
+
+
 def _retry(*, before: JobStatus, after: JobStatus) -> RunEvent | None:
     """Return the event of an attempt that failed and is followed by another."""
     if _failures(after) <= _failures(before) or after.is_over or after.phase in _STOPPED_BY_US:

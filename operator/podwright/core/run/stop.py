@@ -3,6 +3,7 @@
 import enum
 from typing import Final
 
+from podwright.core.constants.reasons import Reason
 from podwright.core.model.job import JobView
 from podwright.core.model.phase import Phase
 from podwright.core.run.deadline import total_deadline
@@ -12,12 +13,12 @@ from podwright.core.spec import CancelMode
 class Stop(enum.StrEnum):
     """Why a job is stopped; the value is the reason in status and conditions."""
 
-    CANCELLED = "Cancelled"
-    TOTAL_TIMEOUT = "TotalTimeout"
-    SUSPENDED = "Suspended"
-    OUTCOME_DECIDED = "OutcomeDecided"  # of an array: what its other tasks do no longer matters
-    QUARANTINED = "Quarantined"  # of an array: its pods may be what takes nodes down
-    SAME_FAILURE = "SameFailureOnNodes"  # of an array: its tasks fail alike wherever they run
+    CANCELLED = Reason.CANCELLED
+    TOTAL_TIMEOUT = Reason.TOTAL_TIMEOUT
+    SUSPENDED = Reason.SUSPENDED
+    OUTCOME_DECIDED = Reason.OUTCOME_DECIDED  # of an array: what its other tasks do no longer matters
+    QUARANTINED = Reason.QUARANTINED  # of an array: its pods may be what takes nodes down
+    SAME_FAILURE = Reason.SAME_FAILURE_ON_NODES  # of an array: its tasks fail alike wherever they run
 
     @property
     def final(self) -> bool:

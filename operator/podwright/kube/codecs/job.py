@@ -12,8 +12,9 @@ import msgspec
 from podwright.core.attempt.failure_policy import rules_problem
 from podwright.core.constants.limits import MOST_DEDUP_SECONDS
 from podwright.core.constants.names import GITOPS_MARKS, ORIGINS
+from podwright.core.job.gates.capacity import rests
+from podwright.core.job.oversize import size_problem
 from podwright.core.job.pod.problem import template_problem
-from podwright.core.job.size import size_problem
 from podwright.core.job.work import tokens_before, work_uid
 from podwright.core.model.job import JobStatus, JobView
 from podwright.core.spec import CancelMode, DeliveryMode
@@ -84,7 +85,7 @@ _NO_TIMEOUTS: Final = Timeouts()
 
 
 def job_view(job: BatchJob) -> JobView:
-    """Return the view of a job; the template of one that is over is dropped, since nothing will run of it any more.
+    """Return the view of a job. The template of one that is over or rests is dropped: nothing of it runs before an edit, if ever.
 
     Raises:
         ValueError: a duration or the resourceVersion is malformed.
@@ -92,6 +93,7 @@ def job_view(job: BatchJob) -> JobView:
     metadata, wanted = job.metadata, job.spec
     status = _EMPTY_STATUS if job.status is None else status_view(job.status)
     over = status.is_over
+    at_rest = rests(suspend=wanted.suspend, generation=metadata.generation, phase=status.phase)
     timeouts = wanted.timeouts or _NO_TIMEOUTS
     array, problem = (None, "") if wanted.array is None else spec.array_spec(wanted.array)
     failures = spec.failure_policy(wanted.failure_policy)
@@ -119,7 +121,7 @@ def job_view(job: BatchJob) -> JobView:
         generation=metadata.generation,
         created=unix_seconds(metadata.creation_timestamp),
         # A copy: the raw value is a window into the whole page and would keep it in memory.
-        template=b"" if over else bytes(wanted.template),
+        template=b"" if over or at_rest else bytes(wanted.template),
         status=status,
         deleting=metadata.deletion_timestamp is not None,
         priority=wanted.priority,

@@ -17,6 +17,7 @@ from podwright.core.job.identity import lacking
 from podwright.core.model.job import JobView
 from podwright.core.model.pod import PodView
 from podwright.kube import poison
+from podwright.kube.codecs.cancelled import cancelled_job_in_steps
 from podwright.kube.codecs.job import BatchJob, job_view
 from podwright.kube.codecs.pod import pod_view
 from podwright.kube.codecs.pod_object import OwnerReference, Pod, PodLabels, marks_of
@@ -52,6 +53,9 @@ class EventType(enum.Enum):
     DELETED = "DELETED"
     BOOKMARK = "BOOKMARK"
     ERROR = "ERROR"
+
+
+_OF_OBJECTS: Final = {"ADDED": EventType.CHANGED, "MODIFIED": EventType.CHANGED, "DELETED": EventType.DELETED}
 
 
 class WatchEvent(msgspec.Struct, Generic[View], frozen=True, gc=False):
@@ -113,6 +117,15 @@ class _Answer(msgspec.Struct, gc=False):
     metadata: _Metadata
 
 
+class _Version(msgspec.Struct, gc=False):
+    uid: str  # only an object has one, a list or a Status has not
+    resource_version: str = msgspec.field(name="resourceVersion")
+
+
+class _VersionAnswer(msgspec.Struct, gc=False):
+    metadata: _Version
+
+
 class _Event(msgspec.Struct, Generic[Wire], gc=False):
     type: str
     object: Wire
@@ -130,13 +143,16 @@ class ObjectDecoder(Generic[Wire, View]):
         event: msgspec.json.Decoder[_Event[Wire]],
         view: Callable[[Wire], View],
         resource_version: Callable[[View], int],
+        in_part: Callable[[bytes], poison.Steps[View | None]] | None = None,
     ) -> None:
+        """Decode by these. `in_part` makes a view of what can be read of an object that can't be read as a whole."""
         self.kind = kind
         self._one = one
         self._page = page
         self._event = event
         self._view = view
         self._resource_version = resource_version
+        self._in_part = in_part
 
     def item(self, data: bytes) -> View | Undecodable:
         """Decode one object.
@@ -184,12 +200,10 @@ class ObjectDecoder(Generic[Wire, View]):
         """Decode a line of a watch that tells of an object which we understand; None for any other."""
         try:
             event = self._event.decode(line)
-            if event.type in {"ADDED", "MODIFIED"}:
+            kind = _OF_OBJECTS.get(event.type)
+            if kind is not None:
                 item = self._view(event.object)
-                return WatchEvent(EventType.CHANGED, self._resource_version(item), item)
-            if event.type == "DELETED":
-                item = self._view(event.object)
-                return WatchEvent(EventType.DELETED, self._resource_version(item), item)
+                return WatchEvent(kind, self._resource_version(item), item)
         except _FAILURES:
             pass
         return None
@@ -220,6 +234,10 @@ class ObjectDecoder(Generic[Wire, View]):
             return self._view(self._one.decode(data))
         except _FAILURES as error:
             problem = str(error)
+        if self._in_part is not None:
+            view = yield from self._in_part(data)
+            if view is not None:
+                return view
         return (yield from self._undecodable(data, problem))
 
     def _poisoned_page(self, body: bytes) -> poison.Steps[Page[View]]:
@@ -301,10 +319,12 @@ JOBS: Final = ObjectDecoder(
     event=msgspec.json.Decoder(_Event[BatchJob]),
     view=job_view,
     resource_version=_job_version,
+    in_part=cancelled_job_in_steps,
 )
 
 
 _ANSWER: Final = msgspec.json.Decoder(_Answer)
+_VERSION_ANSWER: Final = msgspec.json.Decoder(_VersionAnswer)
 
 
 def decode_job(body: bytes) -> JobView:
@@ -353,6 +373,18 @@ def decode_metadata(body: bytes) -> ObjectMetadata:
         )
     except _FAILURES as error:
         raise DecodeError(f"the answer to a write has no metadata that we understand: {error}") from error
+
+
+def decode_version(body: bytes) -> int:
+    """Decode the resourceVersion of an answer to a write of which nothing else is news.
+
+    Raises:
+        DecodeError: the answer is no object.
+    """
+    try:
+        return int(_VERSION_ANSWER.decode(body).metadata.resource_version)
+    except _FAILURES as error:
+        raise DecodeError(f"the answer to a write has no resourceVersion that we understand: {error}") from error
 
 
 def _complaint(item: Undecodable) -> str:

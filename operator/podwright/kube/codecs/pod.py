@@ -1,15 +1,14 @@
 """From a pod as the API server writes it to a `PodView`: what its containers, conditions and times say. Pure; used by `decode`."""
 
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from sys import intern
 from typing import Final
 
 from podwright.core.attempt.signals import signal_name
+from podwright.core.attempt.termination_message import ended_for_lack_of_progress, is_report
 from podwright.core.constants.names import FINALIZER
 from podwright.core.job.identity import identify
-from podwright.core.job.pack.report import is_report
-from podwright.core.job.pod.heartbeat import ended_for_lack_of_progress
 from podwright.core.model.pod import FailedContainer, PodPhase, PodView
 from podwright.kube.codecs.pod_object import (
     ContainerStatus,
@@ -36,6 +35,7 @@ _OUT_OF_MEMORY: Final = "OOMKilled"
 _NEVER: Final = math.inf
 _KILLED: Final = frozenset({"SIGKILL", "SIGTERM"})
 _TERMINAL: Final = frozenset({PodPhase.SUCCEEDED, PodPhase.FAILED})
+_Ended = tuple[str, Terminated]  # a container's name, and how it ended
 
 
 def pod_view(pod: Pod) -> PodView:
@@ -48,7 +48,10 @@ def pod_view(pod: Pod) -> PodView:
     job_uid, job_name, task_index, attempt, lacks = identify(
         marks_of(metadata.name, metadata.labels, metadata.owner_references)
     )
-    failures = _failures(status)
+    containers = status.container_statuses or ()
+    # Most events are of pods of which no container has ended: then there is nothing to look for.
+    ended = _terminated(containers)
+    failures = _failures(ended, status.init_container_statuses) if ended or status.init_container_statuses else []
     first = failures[0][1] if failures else None
     waiting = None if status.phase in _TERMINAL else _waiting(status)
     return PodView(
@@ -65,21 +68,21 @@ def pod_view(pod: Pod) -> PodView:
         phase=status.phase,
         node=intern(pod.spec.node_name),
         started=None if status.start_time is None else unix_seconds(status.start_time),
-        containers_started=_containers_started(status.container_statuses),
-        ended=_ended(status.container_statuses),
-        deletion_requested=_deletion_requested(metadata),
-        deletion_grace=_deletion_grace(metadata),
+        containers_started=_containers_started(containers) if containers else None,
+        ended=_ended(ended) if ended else None,
+        deletion_requested=None if metadata.deletion_timestamp is None else _deletion_requested(metadata),
+        deletion_grace=None if metadata.deletion_timestamp is None else _deletion_grace(metadata),
         termination_grace=float(pod.spec.termination_grace_period_seconds),
-        exit_code=_exit_code(status, failures),
+        exit_code=_exit_code(status.phase, failures),
         reason=intern(status.reason or (first.reason if first else "")),
-        message=_report(status) or _message(status, first),
+        message=_report(ended) or _message(status, first, ended),
         waiting_reason=intern(waiting[0]) if waiting else "",
         waiting_message=waiting[1][:MESSAGE_LIMIT] if waiting else "",
         disruption=_disruption(status.conditions),
-        failed=tuple([_failed_container(name, terminated) for name, terminated in failures]),
+        failed=tuple([_failed_container(name, terminated) for name, terminated in failures]) if failures else (),
         conditions=_conditions(status.conditions),
-        completed=_completed(status.container_statuses),
-        running_on=_running_on(status.container_statuses),
+        completed=_completed(containers, ended) if ended else None,
+        running_on=_running_on(containers) if ended else (),
         lacks=lacks,
     )
 
@@ -97,23 +100,27 @@ def _deletion_grace(metadata: PodMetadata) -> float | None:
     return float(metadata.deletion_grace_period_seconds)
 
 
-def _terminated(statuses: Iterable[ContainerStatus] | None) -> Iterator[tuple[str, Terminated]]:
-    for container in statuses or ():
-        if container.state is not None and container.state.terminated is not None:
-            yield container.name, container.state.terminated
+def _terminated(statuses: Iterable[ContainerStatus]) -> list[_Ended]:
+    return [
+        (container.name, container.state.terminated)
+        for container in statuses
+        if container.state is not None and container.state.terminated is not None
+    ]
 
 
-def _failures(status: PodStatus) -> list[tuple[str, Terminated]]:
-    """Return the containers that decided a failure, the one that failed first in front: the others may have ended because of it."""
-    ended = list(_terminated(status.container_statuses))
+def _failures(ended: list[_Ended], before: Collection[ContainerStatus] | None) -> list[_Ended]:
+    """Return the containers that decided a failure, the one that failed first in front: the others may have ended because of it.
+
+    `before` are the init containers.
+    """
     # A sidecar that is ended after the application reports its signal; that is no failure of the pod.
     ran = any(_has_exit(terminated) for _, terminated in ended)
-    deciding = ended if ran else [*_terminated(status.init_container_statuses), *ended]
+    deciding = ended if ran else [*_terminated(before or ()), *ended]
     failures = [(name, terminated) for name, terminated in deciding if terminated.exit_code != 0]
     return sorted(failures, key=_by_time) if len(failures) > 1 else failures
 
 
-def _by_time(failure: tuple[str, Terminated]) -> tuple[bool, float, bool, bool]:
+def _by_time(failure: _Ended) -> tuple[bool, float, bool, bool]:
     """Sort by the end, all by the same node's clock. Within its second, what ran out of memory and what gave up go before the killed."""
     _, terminated = failure
     time = _NEVER if terminated.finished_at is None else unix_seconds(terminated.finished_at)
@@ -135,51 +142,53 @@ def _has_exit(terminated: Terminated) -> bool:
     return not never_ran and not made_up
 
 
-def _message(status: PodStatus, failed: Terminated | None) -> str:
+def _message(status: PodStatus, failed: Terminated | None, ended: list[_Ended]) -> str:
     if failed is not None or status.phase is not PodPhase.SUCCEEDED:
         return ((failed.message if failed is not None else "") or status.message)[:REPORT_LIMIT]
-    told = (terminated.message for _, terminated in _terminated(status.container_statuses))
-    return next((message[:REPORT_LIMIT] for message in told if message), "")
-
-
-def _report(status: PodStatus) -> str:
-    """Return what we ourselves left as a message, whichever container failed beside it.
-
-    That is the report of a pack, which says which tasks must not run again, or the words of the watchdog.
-    """
-    for _, terminated in _terminated(status.container_statuses):
-        if is_report(terminated.message) or ended_for_lack_of_progress(terminated.message):
+    for _, terminated in ended:
+        if terminated.message:
             return terminated.message[:REPORT_LIMIT]
     return ""
 
 
-def _completed(statuses: Collection[ContainerStatus] | None) -> float | None:
+def _report(ended: list[_Ended]) -> str:
+    """Return what we ourselves left as a message, whichever container failed beside it.
+
+    That is the report of a pack, which says which tasks must not run again, or the words of the watchdog.
+    """
+    for _, terminated in ended:
+        message = terminated.message
+        if message and (is_report(message) or ended_for_lack_of_progress(message)):
+            return terminated.message[:REPORT_LIMIT]
+    return ""
+
+
+def _completed(statuses: Collection[ContainerStatus], ended: list[_Ended]) -> float | None:
     """Return when the last of the containers that ended well did so, if others failed or run on; by the node's clock."""
-    if statuses is None or len(statuses) < 2:
+    if len(statuses) < 2:
         return None
-    ended = [terminated for _, terminated in _terminated(statuses)]
-    well = [terminated.finished_at for terminated in ended if terminated.exit_code == 0 and terminated.finished_at]
+    well = [terminated.finished_at for _, terminated in ended if terminated.exit_code == 0 and terminated.finished_at]
     return max(map(unix_seconds, well)) if well and len(well) < len(statuses) else None
 
 
-def _running_on(statuses: Collection[ContainerStatus] | None) -> tuple[str, ...]:
-    """Return the containers that still run although others have ended."""
-    if statuses is None or len(statuses) < 2 or next(_terminated(statuses), None) is None:
+def _running_on(statuses: Collection[ContainerStatus]) -> tuple[str, ...]:
+    """Return the containers that still run, of a pod some of whose others have ended."""
+    if len(statuses) < 2:
         return ()
     running = (container for container in statuses if container.state is not None and container.state.running)
     return tuple([intern(container.name) for container in running])
 
 
-def _exit_code(status: PodStatus, failures: Iterable[tuple[str, Terminated]]) -> int | None:
-    code = next((terminated.exit_code for _, terminated in failures if _has_exit(terminated)), None)
-    if code is not None:
-        return code
-    return 0 if status.phase is PodPhase.SUCCEEDED else None
+def _exit_code(phase: PodPhase, failures: list[_Ended]) -> int | None:
+    for _, terminated in failures:
+        if _has_exit(terminated):
+            return terminated.exit_code
+    return 0 if phase is PodPhase.SUCCEEDED else None
 
 
-def _ended(statuses: Iterable[ContainerStatus] | None) -> float | None:
+def _ended(ended: list[_Ended]) -> float | None:
     latest: float | None = None
-    for _, terminated in _terminated(statuses):
+    for _, terminated in ended:
         if terminated.finished_at is None:
             continue
         time = unix_seconds(terminated.finished_at)
@@ -189,10 +198,10 @@ def _ended(statuses: Iterable[ContainerStatus] | None) -> float | None:
     return latest
 
 
-def _containers_started(statuses: list[ContainerStatus] | None) -> float | None:
+def _containers_started(statuses: Iterable[ContainerStatus]) -> float | None:
     """Return when the last container began to run. One that never did has no such time, or the epoch, even once it is ended."""
     latest: float | None = None
-    for container in statuses or ():
+    for container in statuses:
         state = container.state
         ran = None if state is None else state.running or state.terminated
         if ran is None or ran.started_at is None:
@@ -231,4 +240,4 @@ def _disruption(conditions: Iterable[PodCondition] | None) -> str:
 
 def _conditions(conditions: Iterable[PodCondition] | None) -> tuple[tuple[str, str], ...]:
     unusual = [c for c in conditions or () if c.type not in _ORDINARY_CONDITIONS]
-    return tuple([(intern(condition.type), intern(condition.status)) for condition in unusual])
+    return tuple([(intern(condition.type), intern(condition.status)) for condition in unusual]) if unusual else ()

@@ -13,6 +13,7 @@ from podwright.core.commands import CreateChild, Delete, PatchChild, Release, Re
 from podwright.core.constants.names import FINALIZER, LABEL_JOB_UID
 from podwright.core.job.identity import controller_reference
 from podwright.kube.codecs.status_encoding import MESSAGE_LIMIT, status_fields
+from podwright.kube.paging import PageLimit
 from podwright.kube.paths import JOBS, PODS, resource_path
 
 JSON: Final = "application/json"
@@ -22,7 +23,7 @@ METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;
 
 
 class ApiRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One HTTP request to the API server."""
+    """One HTTP request to the API server. An answer of more than `most_bytes` is not read; None: it is, whatever its size."""
 
     method: str
     path: str
@@ -30,6 +31,7 @@ class ApiRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     body: bytes | None = None
     content_type: str = JSON
     accept: str = JSON
+    most_bytes: int | None = None
 
 
 def pods_path(namespace: str = "", name: str = "") -> str:
@@ -52,12 +54,12 @@ def get_job(*, namespace: str, name: str) -> ApiRequest:
     return ApiRequest(method="GET", path=jobs_path(namespace, name))
 
 
-def list_pods_of_job(*, namespace: str, job_uid: str, continue_token: str = "") -> ApiRequest:
+def list_pods_of_job(*, namespace: str, job_uid: str, limit: PageLimit, continue_token: str = "") -> ApiRequest:
     """Read a page of the pods that are labelled as a job's."""
-    query = {"labelSelector": f"{LABEL_JOB_UID}={job_uid}", "limit": "500"}
+    query = {"labelSelector": f"{LABEL_JOB_UID}={job_uid}", "limit": str(limit.objects)}
     if continue_token:
         query["continue"] = continue_token
-    return ApiRequest(method="GET", path=pods_path(namespace), query=query)
+    return ApiRequest(method="GET", path=pods_path(namespace), query=query, most_bytes=limit.most_bytes)
 
 
 def create_pod(command: CreateChild, *, body: bytes) -> ApiRequest:

@@ -86,8 +86,9 @@ class FailureOnNodeStatus(msgspec.Struct, gc=False, rename="camel"):
 
 
 class ArrayStatus(msgspec.Struct, gc=False, rename="camel"):
-    """`status.array`; the counts follow from the sets."""
+    """`status.array`; the counts follow from the sets, but that of running tasks where they are not listed."""
 
+    running: Count = 0
     succeeded_indexes: str = ""
     failed_indexes: str = ""
     skipped_indexes: str = ""
@@ -171,6 +172,7 @@ def _array(array: ArrayStatus) -> ArrayRecord:
         failed=IndexSet.parse(array.failed_indexes),
         skipped=IndexSet.parse(array.skipped_indexes),
         running=IndexSet.parse(array.running_indexes),
+        running_unlisted=0 if array.running_indexes else array.running,
         started=IndexSet.parse(array.started_indexes),
         retries=tuple([_retries(group) for group in array.retries or ()]),
         task_failures=tuple([_retries(group) for group in array.task_failures or ()]),

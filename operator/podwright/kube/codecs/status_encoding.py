@@ -4,7 +4,6 @@ from typing import Any, Final
 
 import msgspec
 
-from podwright.core.job.array.size import MOST_RUNNING_RANGES
 from podwright.core.model.array import ArrayRecord, RetryGroup
 from podwright.core.model.attempt import Attempt
 from podwright.core.model.job import Condition, JobStatus, StopRecord
@@ -56,12 +55,12 @@ def _array(record: ArrayRecord) -> dict[str, Any]:
     return {
         "succeeded": len(record.succeeded),
         "failed": len(record.failed),
-        "running": len(record.running),
+        "running": len(record.running) + record.running_unlisted,
         "skipped": len(record.skipped) or None,
         "succeededIndexes": str(record.succeeded) or None,
         "failedIndexes": str(record.failed) or None,
         "skippedIndexes": str(record.skipped) or None,
-        "runningIndexes": str(record.running) or None if len(record.running.ranges) <= MOST_RUNNING_RANGES else None,
+        "runningIndexes": str(record.running) or None,
         "startedIndexes": str(record.started) or None,
         "retries": [_retries(group) for group in record.retries] or None,
         "taskFailures": [_retries(group) for group in record.task_failures] or None,

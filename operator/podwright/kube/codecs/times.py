@@ -4,6 +4,7 @@ Pure; used by the decoders and encoders of this layer.
 """
 
 import datetime
+import functools
 from typing import Final
 
 _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
@@ -11,9 +12,10 @@ _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 def unix_seconds(time: datetime.datetime) -> float:
     """Return an aware time as seconds since the Unix epoch."""
-    return (time - _EPOCH).total_seconds()
+    return time.timestamp()
 
 
+@functools.lru_cache(maxsize=128)  # most times of a status are that of its write
 def format_time(seconds: float) -> str:
     """Write Unix seconds as `2026-11-21T05:34:49Z`, rounded to milliseconds, which are shown only if there are any.
 

@@ -16,7 +16,7 @@ from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.errors import StatusError
 from podwright.kube.reflector import Sink
 from podwright.runtime.lanes import Result
-from podwright.runtime.tenure import Tenure
+from podwright.runtime.leader_term import LeaderTerm
 from podwright.store.expectations import Expectations, ExpectationsOfAll
 
 
@@ -78,12 +78,84 @@ class Engine(Protocol):
         ...
 
 
+class Outcomes(Protocol):
+    """What becomes of the writes for one kind: called when a write is queued, and with its response."""
+
+    def begin(self, command: Command, *, expectations: Any, term: LeaderTerm) -> None:
+        """Record that a command is queued."""
+        ...
+
+    def succeeded(
+        self, command: Command, *, before: Subject | None, body: bytes, expectations: Any, now: float
+    ) -> None:
+        """Record the response to a write that was carried out.
+
+        Raises:
+            DecodeError: the response makes no sense.
+        """
+        ...
+
+    def not_created(self, command: CreateChild, *, expectations: Any) -> None:
+        """Record that a child was surely not created."""
+        ...
+
+    def refused(self, command: CreateChild, *, error: StatusError, expectations: Any, now: float) -> bool:
+        """Record why a child was refused; True if for want of quota."""
+        ...
+
+    def status_refused(self, command: WriteStatus, *, error: StatusError, expectations: Any) -> None:
+        """Record that the status was not written, and never will be from this snapshot."""
+        ...
+
+    def status_too_large(self, command: WriteStatus, *, expectations: Any, now: float) -> None:
+        """Record that the status was not written as the object would be too large with it. It must not be asked for at once again."""
+        ...
+
+    def confirming(self, command: Confirm, *, expectations: Any) -> None:
+        """Record that a child is to be confirmed."""
+        ...
+
+    def ended(self, command: Command, *, result: Result, expectations: Any, now: float) -> None:
+        """Record the outcome of any command, after everything else."""
+        ...
+
+
+class Reads(Protocol):
+    """Reads of one kind's objects and children from the API server itself, into the store."""
+
+    async def read_self(self, ref: Ref, *, namespace: str, name: str) -> None:
+        """Read an object from the API server into the store.
+
+        Raises:
+            Exception: it could not be read.
+        """
+        ...
+
+    async def read_child(self, ref: Ref, *, namespace: str, name: str, expectations: Any) -> None:
+        """Read a child from the API server into the store, as `read_self` does."""
+        ...
+
+    async def relist_children(self, ref: Ref, *, namespace: str) -> None:
+        """Read all children of an object into the store, as `read_self` does."""
+        ...
+
+
 class Controller(Protocol):
     """One kind. `expectations` are those of its objects."""
 
     @property
     def kind(self) -> str:
         """Return the Kubernetes kind of the objects that are decided on."""
+        ...
+
+    @property
+    def outcomes(self) -> Outcomes:
+        """Return what records the outcomes of its writes."""
+        ...
+
+    @property
+    def reads(self) -> Reads:
+        """Return what reads its objects."""
         ...
 
     @property
@@ -128,88 +200,34 @@ class Controller(Protocol):
         ...
 
     def decide(
-        self, ref: Ref, *, expectations: Any, tenure: Tenure, granted: int | None, room: int, now: float
+        self, ref: Ref, *, expectations: Any, term: LeaderTerm, granted: int | None, room: int, now: float
     ) -> Decision:
         """Decide on an object, or on the children of one that is gone.
 
         Args:
             ref: the object.
             expectations: what is remembered of it.
-            tenure: under which we lead.
+            term: under which we lead.
             granted: how many children it may ask for while its namespace's quota is full; None if it isn't known to be.
             room: how many more creations may wait for a place.
             now: Unix seconds.
         """
         ...
 
-    def may_send(self, command: Command, *, expectations: Any, tenure: Tenure, now: float) -> bool:
+    def may_send(self, command: Command, *, expectations: Any, term: LeaderTerm, now: float) -> bool:
         """Return whether a command may be carried out now; if not, it is seen to that it is decided again in time."""
-        ...
-
-    def begin(self, command: Command, *, expectations: Any, tenure: Tenure) -> None:
-        """Record that a command is queued."""
         ...
 
     def still_wanted(self, command: Command, *, decided_on: Any) -> bool:
         """Return whether a command that has waited would still be decided, as far as that can be told quickly."""
         ...
 
-    def request(self, command: Command, *, tenure: Tenure) -> ApiRequest:
+    def request(self, command: Command, *, term: LeaderTerm) -> ApiRequest:
         """Encode a command that writes.
 
         Raises:
             Exception: it can't be encoded; a template may hold what nobody foresaw.
         """
-        ...
-
-    def succeeded(
-        self, command: Command, *, before: Subject | None, body: bytes, expectations: Any, now: float
-    ) -> None:
-        """Take in the response to a write that was carried out.
-
-        Raises:
-            DecodeError: the response makes no sense.
-        """
-        ...
-
-    def not_created(self, command: CreateChild, *, expectations: Any) -> None:
-        """Record that a child was surely not created."""
-        ...
-
-    def refused(self, command: CreateChild, *, error: StatusError, expectations: Any, now: float) -> bool:
-        """Record why a child was refused; True if for want of quota."""
-        ...
-
-    def status_refused(self, command: WriteStatus, *, error: StatusError, expectations: Any) -> None:
-        """Record that the status was not written, and never will be from this snapshot."""
-        ...
-
-    def status_too_large(self, command: WriteStatus, *, expectations: Any, now: float) -> None:
-        """Record that the status was not written as the object would be too large with it. It must not be asked for at once again."""
-        ...
-
-    def confirming(self, command: Confirm, *, expectations: Any) -> None:
-        """Record that a child is to be confirmed."""
-        ...
-
-    def ended(self, command: Command, *, result: Result, expectations: Any, now: float) -> None:
-        """Take in the outcome of any command, after everything else."""
-        ...
-
-    async def read_self(self, ref: Ref, *, namespace: str, name: str) -> None:
-        """Read an object from the API server into the store.
-
-        Raises:
-            Exception: it could not be read.
-        """
-        ...
-
-    async def read_child(self, ref: Ref, *, namespace: str, name: str, expectations: Any) -> None:
-        """Read a child from the API server into the store, as `read_self` does."""
-        ...
-
-    async def relist_children(self, ref: Ref, *, namespace: str) -> None:
-        """Read all children of an object into the store, as `read_self` does."""
         ...
 
     def with_problem(self, ref: Ref, message: str) -> WriteStatus | None:
@@ -222,6 +240,13 @@ class Controller(Protocol):
 
     def clock_set_back(self, now: float) -> None:
         """Forget what was recorded by a clock that has been set back."""
+        ...
+
+    def work_off(self, clock: Callable[[], float]) -> float | None:
+        """Do a piece, of some milliseconds, of work that no decision waits for.
+
+        Return when the next is due by the clock (monotonic seconds), or None if nothing is left.
+        """
         ...
 
     def forget(self, ref: Ref) -> None:

@@ -3,74 +3,22 @@
 For kinds that own children and have nothing else to them; BatchJobs, with arrays, keys and quotas, have a controller of their own.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import msgspec
-
-from podwright.core.commands import Command, Confirm, CreateChild, Decision, Delete, Release, ReportProblem, WriteStatus
-from podwright.core.constants.names import FINALIZER
+from podwright.core.commands import Command, Decision, Release, WriteStatus
 from podwright.core.values.ref import Ref
-from podwright.kube.codecs import requests as encode
-from podwright.kube.codecs.page import ObjectDecoder, Undecodable, decode_metadata
 from podwright.kube.codecs.requests import ApiRequest
-from podwright.kube.codecs.status_encoding import MESSAGE_LIMIT
-from podwright.kube.errors import DecodeError, StatusError, parse_status
-from podwright.kube.paths import Resource, resource_path
+from podwright.kube.paths import resource_path
 from podwright.runtime.controllers.controller import Engine, Reflected, Subject
-from podwright.runtime.lanes import Result
-from podwright.runtime.tenure import Tenure
+from podwright.runtime.controllers.described_api import DescribedReads, DescribedRequests
+from podwright.runtime.controllers.described_outcomes import DescribedOutcomes
+from podwright.runtime.controllers.description import Description, Snapshot
+from podwright.runtime.feeds import ChildFeed, ObjectFeed
+from podwright.runtime.leader_term import LeaderTerm
 from podwright.runtime.writer import Send
 from podwright.store.expectations import ChildState, Expectations, ExpectationsOfAll
-from podwright.store.objects import ObjectStore, RollUp
-
-
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a decision is made on. `subject` is None when the object is gone and children are left; `pending` are being created."""
-
-    ref: Ref
-    subject: Any
-    children: Mapping[str, Any]
-    roll_up: RollUp
-    pending: frozenset[str]
-    room: int
-    now: float
-
-
-class Description(msgspec.Struct, frozen=True, kw_only=True):
-    """A kind.
-
-    Attributes:
-        kind: its Kubernetes kind.
-        resource: where its objects are.
-        decoder: makes the views of its objects; they are what `store.objects` calls known.
-        child_kind: the kind of its children.
-        child_resource: where they are.
-        child_decoder: makes their views, each verified to be of the owner that it names.
-        child_label: the label by which children of ours are found.
-        decide: the policy.
-        build_child: the body of a child, from its owner, the command and the leader's term, which fences it.
-        encode_status: what is written as status.
-        with_status: a view as it is once a status was written.
-        compact: what is kept of an object, such as less of one that is over.
-        is_over: whether an object has ended for good.
-        priority: how urgent its writes are within its namespace.
-    """
-
-    kind: str
-    resource: Resource
-    decoder: ObjectDecoder[Any, Any]
-    child_kind: str
-    child_resource: Resource
-    child_decoder: ObjectDecoder[Any, Any]
-    child_label: str
-    decide: Callable[[Snapshot], Decision]
-    build_child: Callable[[Any, CreateChild, Tenure], bytes]
-    encode_status: Callable[[Any], Mapping[str, Any]]
-    with_status: Callable[[Any, Any, int], Any]
-    is_over: Callable[[Any], bool]
-    compact: Callable[[Any], Any] = lambda item: item
-    priority: Callable[[Any], int] = lambda item: 0
+from podwright.store.objects import ObjectStore
 
 
 class DescribedController:
@@ -79,9 +27,11 @@ class DescribedController:
     def __init__(self, description: Description, *, engine: Engine, send: Send) -> None:
         self._description = description
         self._engine = engine
-        self._send = send
         self.expectations: ExpectationsOfAll[Any] = ExpectationsOfAll(Expectations)
         self.store: ObjectStore[Any, Any] = ObjectStore(on_change=self._mark, compact=description.compact)
+        self.outcomes = DescribedOutcomes(description, store=self.store, engine=engine)
+        self.reads = DescribedReads(description, store=self.store, send=send)
+        self._requests = DescribedRequests(description, store=self.store)
 
     @property
     def kind(self) -> str:
@@ -96,13 +46,26 @@ class DescribedController:
                 plural=about.resource.plural,
                 path=lambda namespace: resource_path(about.resource, namespace=namespace),
                 decoder=about.decoder,
-                sink=lambda namespace: _ObjectSink(about.kind, self.store, self._engine, namespace),
+                sink=lambda namespace: ObjectFeed(
+                    about.kind,
+                    put=self.store.put,
+                    remove=self.store.remove,
+                    replace=self.store.replace,
+                    engine=self._engine,
+                    namespace=namespace,
+                ),
             ),
             Reflected(
                 plural=f"{about.child_resource.plural} of {about.resource.plural}",
                 path=lambda namespace: resource_path(about.child_resource, namespace=namespace),
                 decoder=about.child_decoder,
-                sink=lambda namespace: _ChildSink(self.store, namespace),
+                sink=lambda namespace: ChildFeed(
+                    put=self.store.put_child,
+                    remove=self.store.remove_child,
+                    replace=self.store.replace_children,
+                    engine=self._engine,
+                    namespace=namespace,
+                ),
                 label_selector=about.child_label,
             ),
         )
@@ -150,7 +113,7 @@ class DescribedController:
         ref: Ref,
         *,
         expectations: Expectations,
-        tenure: Tenure,
+        term: LeaderTerm,
         granted: int | None,
         room: int,
         now: float,
@@ -187,12 +150,9 @@ class DescribedController:
             )
         )
 
-    def may_send(self, command: Command, *, expectations: Expectations, tenure: Tenure, now: float) -> bool:
+    def may_send(self, command: Command, *, expectations: Expectations, term: LeaderTerm, now: float) -> bool:
         """Nothing is held back."""
         return True
-
-    def begin(self, command: Command, *, expectations: Expectations, tenure: Tenure) -> None:
-        """Nothing more is recorded."""
 
     def still_wanted(self, command: Command, *, decided_on: Any) -> bool:
         """Compare versions: a status write needs its own, and a creation that the object is still there."""
@@ -201,126 +161,9 @@ class DescribedController:
             return subject is not None and subject.resource_version == command.resource_version
         return subject is not None and not self._description.is_over(subject)
 
-    def request(self, command: Command, *, tenure: Tenure) -> ApiRequest:
+    def request(self, command: Command, *, term: LeaderTerm) -> ApiRequest:
         """Encode a command."""
-        about = self._description
-        child_path = resource_path(about.child_resource, namespace=command.namespace)
-        match command:
-            case CreateChild():
-                subject = self.store.object(command.of.uid)
-                return ApiRequest(method="POST", path=child_path, body=about.build_child(subject, command, tenure))
-            case WriteStatus():
-                status = dict(about.encode_status(command.status))
-                return self._status_patch(command, command.resource_version, status)
-            case ReportProblem():
-                status = {"reason": "InternalError", "message": command.message[:MESSAGE_LIMIT]}
-                return self._status_patch(command, command.resource_version, status)
-            case Release():
-                # A merge patch replaces the list, so ours must be the only one; others keep it until they are done.
-                patch = {"metadata": {"uid": command.target.uid, "$deleteFromPrimitiveList/finalizers": [FINALIZER]}}
-                return ApiRequest(
-                    method="PATCH",
-                    path=f"{child_path}/{command.name}",
-                    body=msgspec.json.encode(patch),
-                    content_type=encode.STRATEGIC_MERGE_PATCH,
-                    accept=encode.METADATA_ONLY,
-                )
-            case Delete():
-                own = command.target == command.of
-                path = resource_path(
-                    about.resource if own else about.child_resource, namespace=command.namespace, name=command.name
-                )
-                preconditions: dict[str, Any] = {"uid": command.target.uid}
-                if command.resource_version is not None:
-                    preconditions["resourceVersion"] = str(command.resource_version)
-                options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
-                return ApiRequest(method="DELETE", path=path, body=msgspec.json.encode(options))
-            case _:
-                raise ValueError(f"{command} is no write of {self.kind}")
-
-    def _status_patch(self, command: Command, version: int, status: Mapping[str, Any]) -> ApiRequest:
-        metadata = {"uid": command.of.uid, "resourceVersion": str(version)}
-        return ApiRequest(
-            method="PATCH",
-            path=resource_path(
-                self._description.resource, namespace=command.namespace, name=command.name, subresource="status"
-            ),
-            body=msgspec.json.encode({"metadata": metadata, "status": status}),
-            content_type=encode.MERGE_PATCH,
-            accept=encode.METADATA_ONLY,
-        )
-
-    def succeeded(
-        self, command: Command, *, before: Subject | None, body: bytes, expectations: Expectations, now: float
-    ) -> None:
-        """Put what was written into the store."""
-        match command:
-            case CreateChild():
-                self.store.put_child(_one(self._description.child_decoder, body))
-            case WriteStatus():
-                subject = self.store.object(command.of.uid)
-                if subject is not None and subject.resource_version == command.resource_version:
-                    version = decode_metadata(body).resource_version
-                    self.store.put(self._description.with_status(subject, command.status, version))
-            case Delete() if command.target == command.of:
-                self.store.remove(command.of.uid)
-            case Delete() | Release():
-                expectations.confirm_children.add(command.name)
-
-    def not_created(self, command: CreateChild, *, expectations: Expectations) -> None:
-        """Nothing is to be taken back."""
-
-    def refused(self, command: CreateChild, *, error: StatusError, expectations: Expectations, now: float) -> bool:
-        """Leave the object alone for a while."""
-        self._engine.put_off(command.of)
-        return "exceeded quota" in error.message
-
-    def status_refused(self, command: WriteStatus, *, error: StatusError, expectations: Expectations) -> None:
-        """Nothing hangs on it."""
-
-    def status_too_large(self, command: WriteStatus, *, expectations: Expectations, now: float) -> None:
-        """Leave the object alone for a while."""
-        self._engine.put_off(command.of)
-
-    def confirming(self, command: Confirm, *, expectations: Expectations) -> None:
-        """Nothing hangs on it."""
-
-    def ended(self, command: Command, *, result: Result, expectations: Expectations, now: float) -> None:
-        """Nothing hangs on it."""
-
-    async def read_self(self, ref: Ref, *, namespace: str, name: str) -> None:
-        """Read an object, which may be gone."""
-        item = await self._read(self._description.resource, self._description.decoder, namespace=namespace, name=name)
-        if item is None or item.uid != ref.uid:
-            self.store.remove(ref.uid)
-        if item is not None:
-            self.store.put(item)
-
-    async def read_child(self, ref: Ref, *, namespace: str, name: str, expectations: Expectations) -> None:
-        """Read a child, which may be gone."""
-        about = self._description
-        item = await self._read(about.child_resource, about.child_decoder, namespace=namespace, name=name)
-        expectations.child_was_read(name, found=item is not None and item.owner_uid == ref.uid)
-        known = self.store.children(ref.uid).get(name)
-        if known is not None and (item is None or item.uid != known.uid):
-            self.store.remove_child(known.uid)
-        if item is not None:
-            self.store.put_child(item)
-
-    async def relist_children(self, ref: Ref, *, namespace: str) -> None:
-        """Children are never forgotten, so that there is nothing to list."""
-
-    async def _read(
-        self, resource: Resource, decoder: ObjectDecoder[Any, Any], *, namespace: str, name: str
-    ) -> Any | None:
-        path = resource_path(resource, namespace=namespace, name=name)
-        response = await self._send(ApiRequest(method="GET", path=path))
-        if response.status == 200:
-            return _one(decoder, response.body)
-        error = parse_status(response.status, response.body)
-        if error.proves_absence(resource, name):
-            return None
-        raise error
+        return self._requests.request(command, term=term)
 
     def with_problem(self, ref: Ref, message: str) -> WriteStatus | None:
         """An error of ours is in the log."""
@@ -333,71 +176,12 @@ class DescribedController:
     def clock_set_back(self, now: float) -> None:
         """Nothing was recorded by the clock."""
 
+    def work_off(self, clock: Callable[[], float]) -> float | None:
+        """Nothing is left to be done."""
+        return None
+
     def forget(self, ref: Ref) -> None:
         """Nothing more is known."""
 
     def _mark(self, uid: str) -> None:
         self._engine.mark(Ref(self.kind, uid))
-
-
-class _ObjectSink:
-    """Takes objects. What can't be read is reported."""
-
-    def __init__(self, kind: str, store: ObjectStore[Any, Any], engine: Engine, namespace: str) -> None:
-        self._namespace = namespace
-        self._kind = kind
-        self._store = store
-        self._engine = engine
-
-    def replaced(self, items: Sequence[Any], list_resource_version: int) -> None:
-        poisoned = [item for item in items if isinstance(item, Undecodable)]
-        readable = (item for item in items if not isinstance(item, Undecodable))
-        present = {item.uid for item in poisoned}
-        self._store.replace(
-            readable, list_version=list_resource_version, also_present=present, namespace=self._namespace
-        )
-        self._engine.listed(
-            self._kind, {item.uid for item in items}, namespace=self._namespace, version=list_resource_version
-        )
-        for item in poisoned:
-            self._engine.report(item)
-
-    def changed(self, item: Any) -> None:
-        self._store.put(item)
-
-    def deleted(self, item: Any) -> None:
-        self._store.remove(item.uid)
-
-    def undecodable(self, item: Undecodable) -> None:
-        self._engine.report(item)
-
-
-class _ChildSink:
-    """Takes children; one that can't be read is as if it had not changed."""
-
-    def __init__(self, store: ObjectStore[Any, Any], namespace: str) -> None:
-        self._namespace = namespace
-        self._store = store
-
-    def replaced(self, items: Sequence[Any], list_resource_version: int) -> None:
-        readable = (item for item in items if not isinstance(item, Undecodable))
-        present = {item.uid for item in items if isinstance(item, Undecodable)}
-        self._store.replace_children(
-            readable, list_version=list_resource_version, also_present=present, namespace=self._namespace
-        )
-
-    def changed(self, item: Any) -> None:
-        self._store.put_child(item)
-
-    def deleted(self, item: Any) -> None:
-        self._store.remove_child(item.uid)
-
-    def undecodable(self, item: Undecodable) -> None:
-        pass
-
-
-def _one(decoder: ObjectDecoder[Any, Any], body: bytes) -> Any:
-    item = decoder.item(body)
-    if isinstance(item, Undecodable):
-        raise DecodeError(f"{item.namespace}/{item.name} can't be read: {item.error}")
-    return item

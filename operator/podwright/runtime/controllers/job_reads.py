@@ -13,11 +13,17 @@ from podwright.core.model.attempt import Refusal, RefusalKind
 from podwright.core.model.job import JobView
 from podwright.core.model.pod import PodView
 from podwright.core.model.units import units_of
+from podwright.core.values.ref import JOB, Ref
+from podwright.kube.client import AnswerTooLarge
 from podwright.kube.codecs import requests as encode
 from podwright.kube.codecs.page import PODS as POD_DECODER
 from podwright.kube.codecs.page import decode_job, decode_pod
 from podwright.kube.errors import parse_status
+from podwright.kube.paging import PageLimit
 from podwright.kube.paths import JOBS, PODS
+from podwright.runtime.confirmation import ReadPlaces
+from podwright.runtime.controllers.controller import Engine
+from podwright.runtime.keys import Keys
 from podwright.runtime.writer import Send
 from podwright.store.job_expectations import JobExpectations
 from podwright.store.jobs import JobStore
@@ -31,12 +37,13 @@ class JobReads:
         self._store = store
         self._clock = clock
 
-    async def read_job(self, uid: str, *, namespace: str, name: str) -> None:
+    async def read_self(self, ref: Ref, *, namespace: str, name: str) -> None:
         """Read a job, which may be gone.
 
         Raises:
             Exception: it could not be read.
         """
+        uid = ref.uid
         answer = await self._send(encode.get_job(namespace=namespace, name=name))
         if answer.status != 200:
             error = parse_status(answer.status, answer.body)
@@ -49,31 +56,46 @@ class JobReads:
             self._store.remove_job(uid)  # a namesake has taken its place
         self._store.put_job(job)
 
-    async def list_pods(self, uid: str, *, namespace: str) -> None:
-        """Read all pods of a job, as `read_job` does."""
+    async def relist_children(self, ref: Ref, *, namespace: str) -> None:
+        """Read all pods of a job, as `read_self` does."""
+        uid = ref.uid
         found: list[PodView] = []
         token = ""
+        limit = PageLimit()
         while True:
-            answer = await self._send(encode.list_pods_of_job(namespace=namespace, job_uid=uid, continue_token=token))
+            request = encode.list_pods_of_job(namespace=namespace, job_uid=uid, limit=limit, continue_token=token)
+            try:
+                answer = await self._send(request)
+            except AnswerTooLarge as error:
+                limit.received(error.size)
+                continue
             if answer.status != 200:
                 raise parse_status(answer.status, answer.body)
             page = POD_DECODER.page(answer.body)
             # The label is for finding only: the controller reference says whose a pod is.
             found += [pod for pod in page.items if isinstance(pod, PodView) and pod.job_uid == uid]
+            limit.received(len(answer.body))
             token = page.continue_token
             if not token:
                 break
         self._store.put_all_pods(uid, found)
 
-    async def read_pod(self, uid: str, *, namespace: str, name: str, expectations: JobExpectations) -> None:
-        """Read a pod of a job, as `read_job` does."""
-        store = self._store
+    async def read_child(self, ref: Ref, *, namespace: str, name: str, expectations: JobExpectations) -> None:
+        """Read a pod of a job, as `read_self` does."""
+        uid, store = ref.uid, self._store
         answer = await self._send(encode.get_pod(namespace=namespace, name=name))
         pod: PodView | None = None
         if answer.status == 200:
             pod = decode_pod(answer.body)
         elif not (error := parse_status(answer.status, answer.body)).proves_absence(PODS, name):
             raise error
+        if pod is not None and pod.job_uid != uid and any(known.uid == pod.uid for known in store.pods(uid)):
+            expectations.child_was_read(name, found=True)
+            store.lose_sight(pod)  # whose it is can't change: it lost all its marks
+            return
+        if pod is not None and pod.job_uid != uid and name in expectations.taken and name not in expectations.children:
+            parsed = parse_pod_name(name)
+            expectations.pod_not_created(0 if parsed is None else parsed[0])  # the name was somebody else's
         expectations.child_was_read(name, found=pod is not None and pod.job_uid == uid)
         for known in store.pods(uid):
             if known.name == name and (pod is None or pod.uid != known.uid):
@@ -100,6 +122,37 @@ class JobReads:
             )
 
 
+class KeyReads:
+    """Reads who holds an idempotency key. Made once per controller of jobs."""
+
+    def __init__(self, *, keys: Keys, places: ReadPlaces, engine: Engine, clock: Callable[[], float]) -> None:
+        self._keys = keys
+        self._places = places
+        self._engine = engine
+        self._clock = clock
+
+    def start(self, job: JobView, *, expectations: JobExpectations) -> None:
+        """Ask who holds the job's key, unless that is being asked, or was a moment ago."""
+        lease = self._keys.lease_of(job)
+        if self._keys.is_known(lease, now=self._clock()):
+            expectations.key_doubtful = False
+            self._engine.mark(job.ref)
+        elif self._keys.take_turn(lease, job.uid):
+            expectations.begin(None)
+            self._places.start(self._read(job, lease=lease, expectations=expectations))
+
+    async def _read(self, job: JobView, *, lease: str, expectations: JobExpectations) -> None:
+        failed = await self._keys.read_claim(job, expectations=expectations, now=self._clock)
+        expectations.end(None)
+        if failed is None:
+            expectations.key_doubtful = False
+        else:
+            self._engine.put_off(job.ref)
+        for uid in self._keys.end_turn(lease):
+            self._engine.mark(Ref(JOB, uid))
+        self._engine.mark(job.ref)
+
+
 def _is_only_intended(job: JobView | None) -> bool:
     return job is not None and recorded_intent(job.status) is not None
 
@@ -112,8 +165,9 @@ def _record_vanished_unit(
     if parsed is None or job.array is None or job.status.array is None:
         return
     unit, attempt = parsed
-    awaited = expectations.late_creation_until
-    if unit not in job.status.array.started or unit in expectations.intents.units or now < awaited:
+    if unit not in job.status.array.started or now < expectations.late_creation_until:
+        return
+    if expectations.intents is not None and unit in expectations.intents.units:
         return
     if attempt < units_of(job.status.array).attempts(unit):
         return

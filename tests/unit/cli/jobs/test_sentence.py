@@ -54,6 +54,12 @@ def end(**status: Any) -> dict[str, Any]:
             {},
             'report failed 30s ago (RetriesExhausted): limit reached. The last failed attempt said: "disk full".',
         ),
+        pytest.param(
+            make_job(phase="Failed", status=end(reason="Error", message="limit reached", attempts=[{"message": "trace\n" * 50 + "FATAL full\n"}])),
+            {},
+            'report failed 30s ago (Error): limit reached. The last failed attempt said: "FATAL full".',
+            id="B6 the end of a long log",
+        ),
         (
             make_job(phase="Failed", array={"size": 9}, status=end(reason="TasksFailed", message="2 failed", array={"failedIndexes": "3,7"})),
             {},

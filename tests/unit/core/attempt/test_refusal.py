@@ -10,7 +10,9 @@ from podwright.core.attempt.refusal import (
     refuses_more_memory,
     surely_not_created,
 )
+from podwright.core.constants.reasons import Reason
 from podwright.core.model.attempt import Refusal, RefusalKind
+from podwright.core.spec import Escalation
 
 R, P = RefusalKind.RETRYABLE, RefusalKind.PERMANENT
 _QUOTA = 'pods "a" is forbidden: exceeded quota: q, requested: {}, used: {}, limited: {}'
@@ -180,12 +182,32 @@ def test_b21_patience_begins_anew_when_the_reason_changes() -> None:
     assert (denied.kind, denied.since) == (R, 1300.0)
 
 
-def test_b18_only_memory_that_was_added_is_refused_as_such() -> None:
-    memory = refused_again(None, now=1.0, message="maximum memory usage per Container is 100Mi, but limit is 128Mi")
-    cpu = refused_again(None, now=1.0, message="maximum cpu usage per Container is 1, but limit is 2")
-    assert refuses_more_memory(refusal=memory, out_of_memory=1)
-    assert not refuses_more_memory(refusal=memory, out_of_memory=0)
-    assert not refuses_more_memory(refusal=cpu, out_of_memory=1)
+MEMORY = Escalation(factor=2.0, max_memory="1Gi")
+BOTH = Escalation(factor=2.0, max_memory="1Gi", max_cpu="4")
+
+
+@pytest.mark.parametrize(
+    ("message", "times", "escalation", "kind", "want"),
+    [
+        pytest.param(
+            "maximum memory usage per Container is 1Gi, but limit is 2Gi", 1, MEMORY, P, True, id="B18 limits"
+        ),
+        pytest.param(
+            "maximum memory usage per Container is 1Gi, but limit is 2Gi", 0, MEMORY, P, False, id="B18 first"
+        ),
+        pytest.param("maximum memory usage per Container is 1Gi, but limit is 2Gi", 1, None, P, False, id="no growth"),
+        pytest.param("maximum cpu usage per Container is 1, but limit is 2", 1, BOTH, P, True, id="CPU that grew"),
+        pytest.param("maximum cpu usage per Container is 1, but limit is 2", 1, MEMORY, P, False, id="CPU as before"),
+        pytest.param('webhook "kyverno" denied the request: at most 1Gi of memory', 2, MEMORY, P, True, id="a policy"),
+        pytest.param('webhook "kyverno" denied the request: at most 1Gi of memory', 2, MEMORY, R, False, id="not yet"),
+        pytest.param('webhook "kyverno" denied the request: label team', 2, MEMORY, P, False, id="another policy"),
+    ],
+)
+def test_only_what_was_added_is_refused_as_such(
+    message: str, times: int, escalation: Escalation | None, kind: RefusalKind, want: bool
+) -> None:
+    refusal = Refusal(attempt=times, kind=kind, reason=Reason.POD_REJECTED, message=message, at=1.0, count=1)
+    assert refuses_more_memory(refusal=refusal, out_of_memory=times, escalation=escalation) is want
 
 
 def test_the_message_says_what_is_wrong_and_hides_what_is_secret() -> None:
@@ -195,7 +217,7 @@ def test_the_message_says_what_is_wrong_and_hides_what_is_secret() -> None:
     page = refused(
         before=None, task_index=0, attempt=0, job_uid="uid", code=403, message="<html>", now=1.0, genuine=False
     )
-    assert page.message == "HTTP 403 that is no answer of the API server: <html>"
+    assert page.message == "HTTP 403, which is not a response of the API server: <html>"
 
 
 def test_many_pods_that_were_asked_for_at_once_count_as_one_refusal() -> None:

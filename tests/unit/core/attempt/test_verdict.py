@@ -134,6 +134,14 @@ def test_an_attempt_that_was_ended_for_its_wait(pod: PodView, want: tuple[Outcom
     assert (verdict.attempt.message == "no such image") is ended_by_us
 
 
+def test_an_attempt_that_was_being_ended_when_its_job_was_stopped_failed_for_that() -> None:
+    deleted = finished(RUNNING, at=110, exit_code=143, deletion_requested=105.0)
+    both = judge(deleted, stop=Stop.SUSPENDED, ending=ENDING).attempt
+    assert (both.outcome, both.reason, both.message) == (Outcome.FAILED, ENDING.reason, ENDING.message)
+    alone = judge(deleted, stop=Stop.SUSPENDED).attempt
+    assert (alone.outcome, alone.reason) == (Outcome.STOPPED, "Suspended")
+
+
 def test_only_the_record_of_this_very_pod_tells_why_it_is_ended() -> None:
     ongoing = make_attempt(make_job(), outcome=None, reason="ErrImagePull", message="m")
     status = JobStatus(attempts=(ongoing,))

@@ -65,6 +65,17 @@ def test_a_creation_without_an_answer_is_waited_for_and_never_repeated() -> None
     assert isinstance(decide(with_intent(), keep_until=NOW).commands[0], Confirm)
 
 
+def test_a_problem_that_appears_after_the_intent_keeps_the_pod_from_being_created() -> None:
+    job = msgspec.structs.replace(with_intent(), problem="p")
+    status = written(decide(job, own_intent=True))
+    assert (status.phase, status.reason, status.message) == (Phase.FAILED, "InvalidSpec", "p")
+    assert status.attempts == (), "it surely never ran"
+    (confirm,) = decide(job).commands
+    assert isinstance(confirm, Confirm), "whether somebody else asked for the pod is found out first"
+    gone = make_pod(JOB, uid="", gone=True, held=False, node="unknown")
+    assert written(decide(job, gone)).reason == "MayHaveRun"
+
+
 def test_a_pod_that_came_counts_although_it_was_taken_for_gone() -> None:
     gone = make_pod(JOB, uid="", gone=True, held=False, node="unknown")
     status = written(decide(with_intent(), gone, finished(POD, at=NOW)))

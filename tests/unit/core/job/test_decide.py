@@ -54,6 +54,17 @@ def test_a_new_job_gets_its_first_pod_and_nothing_else() -> None:
     assert (create.spec.attempt, create.name) == (0, make_pod(job).name)
 
 
+def test_a_start_time_that_is_moved_holds_the_next_attempt_back_and_says_so() -> None:
+    job = make_job(start_at=NOW + 60)
+    job = with_status(job, phase=Phase.RETRYING, reason="Error", attempts=(make_attempt(job),))
+    decision = decide(job)
+    status = only_status(decision).status
+    assert (status.phase, status.reason, decision.requeue_at) == (Phase.RETRYING, "Delayed", NOW + 60)
+    assert decide(msgspec.structs.replace(job, status=status)) == Decision(requeue_at=NOW + 60)
+    (create,) = decide(job, now=NOW + 60).commands
+    assert isinstance(create, CreateChild)
+
+
 def test_a_pod_that_just_started_is_not_worth_a_write_yet() -> None:
     job = make_job()
     pod = running(make_pod(job), at=NOW)

@@ -14,7 +14,7 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 from podwright.core.attempt.signals import signal_name
 from podwright.core.commands import CreateChild, Decision
 from podwright.core.job.at_most_once import recorded_intent
-from podwright.core.model.attempt import Attempt, Budget, Outcome, RefusalKind
+from podwright.core.model.attempt import Budget, Outcome, RefusalKind
 from podwright.core.model.job import JobStatus
 from podwright.core.model.phase import Phase
 from podwright.core.model.pod import FailedContainer, PodPhase, PodView
@@ -44,13 +44,12 @@ def _ended(pod: PodView, *, at: float, code: int) -> PodView:
 
 
 class OneJob(FaultyWorld):
-    """A job of one task. `failures` are the uids of pods that failed, `own_intent` is what the operator's memory holds."""
+    """A job of one task. `failures` are the uids of pods that failed."""
 
     def __init__(self) -> None:
         super().__init__()
         self.failures: set[str] = set()
         self.collisions = 0
-        self.own_intent = False
 
     @initialize(
         retry=st.builds(
@@ -87,27 +86,11 @@ class OneJob(FaultyWorld):
     # The cluster.
 
     @rule(data=st.data())
-    @precondition(lambda self: any(pod.phase is PodPhase.PENDING for pod in self.pods.values()))
-    def image_cannot_be_pulled(self, data: st.DataObject) -> None:
-        """A pod is bound to a node that can't start it, and the operator hears of it at once. Later it may start, or not."""
-        pod = data.draw(st.sampled_from([pod for pod in self.pods.values() if pod.phase is PodPhase.PENDING]))
-        if not pod.finished:
-            self.store(msgspec.structs.replace(pod, node="node-1", waiting_reason="ErrImagePull"))
-            self.operator_is_quick()
-
-    @rule(data=st.data())
     @precondition(lambda self: any(pod.phase is PodPhase.RUNNING for pod in self.pods.values()))
     def node_goes(self, data: st.DataObject) -> None:
         """A node is gone with its pod, which garbage collection calls failed."""
         pod = data.draw(st.sampled_from([pod for pod in self.pods.values() if pod.phase is PodPhase.RUNNING]))
         self.store(msgspec.structs.replace(pod, phase=PodPhase.FAILED, disruption="DeletionByPodGC"))
-
-    @rule(data=st.data())
-    @precondition(lambda self: any(pod.node == "" and not pod.finished for pod in self.pods.values()))
-    def scheduler(self, data: st.DataObject) -> None:
-        """A pod gets a node, on which it waits for its image."""
-        waiting = [pod for pod in self.pods.values() if pod.node == "" and not pod.finished]
-        self.store(msgspec.structs.replace(data.draw(st.sampled_from(waiting)), node="node-1"))
 
     @rule()
     @precondition(lambda self: self._recorded_and_running() is not None)
@@ -119,17 +102,6 @@ class OneJob(FaultyWorld):
         self.failures.add(pod.uid)
 
     # What must hold.
-
-    @invariant()
-    def at_most_one_pod_may_run(self) -> None:
-        """I2."""
-        assert sum(not pod.finished for pod in self.pods.values()) <= 1
-
-    @invariant()
-    def at_most_once_is_at_most_once(self) -> None:
-        """Under AtMostOnce no second pod is ever started, whatever the first one was called and became of."""
-        if self.job.delivery is DeliveryMode.AT_MOST_ONCE:
-            assert sum(self.starts.values()) <= 1, self.starts
 
     @invariant()
     def no_intent_waits_while_the_job_is_suspended(self) -> None:
@@ -180,7 +152,7 @@ class OneJob(FaultyWorld):
             pods=tuple(self.cache.values()),
             refusal=self.refusal,
             now=self.now,
-            own_intent=self.own_intent,
+            own_intent=0 in self.intended,
         )
 
     def pod_of(self, unit: int, attempt: int, *, uid: str, **changes: Any) -> PodView:
@@ -193,34 +165,12 @@ class OneJob(FaultyWorld):
     def end_in_the_end(self, pod: PodView, *, code: int) -> None:
         self.store(finished(pod, at=self.now, exit_code=code))
 
-    def asked_for(self, command: CreateChild) -> None:
-        self.own_intent = False
+    def started(self, status: JobStatus) -> set[int]:
+        return set() if recorded_intent(status) is None else {0}
 
     def was_refused(self, command: CreateChild) -> None:
-        self.own_intent = True
+        super().was_refused(command)
         self.collisions += self.refusal is not None and self.refusal.kind is RefusalKind.COLLISION
-
-    def forget(self) -> None:
-        self.own_intent = False
-
-    def was_written(self, before: JobStatus, after: JobStatus) -> None:
-        if recorded_intent(after) is not None and recorded_intent(before) is None:
-            self.own_intent = True
-        if before.attempts and before.attempts[-1].outcome is None and before.attempts[-1].reason:
-            self._ends_as_recorded(before.attempts[-1], after)
-
-    def _ends_as_recorded(self, intent: Attempt, status: JobStatus) -> None:
-        after = next((attempt for attempt in status.attempts if attempt.number == intent.number), None)
-        pod = self.cache[intent.pod_name]
-        # A stop takes over, and a pod may end by itself before it is deleted; else the recorded reason is the verdict's.
-        ended_for_it = pod.deletion_requested is not None or pod.phase in (PodPhase.PENDING, PodPhase.RUNNING)
-        if (
-            status.phase is not Phase.STOPPING
-            and ended_for_it
-            and after is not None
-            and after.outcome is not Outcome.SUCCEEDED
-        ):
-            assert after.reason == intent.reason
 
     def _recorded_and_running(self) -> PodView | None:
         for attempt in self.job.status.attempts:

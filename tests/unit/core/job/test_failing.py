@@ -222,7 +222,24 @@ def test_a_cancellation_takes_over() -> None:
     ongoing = make_attempt(job, outcome=None, reason="ErrImagePull")
     job = with_status(job, phase=Phase.PENDING, attempts=(ongoing,))
     status = written(decide(job, pulling(job)))
-    assert (status.phase, status.attempts[0].reason) == (Phase.STOPPING, "")
+    assert (status.phase, status.attempts[0].reason) == (Phase.STOPPING, "ErrImagePull")
+
+
+def test_a_suspension_keeps_the_reason_for_which_an_attempt_was_being_ended() -> None:
+    job = make_job(attempt_timeout=10.0, retry=RetryPolicy(limit=3, initial=60.0))
+    pod = running(make_pod(job), at=NOW - 60)
+    job = msgspec.structs.replace(job, status=written(decide(job, pod)))
+    assert (job.status.attempts[0].reason, job.status.attempts[0].outcome) == ("AttemptTimeout", None)
+    job = msgspec.structs.replace(job, suspend=True)
+    job = msgspec.structs.replace(job, status=written(decide(job, pod)))
+    assert job.status.phase is Phase.STOPPING
+    ended = finished(pod, at=NOW + 5, exit_code=143, deletion_requested=NOW + 1)
+    status = written(decide(job, ended))
+    attempt = status.attempts[0]
+    assert (status.phase, status.failed_count) == (Phase.SUSPENDED, 1)
+    assert (attempt.outcome, attempt.reason, attempt.budget) == (Outcome.FAILED, "AttemptTimeout", Budget.USER)
+    assert "spec.timeouts.attempt (10 s)" in attempt.message
+    assert status.next_attempt is not None, "its backoff"
 
 
 # Jobs that can't be carried out.

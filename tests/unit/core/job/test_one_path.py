@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -186,7 +187,8 @@ def test_gates_are_asked_of_arrays_as_of_single_jobs() -> None:
 HEAVY = FailureRule(action=FailureAction.FAIL_TASK, message="(?:[ab]{0,40}){0,20}c")
 
 
-def test_s5_one_decision_matches_no_more_than_its_share_and_nothing_twice() -> None:
+@pytest.mark.parametrize("restarts", [False, True], ids=["S5 one leader", "L3 another leader for every decision"])
+def test_s5_one_decision_matches_no_more_than_its_share_and_nothing_twice(restarts: bool) -> None:
     array = make_array(12, parallelism=12)
     job = make_job(array=array, failure_policy=FailurePolicy(rules=(HEAVY,)), retry=RetryPolicy(limit=0))
     job = with_status(job, phase=Phase.RUNNING)
@@ -194,6 +196,7 @@ def test_s5_one_decision_matches_no_more_than_its_share_and_nothing_twice() -> N
     pods = [finished(unit_pod(job, unit), at=CREATED, exit_code=1, message=text) for unit in range(12)]
     memory, recorded = Rulings[Any](), IndexSet()
     for now in range(60):
+        memory = Rulings[Any]() if restarts else memory
         snapshot = Snapshot(
             job=job,
             pods=tuple(pods),

@@ -5,7 +5,7 @@ import pytest
 
 from podwright.core.commands import CreateChild, Decision, Delete, Release, WriteStatus
 from podwright.core.job.oversize import PATIENCE, Oversize, did_not_fit, fitted, shrunken
-from podwright.core.job.write import write_status
+from podwright.core.job.status import write_status
 from podwright.core.model.job import Condition, JobStatus
 from podwright.core.model.phase import Phase
 from podwright.core.values.ref import POD

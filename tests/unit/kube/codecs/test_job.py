@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from podwright.core.constants.limits import MOST_DEDUP_SECONDS
 from podwright.core.model.job import JobStatus, JobView
 from podwright.core.model.phase import Phase
 from podwright.core.spec import CancelMode, RetryPolicy
@@ -42,6 +43,11 @@ def test_all_of_spec() -> None:
     assert view.retry == RetryPolicy(limit=0, initial=1.5, factor=3, maximum=3600.0)
     assert (view.attempt_timeout, view.total_timeout, view.retention) == (90.0, 5400.0, kept_for(60.0))
     assert (view.deleting, view.generation) == (True, 4)
+
+
+def test_s12_a_window_that_is_longer_than_the_schema_allows_today_counts_as_the_longest() -> None:
+    view = decode(job_json(spec={"idempotencyKey": "k", "dedupWindow": "99999h99999h"}))
+    assert view.dedup_window == MOST_DEDUP_SECONDS
 
 
 def test_the_template_is_kept_word_for_word() -> None:

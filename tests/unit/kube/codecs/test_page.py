@@ -6,7 +6,16 @@ from hypothesis import strategies as st
 
 from podwright.core.model.job import JobView
 from podwright.core.model.pod import PodView
-from podwright.kube.codecs.page import JOBS, PODS, EventType, Undecodable, decode_job, decode_metadata, decode_pod
+from podwright.kube.codecs.page import (
+    JOBS,
+    PODS,
+    EventType,
+    Undecodable,
+    decode_job,
+    decode_metadata,
+    decode_pod,
+    decode_version,
+)
 from podwright.kube.errors import DecodeError
 from tests.unit.kube.objects import (
     T0_SECONDS,
@@ -182,3 +191,18 @@ def test_metadata() -> None:
         assert (metadata.created, metadata.generation) == (T0_SECONDS, 0)
     with pytest.raises(DecodeError):
         decode_metadata(dumps({"kind": "Status", "metadata": {}, "status": "Success"}))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b'{"kind": "Status", "metadata": {}, "status": "Success"}', id="a status"),
+        pytest.param(b'{"kind": "PodList", "metadata": {"resourceVersion": "7"}, "items": []}', id="a list"),
+        pytest.param(b'{"metadata": {"uid": "u", "resourceVersion": "x"}}', id="no number"),
+    ],
+)
+def test_the_version_of_an_answer_is_that_of_an_object(body: bytes) -> None:
+    assert decode_version(dumps({"metadata": pod_json()["metadata"]})) == int(pod_json()["metadata"]["resourceVersion"])
+    with pytest.raises(DecodeError):
+        decode_version(body)

@@ -69,12 +69,13 @@ GROUPS = st.lists(
     ),
     max_size=3,
 ).map(tuple)
+RUNNING = INDEXES.flatmap(lambda running: st.tuples(st.just(running), st.just(0) if running else st.integers(0, 3000)))
 RECORDS = st.builds(
-    ArrayRecord,
+    lambda running, **others: ArrayRecord(running=running[0], running_unlisted=running[1], **others),
     succeeded=INDEXES,
     failed=INDEXES,
     skipped=INDEXES,
-    running=INDEXES,
+    running=RUNNING,
     started=INDEXES,
     retries=GROUPS,
     task_failures=GROUPS,

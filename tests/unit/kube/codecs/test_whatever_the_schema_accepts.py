@@ -110,6 +110,9 @@ def test_l12_d24_it_is_decoded_and_its_pod_is_built(spec: dict[str, Any]) -> Non
     if job.problem:
         assert job.problem.startswith(("spec.", "packed arrays ", "rules["))
         return
+    if job.suspend:
+        job = JOBS.item(dumps({**job_json(), "spec": spec | {"suspend": False}}))  # else it rests, and has no template
+        assert isinstance(job, JobView), job
     packed = job.array is not None and job.array.pack > 1
     tasks = IndexSet.up_to(1) if packed else IndexSet.up_to(0)
     attempt = AttemptPod(task_index=0, attempt=1, tasks=tasks, nodes_to_avoid=("node",), out_of_memory=2)

@@ -1,29 +1,31 @@
-"""An array that goes on: start what may start, end what takes too long, record what has ended, tell what has changed."""
+"""An array that goes on: start what may start, end what takes too long, record what has ended, report what has changed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
 from podwright.core.attempt import termination as pod_end
 from podwright.core.attempt.avoidance import nodes_to_avoid
 from podwright.core.attempt.ending import Ending, recorded_ending
-from podwright.core.attempt.refusal import ask_again_at
 from podwright.core.attempt.rulings import work_of
 from podwright.core.commands import Command, CreateChild, Decision, WriteStatus
 from podwright.core.constants.names import array_pod_name
+from podwright.core.constants.reasons import Reason
 from podwright.core.job.array import at_most_once, termination
 from podwright.core.job.array.outcome import End
 from podwright.core.job.array.pods import SortedPods
+from podwright.core.job.array.refusals import set_apart
 from podwright.core.job.array.size import MOST_ENDINGS, room_for_units
 from podwright.core.job.array.start import Starts, startable, tasks_to_run
-from podwright.core.job.array.status_updates import After, phase_and_reason, progress_status, record_or_tell
-from podwright.core.job.gates.queue_timeout import queue_deadline
+from podwright.core.job.array.status_updates import After, phase_and_reason, progress_status, record_or_report
+from podwright.core.job.gates.capacity import capacity
+from podwright.core.job.gates.result import Wait
+from podwright.core.job.gates.times import queue_deadline
 from podwright.core.job.limits import ending_of_wait, has_limits, must_not_wait, next_limit, out_of_time
 from podwright.core.job.pod.attempt_pod import AttemptPod, create_pod
 from podwright.core.job.snapshot import Snapshot
-from podwright.core.job.write import write_status
+from podwright.core.job.status import write_status
 from podwright.core.model.array import ArrayRecord, EndingGroup
-from podwright.core.model.attempt import RefusalKind
 from podwright.core.model.job import JobView
 from podwright.core.model.phase import Phase
 from podwright.core.model.pod import PodView
@@ -35,7 +37,9 @@ def decide(snapshot: Snapshot, pods: SortedPods, *, after: After) -> Decision:
     """Decide on an array that neither ends nor is stopped."""
     if snapshot.job.status.phase is Phase.SUSPENDED:
         # The new start of the total clock must be on record before anything runs.
-        status = progress_status(snapshot, pods, after, phase=Phase.PENDING, reason="Resumed", started=snapshot.now)
+        status = progress_status(
+            snapshot, pods, after, phase=Phase.PENDING, reason=Reason.RESUMED, started=snapshot.now
+        )
         return Decision(commands=(write_status(job=snapshot.job, status=status),))
     overdue, due, deadline = _limits(snapshot, pods.live)
     record = _with_endings(after.record, due)
@@ -44,18 +48,29 @@ def decide(snapshot: Snapshot, pods: SortedPods, *, after: After) -> Decision:
         return Decision(commands=(*overdue, _record_endings(snapshot, pods, after)))
     unknown = at_most_once.unknown_units(snapshot, pods)
     confirmations = at_most_once.confirmations(snapshot, unknown)
-    starts, next_start = _starts(snapshot, pods, after, unknown=unknown)
+    free = snapshot.array.parallelism - len(pods.live) - len(snapshot.creating) - len(unknown)
+    held = capacity(
+        job=snapshot.job,
+        now=snapshot.now,
+        free=free,
+        refusal=snapshot.refusal,
+        granted=snapshot.granted,
+        creating=bool(snapshot.creating),
+        room=snapshot.room,
+    )
+    starts, next_start = _starts(snapshot, pods, after, unknown=unknown, held=held)
     creations = tuple(_creation(snapshot, unit) for unit in starts.units)
     if at_most_once.is_wanted(snapshot):
         intended = at_most_once.sorted_starts(snapshot, starts)
-        if intended.to_record or _must_withdraw(snapshot):
-            return _record_intent(snapshot, pods, after, intended.to_record)
+        withdraws = _must_withdraw(snapshot, held)
+        if intended.to_record or withdraws:
+            return _record_intent(snapshot, pods, after, intended.to_record, withdraws=withdraws)
         creations = tuple(_creation(snapshot, unit) for unit in intended.units)
     idle = not (pods.live or snapshot.creating or creations or unknown) and next_start is None
     patience = queue_deadline(snapshot.job) if snapshot.missing and idle else None
     if patience is not None and snapshot.now >= patience:
         return termination.end(snapshot, pods, after=after, end=_waited_too_long(snapshot))
-    writes, next_write = record_or_tell(snapshot, pods, after, starting=bool(creations))
+    writes, next_write = record_or_report(snapshot, pods, after, starting=bool(creations))
     times = (
         deadline,
         next_start,
@@ -148,28 +163,22 @@ def _record_endings(snapshot: Snapshot, pods: SortedPods, after: After) -> Write
     return write_status(job=snapshot.job, status=progress_status(snapshot, pods, after, phase=phase, reason=reason))
 
 
-def _must_withdraw(snapshot: Snapshot) -> bool:
-    """Return whether intents must not stay on record: pods are refused, and what waits might be forgotten in a crash."""
-    again = _refused_until(snapshot)
-    return again is not None and snapshot.now < again and not snapshot.creating and bool(at_most_once.unused(snapshot))
+def _must_withdraw(snapshot: Snapshot, held: int | Wait) -> bool:
+    """Return whether intents must not stay on record: nothing is started for now, and what waits might be forgotten in a crash."""
+    waits = isinstance(held, Wait) or bool(snapshot.job.problem)
+    return waits and not snapshot.creating and bool(at_most_once.unused(snapshot))
 
 
-def _refused_until(snapshot: Snapshot) -> float | None:
-    """Return when pods may be asked for again that the API server refuses for the time, None if it refuses none."""
-    refusal = snapshot.refusal
-    if refusal is None or refusal.kind is not RefusalKind.RETRYABLE:
-        return None
-    return ask_again_at(refusal=refusal, job_uid=snapshot.job.uid)
-
-
-def _record_intent(snapshot: Snapshot, pods: SortedPods, after: After, added: IndexSet) -> Decision:
+def _record_intent(snapshot: Snapshot, pods: SortedPods, after: After, added: IndexSet, *, withdraws: bool) -> Decision:
     """Record which units are about to be started, or that some weren't after all; with it what has ended."""
-    record = at_most_once.withdrawn(snapshot, after.record) if _must_withdraw(snapshot) else after.record
-    told = After(ends=after.ends, record=msgspec.structs.replace(record, started=record.started | added))
-    phase, reason = phase_and_reason(snapshot, pods, told, starting=True)
+    record = at_most_once.withdrawn(snapshot, after.record) if withdraws else after.record
+    intended = After(ends=after.ends, record=msgspec.structs.replace(record, started=record.started | added))
+    phase, reason = phase_and_reason(snapshot, pods, intended, starting=True)
     return Decision(
         commands=(
-            write_status(job=snapshot.job, status=progress_status(snapshot, pods, told, phase=phase, reason=reason)),
+            write_status(
+                job=snapshot.job, status=progress_status(snapshot, pods, intended, phase=phase, reason=reason)
+            ),
         )
     )
 
@@ -177,34 +186,35 @@ def _record_intent(snapshot: Snapshot, pods: SortedPods, after: After, added: In
 def _waited_too_long(snapshot: Snapshot) -> End:
     limit = f"spec.timeouts.queue ({snapshot.job.queue_timeout:g} s)"
     message = f"tasks got no pod within {limit}: there is no job {snapshot.missing}, whose tasks they wait for"
-    return End(phase=Phase.FAILED, reason="QueueTimeout", message=message)
+    return End(phase=Phase.FAILED, reason=Reason.QUEUE_TIMEOUT, message=message)
 
 
 def _starts(
-    snapshot: Snapshot, pods: SortedPods, after: After, *, unknown: Sequence[int]
+    snapshot: Snapshot, pods: SortedPods, after: After, *, unknown: Sequence[int], held: int | Wait
 ) -> tuple[Starts, float | None]:
-    if snapshot.job.problem:
-        return Starts(), None  # it fails once nothing of it runs any more
-    places = snapshot.array.parallelism - len(pods.live) - len(snapshot.creating) - len(unknown)
-    again = _refused_until(snapshot)
-    if again is not None and snapshot.now < again:
-        return Starts(), again
-    if again is not None:
-        # One is enough to learn whether the refusal still stands.
-        places = min(places, snapshot.granted or (0 if snapshot.creating else 1))
-    places = min(places, snapshot.room)
+    if isinstance(held, Wait):
+        return Starts(), held.requeue_at
+    places = held
     if at_most_once.is_wanted(snapshot):
         places = min(places, room_for_units(array=snapshot.array, record=after.record))
-    starts = startable(
+    busy = pods.busy | {*unknown, *(end.unit for end in after.ends)}  # also what never got a pod, as its name was taken
+    apart = set_apart(snapshot)
+    starts = _startable(snapshot, busy | apart, places)
+    if apart and len(starts.units) < places:
+        last = _startable(snapshot, busy | set(starts.units), places - len(starts.units))
+        starts = Starts(units=starts.units + last.units, next_due=last.next_due)
+    return starts, starts.next_due
+
+
+def _startable(snapshot: Snapshot, busy: Collection[int], places: int) -> Starts:
+    return startable(
         array=snapshot.array,
         units=snapshot.units,
-        busy=pods.busy
-        | {*unknown, *(end.unit for end in after.ends)},  # also what never got a pod, as its name was taken
-        places=max(0, places),
+        busy=busy,
+        places=places,
         now=snapshot.now,
         allowed=snapshot.allowed,
     )
-    return starts, starts.next_due
 
 
 def _creation(snapshot: Snapshot, unit: int) -> CreateChild:

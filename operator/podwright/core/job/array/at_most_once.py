@@ -48,7 +48,7 @@ def unknown_units(snapshot: Snapshot, pods: SortedPods) -> tuple[int, ...]:
 def confirmations(snapshot: Snapshot, unknown: Sequence[int]) -> tuple[Confirm, ...]:
     """Ask the API server for the pods of such units, some at a time.
 
-    A creation without an answer may still arrive: until it can't any more, an absence tells nothing.
+    A creation without an answer may still arrive: until it can't any more, an absence proves nothing.
     """
     if snapshot.now < snapshot.keep_until:
         return ()

@@ -3,11 +3,12 @@
 import msgspec
 
 from podwright.core.commands import WriteStatus
+from podwright.core.constants.reasons import Reason
 from podwright.core.job.array.status import array_status
 from podwright.core.job.gates.dependency import Dependencies
 from podwright.core.job.gates.task_dependency import TaskDependencies, task_dependencies
 from podwright.core.job.snapshot import Snapshot
-from podwright.core.job.write import write_status
+from podwright.core.job.status import write_status
 from podwright.core.model.job import JobView
 from podwright.core.model.phase import Phase
 from podwright.core.model.units import Units, open_tasks, tasks_of_all, units_with
@@ -29,7 +30,7 @@ def missing_dependency(*, job: JobView, dependencies: Dependencies) -> str:
 
 
 def permitted(*, job: JobView, array: ArraySpec, units: Units, dependencies: Dependencies) -> IndexSet:
-    """Return the tasks that may run. A pack may once all its open tasks may; what was tried once is not asked again."""
+    """Return the tasks that may run. A pack may once all its open tasks may; what was tried, or may have been, is not asked again."""
     found = task_dependencies(job=job, dependencies=dependencies)
     ready = found.ready | _begun(array, units)
     if array.pack == 1:
@@ -67,8 +68,8 @@ def give_up(snapshot: Snapshot) -> WriteStatus | None:
         job=job,
         array=array,
         phase=job.status.phase or Phase.PENDING,
-        reason="DependencyFailed",
-        message=f"{count} tasks can't start any more: the tasks that they wait for ended otherwise",
+        reason=Reason.DEPENDENCY_FAILED,
+        message=f"{count} tasks can't start any more: the tasks that they depend on did not end as required",
         record=msgspec.structs.replace(
             record,
             failed=record.failed | failed,
@@ -83,4 +84,5 @@ def give_up(snapshot: Snapshot) -> WriteStatus | None:
 
 
 def _begun(array: ArraySpec, units: Units) -> IndexSet:
-    return tasks_of_all(array=array, units=units.record.tried)
+    """Return the tasks that were tried, and those that may have been: under AtMostOnce they are on record before they have a pod."""
+    return tasks_of_all(array=array, units=units.record.tried | units.record.started)

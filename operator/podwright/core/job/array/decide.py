@@ -13,6 +13,7 @@ from podwright.core.attempt import termination as pod_end
 from podwright.core.attempt.ending import recorded_ending
 from podwright.core.attempt.rulings import Rulings, work_of
 from podwright.core.commands import Command, Decision
+from podwright.core.constants.reasons import Reason
 from podwright.core.job.array import active, termination
 from podwright.core.job.array.by_task import give_up, waits_by_task, with_permissions
 from podwright.core.job.array.ends import UnitEnd, unit_end
@@ -116,7 +117,7 @@ def _on_record(job: JobView) -> End | None:
 def _by_rule(ends: Sequence[UnitEnd]) -> End | None:
     """Return the end that a rule makes of one failure, whatever the record says of the others."""
     fatal = next((end for end in ends if end.fatal), None)
-    return None if fatal is None else End(phase=Phase.FAILED, reason=termination.DECIDED_BY_ONE, message=fatal.fatal)
+    return None if fatal is None else End(phase=Phase.FAILED, reason=Reason.TASK_FAILED, message=fatal.fatal)
 
 
 def _decided(snapshot: Snapshot) -> End | None:
@@ -127,7 +128,7 @@ def _decided(snapshot: Snapshot) -> End | None:
     if recorded_stop(snapshot.job) is Stop.OUTCOME_DECIDED:
         return End(
             phase=Phase.FAILED,
-            reason=termination.DECIDED_BY_ONE,
+            reason=Reason.TASK_FAILED,
             message=explain(job=snapshot.job, stop=Stop.OUTCOME_DECIDED),
         )
     return None

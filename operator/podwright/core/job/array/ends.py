@@ -6,14 +6,14 @@ import msgspec
 
 from podwright.core.attempt.budget import budget_of
 from podwright.core.attempt.ending import Ending, collided, recorded_ending
-from podwright.core.attempt.excerpt import MESSAGE_LIMIT
 from podwright.core.attempt.failure_policy import Evidence, rule_on
 from podwright.core.attempt.refusal import refused_memory
 from podwright.core.attempt.signals import signal_name
+from podwright.core.attempt.termination_message import MESSAGE_LIMIT, is_report
 from podwright.core.attempt.verdict import Verdict, verdict_on, verdict_without_pod
 from podwright.core.constants.names import array_pod_name
 from podwright.core.constants.reasons import Reason
-from podwright.core.job.pack.report import NOTHING, is_report, parse_report, runner_container
+from podwright.core.job.pack.report import NOTHING, parse_report, runner_container
 from podwright.core.model.attempt import Attempt, Budget, Outcome, Refusal
 from podwright.core.model.job import JobView
 from podwright.core.model.pod import FailedContainer, PodView
@@ -21,8 +21,7 @@ from podwright.core.run.stop import Stop
 from podwright.core.spec import FailureAction
 from podwright.core.values.index_set import EMPTY, IndexSet
 
-_PLAIN_FAILURE: Final = "Error"  # what every container that ended with another code than 0 has as its reason
-INCOMPLETE_REPORT: Final = Reason.INCOMPLETE_REPORT
+_PLAIN_FAILURE: Final = Reason.ERROR  # what every container that ended with another code than 0 has as its reason
 
 
 class UnitEnd(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -83,14 +82,14 @@ def _pack_end(*, job: JobView, pod: PodView, verdict: Verdict, tasks: IndexSet, 
     end = UnitEnd(unit=pod.task_index, verdict=verdict, succeeded=report.succeeded, unstarted=report.unstarted)
     codes = [(f"exit code {code}", code, indexes) for code, indexes in report.failed.items()]
     known = report.succeeded
-    for words, code, indexes in (*codes, ("TaskTimeout", 0, report.timed_out)):
+    for words, code, indexes in (*codes, (Reason.TASK_TIMEOUT, 0, report.timed_out)):
         if indexes:
             known = known | indexes
             end = _with_failures(end, job=job, container=runner, words=words, code=code, indexes=indexes)
     if verdict.attempt.outcome is Outcome.SUCCEEDED and tasks - report.succeeded:
         verdict = _counted(job=job, pod=None, verdict=_untold(job=job, verdict=verdict))
         end = msgspec.structs.replace(end, verdict=verdict)
-    # A pack that was ended from outside pays as a whole; one that ended by itself has told all there is to tell.
+    # A pack that was ended from outside pays as a whole; one that ended by itself has reported all there is.
     if known and verdict.attempt.budget is Budget.USER and not tasks - known - report.unstarted:
         return msgspec.structs.replace(end, reported=True)
     fatal = end.fatal or (_fatal(f"pack {end.unit}", verdict.attempt.reason, verdict.action, verdict.rule))
@@ -135,7 +134,7 @@ def _untold(*, job: JobView, verdict: Verdict) -> Verdict:
     failed = msgspec.structs.replace(
         verdict.attempt,
         outcome=Outcome.FAILED,
-        reason=INCOMPLETE_REPORT,
+        reason=Reason.INCOMPLETE_REPORT,
         message="the pod ended with exit code 0, but its termination message doesn't say that all its tasks succeeded",
     )
     return verdict_without_pod(job=job, attempt=failed)
@@ -144,7 +143,7 @@ def _untold(*, job: JobView, verdict: Verdict) -> Verdict:
 def _with_failures(end: UnitEnd, *, job: JobView, container: str, words: str, code: int, indexes: IndexSet) -> UnitEnd:
     """Apply the failure policy to tasks of a pack that ended alike. Their messages are not known, only how they ended."""
     signal = signal_name(signal=None, exit_code=code)
-    reason = "TaskTimeout" if words == "TaskTimeout" else _PLAIN_FAILURE
+    reason = Reason.TASK_TIMEOUT if words == Reason.TASK_TIMEOUT else _PLAIN_FAILURE
     failed = (FailedContainer(container, code, signal, reason),) if code else ()
     ruling = rule_on(rules=job.failure_policy.rules, evidence=Evidence(reasons=frozenset({reason}), failed=failed))
     match ruling.action:

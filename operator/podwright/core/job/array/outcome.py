@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from podwright.core.constants.reasons import Reason
 from podwright.core.job.array.size import is_too_scattered
 from podwright.core.job.array.suspicion import suspicion
 from podwright.core.job.gates.task_dependency import unmet_in_words
@@ -20,13 +21,13 @@ _NAMED = 5
 
 FROM_RECORD: Final = frozenset(
     {
-        "Completed",
-        "DependencyFailed",
-        "FailuresTooScattered",
-        "SequenceBroken",
-        "SuccessPolicyUnreachable",
-        "TasksFailed",
-        "TooManyFailedTasks",
+        Reason.COMPLETED,
+        Reason.DEPENDENCY_FAILED,
+        Reason.FAILURES_TOO_SCATTERED,
+        Reason.SEQUENCE_BROKEN,
+        Reason.SUCCESS_POLICY_UNREACHABLE,
+        Reason.TASKS_FAILED,
+        Reason.TOO_MANY_FAILED_TASKS,
     }
 )
 """Reasons of ends that the record shows by itself; an end for another reason is only known from the stop that is on record for it."""
@@ -51,18 +52,23 @@ def end_of(*, job: JobView, array: ArraySpec, record: ArrayRecord) -> End | None
         return condemned(job=job, stop=held_against.stop, message=held_against.message)
     if array.most_failed is not None and failed > array.most_failed:
         return _failure(
-            job=job, record=record, reason="TooManyFailedTasks", detail=f"; allowed are {array.most_failed}"
+            job=job,
+            record=record,
+            reason=Reason.TOO_MANY_FAILED_TASKS,
+            detail=f"; at most {array.most_failed} are allowed",
         )
     partly = array.success_count is not None or array.success_indexes is not None
     if partly and _cannot_succeed(array=array, record=record):
-        return _failure(job=job, record=record, reason="SuccessPolicyUnreachable", detail="")
+        return _failure(job=job, record=record, reason=Reason.SUCCESS_POLICY_UNREACHABLE, detail="")
     if array.sequential and _is_sequence_broken(array=array, record=record):
-        return _failure(job=job, record=record, reason="SequenceBroken", detail="; the tasks after it are not started")
+        return _failure(
+            job=job, record=record, reason=Reason.SEQUENCE_BROKEN, detail="; the tasks after it are not started"
+        )
     if is_too_scattered(array=array, record=record):
         return too_scattered(job=job, record=record)
     if open_tasks(array=array, record=record):
         return None
-    return _failure(job=job, record=record, reason="TasksFailed", detail="")
+    return _failure(job=job, record=record, reason=Reason.TASKS_FAILED, detail="")
 
 
 def condemned(*, job: JobView, stop: Stop, message: str) -> End:
@@ -75,7 +81,7 @@ def condemned(*, job: JobView, stop: Stop, message: str) -> End:
 def too_scattered(*, job: JobView, record: ArrayRecord) -> End:
     """Return the end of an array of which no more can be recorded."""
     detail = "; a record of more would become too large"
-    return _failure(job=job, record=record, reason="FailuresTooScattered", detail=detail)
+    return _failure(job=job, record=record, reason=Reason.FAILURES_TOO_SCATTERED, detail=detail)
 
 
 def _is_sequence_broken(*, array: ArraySpec, record: ArrayRecord) -> bool:
@@ -106,11 +112,11 @@ def _cannot_succeed(*, array: ArraySpec, record: ArrayRecord) -> bool:
 def _success(*, job: JobView, array: ArraySpec, record: ArrayRecord) -> End:
     if not array.tasks - record.skipped and Phase.SKIPPED in TRANSITIONS[job.status.phase]:
         message = "all tasks skipped: dependency condition not met"
-        return End(phase=Phase.SKIPPED, reason="DependencyFailed", message=message)
+        return End(phase=Phase.SKIPPED, reason=Reason.DEPENDENCY_FAILED, message=message)
     others = ((len(record.failed), "failed"), (len(record.skipped), "skipped"))
     told = "".join(f", {count} {what}" for count, what in others if count)
     message = f"{len(record.succeeded)} of {len(array.tasks)} tasks succeeded{told}"
-    return End(phase=Phase.SUCCEEDED, reason="Completed", message=message)
+    return End(phase=Phase.SUCCEEDED, reason=Reason.COMPLETED, message=message)
 
 
 def _failure(*, job: JobView, record: ArrayRecord, reason: str, detail: str) -> End:

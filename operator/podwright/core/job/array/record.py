@@ -11,9 +11,8 @@ from typing import Final
 
 import msgspec
 
-from podwright.core.attempt.retry import Counts, limit_of, next_delay, used_up
+from podwright.core.attempt.retry import Counts, counts_of_group, group_of, limit_of, next_delay, used_up
 from podwright.core.attempt.verdict import same_failure_on_nodes
-from podwright.core.job.array.counts import counts_of, history_of
 from podwright.core.job.array.ends import UnitEnd
 from podwright.core.job.array.size import fits
 from podwright.core.job.array.suspicion import with_nodes
@@ -119,10 +118,10 @@ class _Tally:
         left = left - over
         self.ended.append(end.unit)
         if left:
-            self.states[end.unit] = history_of(counts, due=self._due(end, counts))
+            self.states[end.unit] = group_of(counts, due=self._due(end, counts))
 
     def _counts_after(self, end: UnitEnd) -> Counts:
-        counts = counts_of(self._units.history(end.unit))
+        counts = counts_of_group(self._units.history(end.unit))
         # Failures that the tasks of a pack have reported are theirs; the pack itself ran well.
         return counts.after(budget=None) if end.reported else end.verdict.counted(counts)
 
@@ -156,7 +155,7 @@ class _Tally:
         )
 
     def _fails_alike(self, end: UnitEnd) -> bool:
-        """Return whether this very task failed in the same way on too many nodes, as far as the failures in status tell."""
+        """Return whether this very task failed in the same way on too many nodes, as far as the failures in status show."""
         most = self._job.failure_policy.same_failure_nodes
         if most is None:
             return False

@@ -1,9 +1,10 @@
-"""Refusals of an array's pods that are the end of something: of one attempt, of some tasks, or of the whole array.
+"""What a refusal of one of an array's pods means for its other tasks: the end of some, of the whole array, or a wait of some only.
 
-Used by `decide`. What may pass is waited for in `active`.
+Used by `decide` and `active`. How long to wait for a refusal to pass is the capacity gate's (`core.job.gates.capacity`).
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
@@ -15,6 +16,8 @@ from podwright.core.job.array.start import tasks_to_run
 from podwright.core.job.snapshot import Snapshot
 from podwright.core.model.attempt import Attempt, Refusal, RefusalKind
 from podwright.core.model.phase import Phase
+
+_NONE: Final[frozenset[int]] = frozenset()
 
 
 def refused_ends(snapshot: Snapshot, pods: SortedPods) -> list[UnitEnd]:
@@ -59,6 +62,22 @@ def end_by_refusal(snapshot: Snapshot) -> End | None:
     return End(phase=Phase.FAILED, reason=refusal.reason, message=refusal.message)
 
 
+def set_apart(snapshot: Snapshot) -> frozenset[int]:
+    """Return the units that are to be asked for last: one that has no more memory than they was refused for the time.
+
+    After running out of memory a task may ask for more than the whole quota has; those that need less must not wait for it.
+    """
+    refusal = snapshot.refusal
+    if refusal is None or refusal.kind is not RefusalKind.RETRYABLE:
+        return _NONE
+    if snapshot.job.failure_policy.escalation is None or not _is_current(snapshot, refusal):
+        return _NONE
+    grown = snapshot.units.history(refusal.task_index).out_of_memory
+    if not grown:
+        return _NONE
+    return frozenset(unit for unit, group in snapshot.units.groups.items() if group.out_of_memory >= grown)
+
+
 def with_refused_memory(end: End, *, attempts: Iterable[Attempt]) -> End:
     """Return the end with the API server's words about memory that it refused, if that is how one of these attempts ended."""
     if end.phase is Phase.SUCCEEDED or end.reason not in FROM_RECORD:
@@ -77,7 +96,7 @@ def _is_current(snapshot: Snapshot, refusal: Refusal) -> bool:
 
 def _refuses_more_memory(snapshot: Snapshot, refusal: Refusal) -> bool:
     grown = snapshot.units.history(refusal.task_index).out_of_memory
-    return refuses_more_memory(refusal=refusal, out_of_memory=grown)
+    return refuses_more_memory(refusal=refusal, out_of_memory=grown, escalation=snapshot.job.failure_policy.escalation)
 
 
 def _refused_alike(snapshot: Snapshot, refusal: Refusal) -> list[int]:

@@ -7,12 +7,15 @@ new is started while the record is large (`is_full`); failures so scattered that
 
 from typing import Final
 
+import msgspec
+
 from podwright.core.model.array import ArrayRecord
 from podwright.core.spec import ArraySpec
+from podwright.core.values.index_set import EMPTY, IndexSet
 
 STATUS_LIMIT: Final = 256 * 1024
 MOST_RUNNING_RANGES: Final = 2_000
-"""Ranges of running tasks beyond which only their number is told."""
+"""Ranges of running tasks beyond which only their number is recorded."""
 MOST_GROUPS: Final = 1_000
 """Groups of tasks that were tried alike; the schema allows twice as many."""
 _MOST_TASK_GROUPS: Final = 200
@@ -25,6 +28,20 @@ _OTHER: Final = (
     100_000  # ten attempts, three conditions, five endings: messages of 1,024 characters, of up to four bytes each
 )
 _MOST: Final = STATUS_LIMIT - _OTHER - MOST_RUNNING_RANGES * _RANGE_OF_RUNNING
+
+
+def with_running(record: ArrayRecord, running: IndexSet) -> ArrayRecord:
+    """Return the record with the running tasks on it: their indexes, or only how many they are where they are too scattered."""
+    if len(running.ranges) <= MOST_RUNNING_RANGES:
+        return msgspec.structs.replace(record, running=running, running_unlisted=0)
+    return msgspec.structs.replace(record, running=EMPTY, running_unlisted=len(running))
+
+
+def shows_running(record: ArrayRecord, running: IndexSet) -> bool:
+    """Return whether the record says of the running tasks what `with_running` would."""
+    if len(running.ranges) <= MOST_RUNNING_RANGES:
+        return record.running == running and not record.running_unlisted
+    return record.running_unlisted == len(running)
 
 
 def is_full(*, array: ArraySpec, record: ArrayRecord) -> bool:

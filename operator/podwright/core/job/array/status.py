@@ -7,6 +7,7 @@ import msgspec
 
 from podwright.core.attempt.retry import counts_of
 from podwright.core.job.array.ends import UnitEnd
+from podwright.core.job.array.size import with_running
 from podwright.core.job.status import next_status, progress
 from podwright.core.model.array import ArrayRecord
 from podwright.core.model.attempt import Attempt
@@ -60,7 +61,7 @@ def array_status(
             counts = end.verdict.counted(counts)
     return msgspec.structs.replace(
         status,
-        array=msgspec.structs.replace(record, running=running),
+        array=with_running(record, running),
         attempts=_with_failures(before.attempts, ends),
         attempt_count=counts.attempts,
         failed_count=counts.failed,

@@ -1,8 +1,8 @@
 """Whether an array as a whole is to be ended early: its pods take nodes down, or its tasks fail alike wherever they run.
 
 The rules of single jobs (`core.job.single.ended`), for a job of many pods. A large array loses nodes and has tasks with bad data although
-nothing is wrong with it, and its successes tell so: nodes count against it only while there are more of them than tasks that have
-succeeded. What one task does counts for itself: the record's groups tell how often it was lost (see ADR 0016).
+nothing is wrong with it, and its successes show it: nodes count against it only while there are more of them than tasks that have
+succeeded. What one task does counts for itself: the record's groups say how often it was lost (see ADR 0016).
 """
 
 from collections.abc import Iterable
@@ -33,7 +33,7 @@ class Suspicion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def with_nodes(*, job: JobView, record: ArrayRecord, ends: Iterable[UnitEnd]) -> ArrayRecord:
-    """Return the record with the nodes on it that `ends` tell of: each once, whichever and however many tasks were there."""
+    """Return the record with the nodes on it that `ends` name: each once, whichever and however many tasks were there."""
     if len(record.succeeded) >= NODES_KEPT:
         return msgspec.structs.replace(record, lost_nodes=(), node_failures=())
     lost, failures = dict.fromkeys(record.lost_nodes), dict.fromkeys(record.node_failures)
@@ -87,7 +87,7 @@ def _all_fail_alike(job: JobView, record: ArrayRecord) -> Suspicion | None:
         if len(nodes) >= wanted and len(record.succeeded) < len(nodes):
             how = f"{'' if code is None else f' with exit code {code}'} ({reason})"
             where = f"in the same way on {len(nodes)} different nodes ({_some(nodes)})"
-            told = f"tasks failed{how}, {where}{_so_far(record)}: it isn't the nodes"
+            told = f"tasks failed{how}, {where}{_so_far(record)}: the nodes aren't at fault"
             return Suspicion(stop=Stop.SAME_FAILURE, message=told)
     return None
 

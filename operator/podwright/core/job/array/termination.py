@@ -3,21 +3,18 @@
 The same order as for a single job (see ADR 0004): the intent is on record before any pod is deleted for it.
 """
 
-from typing import Final
-
 from podwright.core.attempt import termination as pod_end
 from podwright.core.commands import Decision
+from podwright.core.constants.reasons import Reason
 from podwright.core.job.array import at_most_once
 from podwright.core.job.array.outcome import End
 from podwright.core.job.array.pods import SortedPods
 from podwright.core.job.array.status_updates import After, record_due, running_tasks, status_after
 from podwright.core.job.snapshot import Snapshot
-from podwright.core.job.write import write_status
+from podwright.core.job.status import write_status
 from podwright.core.model.phase import Phase
 from podwright.core.run.stop import Stop, explain, phase_after, recorded_stop, stop_grace
 from podwright.core.values.index_set import EMPTY
-
-DECIDED_BY_ONE: Final = "TaskFailed"
 
 
 def end(snapshot: Snapshot, pods: SortedPods, *, after: After, end: End) -> Decision:
@@ -39,7 +36,12 @@ def stop(snapshot: Snapshot, pods: SortedPods, *, after: After, stop: Stop | Non
         return _stop_pods(snapshot, pods, after=after, stop=wanted, message=message, reason=str(wanted))
     if stop is None:
         return _write(
-            snapshot, after, phase=Phase.PENDING, reason="Resumed", message="the job was resumed", started=snapshot.now
+            snapshot,
+            after,
+            phase=Phase.PENDING,
+            reason=Reason.RESUMED,
+            message="the job was resumed",
+            started=snapshot.now,
         )
     phase = phase_after(stop)
     if job.status.phase is phase and not after.ends:

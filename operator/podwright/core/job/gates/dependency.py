@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from podwright.core.constants.reasons import Reason
+from podwright.core.job.gates.cycle import Cycle, in_words
 from podwright.core.job.gates.result import OPEN, End, Gate, Wait
 from podwright.core.model.array import ArrayRecord
 from podwright.core.model.job import JobView
@@ -22,12 +24,12 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         jobs: those that exist, by name.
         started: names of those of which a pod is known to have started, though their status may not say so yet.
-        cycle: the names on a circle of dependencies through this job, from and to it; empty if there is none.
+        cycle: a cycle of dependencies that keeps this job waiting.
     """
 
     jobs: Mapping[str, JobView] = {}
     started: frozenset[str] = frozenset()
-    cycle: tuple[str, ...] = ()
+    cycle: Cycle | None = None
 
 
 class Outlook(enum.Enum):
@@ -59,33 +61,33 @@ def dependency(*, job: JobView, dependencies: Dependencies) -> Gate:
         if wanted.task_by_task:
             mismatch = task_mismatch(job=job, other=other)
             if mismatch:
-                return End(phase=Phase.FAILED, reason="DependencyMismatch", message=mismatch)
+                return End(phase=Phase.FAILED, reason=Reason.DEPENDENCY_MISMATCH, message=mismatch)
             continue  # decided for each task
         outlook = judge(wanted=wanted, other=other, started=wanted.name in dependencies.started)
         if outlook is Outlook.NEVER and wanted.otherwise is not Otherwise.RUN:
             return _end(wanted=wanted, other=other)
         if outlook is Outlook.OPEN:
             waiting = waiting or wanted
-    if dependencies.cycle:
+    if dependencies.cycle is not None:
         return Wait(
-            reason="DependencyCycle",
-            message=f"jobs wait for each other: {_path(dependencies.cycle)}; delete or cancel one of them",
+            reason=Reason.DEPENDENCY_CYCLE,
+            message=f"jobs wait for each other: {in_words(dependencies.cycle)}; delete or cancel one of them",
         )
     if missing is not None:
         return Wait(
-            reason="DependencyMissing",
+            reason=Reason.DEPENDENCY_MISSING,
             message=f"there is no job {missing.name}, which must {WORDS[missing.condition]} first",
         )
     if waiting is not None:
         return Wait(
-            reason="DependencyWaiting",
+            reason=Reason.DEPENDENCY_WAITING,
             message=f"job {waiting.name} must {WORDS[waiting.condition]} first",
         )
     return OPEN
 
 
 def judge(*, wanted: Dependency, other: JobView, started: bool) -> Outlook:
-    """Judge the condition of one dependency on a job as a whole. `started` adds to what its status tells."""
+    """Judge the condition of one dependency on a job as a whole. `started` adds to what its status says."""
     phase = other.status.phase
     over = other.status.is_over
     if wanted.condition is DependencyCondition.STARTED:
@@ -142,13 +144,6 @@ def _end(*, wanted: Dependency, other: JobView) -> End:
     skip = wanted.otherwise is Otherwise.SKIP
     return End(
         phase=Phase.SKIPPED if skip else Phase.FAILED,
-        reason="DependencyFailed",
+        reason=Reason.DEPENDENCY_FAILED,
         message=f"job {wanted.name} should {WORDS[wanted.condition]} first, but it ended as {other.status.phase}",
     )
-
-
-def _path(names: tuple[str, ...], shown: int = 10) -> str:
-    """Write a circle as `a → b → a`, cut in its middle if it is long."""
-    if len(names) > shown:
-        names = (*names[: shown - 1], f"({len(names) - shown} more)", names[-1])
-    return " → ".join(names)

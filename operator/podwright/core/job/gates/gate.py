@@ -11,12 +11,10 @@ import msgspec
 from podwright.core.commands import Decision
 from podwright.core.job.gates.dependency import Dependencies, dependency
 from podwright.core.job.gates.idempotency import idempotency
-from podwright.core.job.gates.queue_timeout import queue_timeout
 from podwright.core.job.gates.result import End, Gate, Issue, Open, Wait
-from podwright.core.job.gates.start_time import start_time
+from podwright.core.job.gates.times import queue_timeout, start_time
 from podwright.core.job.snapshot import Snapshot
-from podwright.core.job.status import next_status
-from podwright.core.job.write import write_status
+from podwright.core.job.status import next_status, write_status
 from podwright.core.model.job import JobView, KeyClaim
 from podwright.core.model.phase import Phase
 from podwright.core.run.deadline import total_deadline

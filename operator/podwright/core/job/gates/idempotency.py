@@ -33,7 +33,7 @@ def idempotency(*, job: JobView, claim: KeyClaim | None, now: float) -> Gate:
         ask_at = claim.at + ASK_AGAIN
         if now >= ask_at:
             return Issue(command=_claim(job=job, replaces=None, now=now))
-        return Wait(reason="KeyNotClaimable", message=claim.problem, requeue_at=ask_at)
+        return Wait(reason=Reason.KEY_NOT_CLAIMABLE, message=claim.problem, requeue_at=ask_at)
     if claim.holder_uid == job.uid:
         return OPEN
     # Whoever restarts or redrives a job means to run its work again; only while that job goes on it must wait.
@@ -42,7 +42,7 @@ def idempotency(*, job: JobView, claim: KeyClaim | None, now: float) -> Gate:
         return Issue(command=_claim(job=job, replaces=claim, now=now))
     return End(
         phase=Phase.SKIPPED,
-        reason="Duplicate",
+        reason=Reason.DUPLICATE,
         message=f"job {claim.holder_name} was first with the same spec.idempotencyKey",
         duplicate_of=claim.holder_name,
     )
@@ -68,7 +68,7 @@ def never_began(holder: JobView) -> bool:
 
 
 def with_end_known(*, claim: KeyClaim, holder: JobView | None) -> KeyClaim:
-    """Return the claim with the end of its holder, if a later picture of the holder tells that it has ended."""
+    """Return the claim with the end of its holder, if a later picture of the holder shows that it has ended."""
     until = None if holder is None or holder.uid != claim.holder_uid else remembered_until(holder=holder)
     return claim if until is None else msgspec.structs.replace(claim, until=until)
 

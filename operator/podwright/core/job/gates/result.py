@@ -13,7 +13,7 @@ class Open(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Wait(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The job must wait. `requeue_at` is when to look again without an event, None if an event will tell."""
+    """The job must wait. `requeue_at` is when to reconcile again without an event, None if an event will come."""
 
     reason: str
     message: str

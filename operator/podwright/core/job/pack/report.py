@@ -10,13 +10,12 @@ from typing import Final
 
 import msgspec
 
+from podwright.core.attempt.termination_message import PACK_REPORT, STALLED, is_report
 from podwright.core.values.index_set import EMPTY, IndexSet
 
-PREFIX: Final = "podwright pack: "
-STALLED_PART: Final = "no progress"
 LONGEST: Final = 4096  # bytes: as long as the kubelet lets a termination message be
 _PART: Final = re.compile(
-    r"(?:started (?P<started>[0-9]{1,7})|(?P<stalled>" + STALLED_PART + ")"
+    r"(?:started (?P<started>[0-9]{1,7})|(?P<stalled>" + STALLED + ")"
     r"|(?:(?P<succeeded>succeeded)|exit (?P<code>[1-9][0-9]{0,2}):|(?P<timed_out>timed out):)"
     r" (?P<indexes>[0-9]{1,7}(?:-[0-9]{1,7})?(?:,[0-9]{1,7}(?:-[0-9]{1,7})?)*))"
 )
@@ -62,17 +61,12 @@ def runner_container(template: bytes) -> str:
     return containers[0].name if containers else ""
 
 
-def is_report(message: str) -> bool:
-    """Return whether a termination message is the runner's."""
-    return message.startswith(PREFIX)
-
-
 def parse_report(message: str, *, tasks: IndexSet) -> PackReport:
     """Read a report about a pod that was given `tasks`. A text that isn't one says nothing; it is never an error."""
     if not is_report(message):
         return NOTHING
     text, told, groups = message[:LONGEST], None, _Groups()
-    text, whole, _ = text[len(PREFIX) :].partition(".")
+    text, whole, _ = text[len(PACK_REPORT) :].partition(".")
     if not whole:  # cut off: the last index may be the beginning of another
         text = text[: max(text.rfind(","), text.rfind(";"), 0)]
     for part in text.split("; ") if text else ():

@@ -2,21 +2,19 @@
 
 The kubelet runs a small shell program in the container now and then (a liveness probe). It keeps beside the file when it last saw it
 changed, by the time since boot: no clock can be set back under it. No process of ours runs meanwhile, and no API request is made.
-The message that it leaves is how the verdict tells this end from others.
+The message that it leaves (`core.attempt.termination_message`) is how the verdict tells this end from others.
 """
 
 import math
 from typing import Any, Final
 
 from podwright.core.constants import names
-from podwright.core.job.pack.report import STALLED_PART, is_report
 from podwright.core.job.pod.environment import literal, with_variables
 
 VOLUME: Final = "podwright"
 DIRECTORY: Final = "/run/podwright"
 FILE: Final = f"{DIRECTORY}/heartbeat"
 _SAFE_TO_EVICT: Final = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
-_MESSAGE: Final = "podwright: no progress for "
 _PROBE_LIMIT: Final = 30  # seconds; a busy container must not be killed because the probe is slow
 
 # $1 is the file, $2 the limit in seconds, $3 where the message goes. Shells that compare times of files by whole seconds can miss a
@@ -73,8 +71,3 @@ def heartbeat_problem(spec: dict[str, Any]) -> str:
     if any(mount.get("mountPath", "").rstrip("/") == DIRECTORY for mount in first.get("volumeMounts") or []):
         return f"spec.timeouts.progress mounts {DIRECTORY}, but the template does so too: mount that elsewhere"
     return ""
-
-
-def ended_for_lack_of_progress(message: str) -> bool:
-    """Return whether the message of a container that ended says that the probe above found it idle for too long."""
-    return message.startswith(_MESSAGE) or (is_report(message) and f"; {STALLED_PART}." in message)

@@ -75,7 +75,7 @@ def _walk_problem(template: dict[str, Any]) -> str:
         if level > MOST_LEVELS:
             return _too_deep()
         if isinstance(value, str) and "\0" in value:
-            return f"{path} contains a NUL character, which no program can be handed: remove it"
+            return f"{path} contains a NUL character, which can't be passed to a program: remove it"
         if isinstance(value, dict):
             todo.extend((level + 1, f"{path}.{key:.64}", member) for key, member in value.items())
         elif isinstance(value, list):

@@ -19,10 +19,10 @@ from podwright.core.job.pod.attempt_pod import AttemptPod
 from podwright.core.job.pod.environment import contract, with_variables, work_of
 from podwright.core.job.pod.escalation import with_more
 from podwright.core.job.pod.heartbeat import heartbeat_problem, with_eviction, with_heartbeat
-from podwright.core.job.pod.tolerations import tolerating_silence
 from podwright.core.model.job import JobView
 
 _CONTAINER_LISTS: Final = ("initContainers", "containers")
+_SILENCE: Final = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 _LONGEST_DEADLINE: Final = 2**31 - 1
 
 
@@ -90,7 +90,7 @@ def _spec(*, job: JobView, attempt: AttemptPod, template: dict[str, Any], watche
         # A pod that is deleted with no grace at all vanishes at once, while its containers may run on: a copy would run beside them.
         spec["terminationGracePeriodSeconds"] = 1
     if job.worker_timeout is not None:
-        spec["tolerations"] = tolerating_silence(spec.get("tolerations") or [], seconds=job.worker_timeout)
+        spec["tolerations"] = _tolerating_silence(spec.get("tolerations") or [], seconds=job.worker_timeout)
     variables = contract(job=job, pod=attempt)
     for key in _CONTAINER_LISTS:
         if template.get(key):
@@ -129,3 +129,25 @@ def _with_runner(*, job: JobView, attempt: AttemptPod, spec: dict[str, Any]) -> 
         containers=sum(len(spec.get(key) or ()) for key in _CONTAINER_LISTS),
     )
     return {**spec, "containers": [runner, *others]}
+
+
+def _tolerating_silence(tolerations: list[dict[str, Any]], *, seconds: int) -> list[dict[str, Any]]:
+    """Return the tolerations with one for each taint of a silent node that the template doesn't tolerate in its own way.
+
+    A pod that tolerates them for so many seconds (`spec.workerTimeoutSeconds`) is deleted after that; without our tolerations an
+    admission plugin of the API server adds its own, mostly of 300 seconds.
+    """
+    return [
+        *tolerations,
+        *(
+            {"key": taint, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": seconds}
+            for taint in _SILENCE
+            if not any(_covers(toleration, taint) for toleration in tolerations)
+        ),
+    ]
+
+
+def _covers(toleration: dict[str, Any], taint: str) -> bool:
+    # One without a key and with Exists tolerates everything; one without an effect tolerates all effects.
+    named = toleration.get("key") == taint or (not toleration.get("key") and toleration.get("operator") == "Exists")
+    return named and toleration.get("effect") in (None, "", "NoExecute")

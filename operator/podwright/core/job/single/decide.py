@@ -9,6 +9,7 @@ from podwright.core.attempt.ending import current_number, recorded_end
 from podwright.core.commands import Command, Decision
 from podwright.core.constants.names import pod_name
 from podwright.core.job.at_most_once import recorded_intent, without_intent
+from podwright.core.job.gates.capacity import refused_for_now
 from podwright.core.job.pod.attempt_pod import AttemptPod, confirm_pod, create_pod
 from podwright.core.job.single import ended, unfinished, unstarted
 from podwright.core.job.snapshot import Snapshot
@@ -25,15 +26,18 @@ def decide(snapshot: Snapshot) -> Decision:
     """Decide on the pods of a job that is neither over nor held back by a gate."""
     job, now = snapshot.job, snapshot.now
     # A pod numbered beyond the record was permitted by a status that we do not see (yet): it is the current one.
-    number = max([current_number(job.status), *(pod.attempt for pod in snapshot.pods)])
-    former = tuple(pod for pod in snapshot.pods if pod.attempt < number)
-    settle = tuple(command for pod in former for command in _settle(job=job, pod=pod))
+    number = max([current_number(job.status), *[pod.attempt for pod in snapshot.pods]])
+    former = [pod for pod in snapshot.pods if pod.attempt < number]
+    settle = tuple([command for pod in former for command in _settle(job=job, pod=pod)])
     if any(not pod.finished and not recorded_end(status=job.status, pod=pod) for pod in former):
         return Decision(commands=settle)  # no next attempt while a pod of a former one may run
     # A pod that was taken for gone and then came after all is the one that counts.
-    current = min((pod for pod in snapshot.pods if pod.attempt == number), key=lambda pod: pod.gone, default=None)
+    candidates = [pod for pod in snapshot.pods if pod.attempt == number]
+    current = min(candidates, key=lambda pod: pod.gone) if candidates else None
     decision = _on_current(snapshot, number=number, pod=current)
     deadline = total_deadline(job)
+    if not settle and deadline is None:
+        return decision
     # A deadline that has passed was acted upon; to wait for it again would be a hot loop.
     times = (decision.requeue_at, deadline if deadline is not None and deadline > now else None)
     return Decision(
@@ -59,8 +63,10 @@ def _on_current(snapshot: Snapshot, *, number: int, pod: PodView | None) -> Deci
     given_up = stop.final if stop is not None else known is not None and known.kind is RefusalKind.PERMANENT
     if now < snapshot.keep_until and (given_up or (intent is not None and not own_intent)):
         # A job that has ended promises that nothing of it will start. Until then it says what the creation was answered with.
-        told = () if given_up or known is None else unstarted.explanation(job=job, refusal=known, now=now)
-        return Decision(commands=told, requeue_at=snapshot.keep_until)
+        if given_up or known is None:
+            return Decision(requeue_at=snapshot.keep_until)
+        answer = refused_for_now(job=job, refusal=known, until=snapshot.keep_until)
+        return Decision(commands=unstarted.explanation(job=job, wait=answer, now=now), requeue_at=snapshot.keep_until)
     last = job.status.attempts[-1] if job.status.attempts else None
     if last is not None and last.outcome is None and not own_intent:
         return Decision(commands=(confirm_pod(job=job, name=last.pod_name),))
@@ -76,7 +82,9 @@ def _on_current(snapshot: Snapshot, *, number: int, pod: PodView | None) -> Deci
     )
     if own_intent:
         job = without_intent(job)
-    return unstarted.decide(job=job, create=create, refusal=known, stop=stop, now=now, intended=own_intent)
+    return unstarted.decide(
+        job=job, create=create, refusal=known, stop=stop, now=now, room=snapshot.room, intended=own_intent
+    )
 
 
 def _settle(*, job: JobView, pod: PodView) -> tuple[Command, ...]:

@@ -6,12 +6,12 @@ import msgspec
 
 from podwright.core.attempt import retry
 from podwright.core.attempt.ending import recorded_ending
-from podwright.core.attempt.excerpt import last_line
+from podwright.core.attempt.termination_message import last_line
 from podwright.core.attempt.verdict import Verdict, same_failure_on_nodes, verdict_on
 from podwright.core.commands import Decision
+from podwright.core.constants.reasons import Reason
 from podwright.core.job import at_most_once
-from podwright.core.job.status import next_status
-from podwright.core.job.write import write_status
+from podwright.core.job.status import next_status, write_status
 from podwright.core.model.attempt import Attempt, Budget, Outcome
 from podwright.core.model.job import JobView
 from podwright.core.model.phase import Phase
@@ -20,9 +20,9 @@ from podwright.core.run.stop import Stop, explain, phase_after, recorded_stop
 
 _WORDS_LIMIT: Final = 256
 _EXHAUSTED: Final = {
-    Budget.USER: ("RetriesExhausted", "limit"),
-    Budget.PLATFORM: ("PlatformRetriesExhausted", "platformLimit"),
-    Budget.TIMEOUT: ("TimeoutRetriesExhausted", "timeoutLimit"),
+    Budget.USER: (Reason.RETRIES_EXHAUSTED, "limit"),
+    Budget.PLATFORM: (Reason.PLATFORM_RETRIES_EXHAUSTED, "platformLimit"),
+    Budget.TIMEOUT: (Reason.TIMEOUT_RETRIES_EXHAUSTED, "timeoutLimit"),
 }
 
 
@@ -76,7 +76,7 @@ def _follow_up(*, job: JobView, verdict: Verdict, counts: retry.Counts, stop: St
     if stop is not None:
         return phase_after(stop), str(stop), explain(job=job, stop=stop)
     if attempt.outcome is Outcome.STOPPED:
-        return Phase.PENDING, "Resumed", "the job was resumed"
+        return Phase.PENDING, Reason.RESUMED, "the job was resumed"
     return Phase.RETRYING, attempt.reason, f"{_describe(attempt)}; {_used(job=job, verdict=verdict, counts=counts)}"
 
 
@@ -84,8 +84,8 @@ def _succeeded(verdict: Verdict) -> tuple[Phase, str, str]:
     attempt = verdict.attempt
     if attempt.outcome is Outcome.SUCCEEDED:
         told = "; ".join((f"attempt {attempt.number} succeeded", *verdict.report.ignored))
-        return Phase.SUCCEEDED, "Completed", told
-    return Phase.SUCCEEDED, "FailureIgnored", f"{_describe(attempt)}; {_ruled(verdict)}"
+        return Phase.SUCCEEDED, Reason.COMPLETED, told
+    return Phase.SUCCEEDED, Reason.FAILURE_IGNORED, f"{_describe(attempt)}; {_ruled(verdict)}"
 
 
 def _given_up(*, job: JobView, verdict: Verdict, counts: retry.Counts) -> tuple[Phase, str, str] | None:
@@ -97,11 +97,15 @@ def _given_up(*, job: JobView, verdict: Verdict, counts: retry.Counts) -> tuple[
         return Phase.FAILED, attempt.reason, f"{told}; {_ruled(verdict)}"
     nodes = same_failure_on_nodes(attempts=job.status.attempts, last=attempt)
     if policy.same_failure_nodes is not None and nodes >= policy.same_failure_nodes:
-        return dead, "SameFailureOnNodes", f"{told}, in the same way on {nodes} different nodes: it isn't the nodes"
+        return (
+            dead,
+            Reason.SAME_FAILURE_ON_NODES,
+            f"{told}, in the same way on {nodes} different nodes: the nodes aren't at fault",
+        )
     if verdict.lost_node and counts.lost_nodes >= policy.quarantine_after:
         lost = counts.lost_nodes
         them = "1 attempt was lost with its node" if lost == 1 else f"{lost} attempts were lost with their nodes"
-        return dead, "Quarantined", f"{told}; {them}: the job may be what ends nodes"
+        return dead, Reason.QUARANTINED, f"{told}; {them}: the job may be what ends nodes"
     if attempt.budget is None or not retry.used_up(policy=job.retry, counts=counts, budget=attempt.budget):
         return None
     limit = retry.limit_of(policy=job.retry, budget=attempt.budget)

@@ -2,15 +2,13 @@
 
 from typing import Final
 
-import msgspec
-
 from podwright.core.attempt import termination as pod_end
 from podwright.core.attempt.completion import LeftRunning, left_running
 from podwright.core.attempt.ending import Ending, ongoing, recorded_ending
 from podwright.core.commands import Command, Decision
+from podwright.core.constants.reasons import Reason
 from podwright.core.job.limits import due_ending, next_limit, waiting_message
-from podwright.core.job.status import SETTLE, next_status
-from podwright.core.job.write import write_status
+from podwright.core.job.status import SETTLE, next_status, write_status
 from podwright.core.model.job import JobView
 from podwright.core.model.phase import Phase
 from podwright.core.model.pod import PodPhase, PodView
@@ -22,7 +20,7 @@ LEFT_WAIT: Final = 30.0
 """Seconds that an injected container may run on after the work before status says so: one that is told to end needs some."""
 _STILL: Final = " still run"  # in every message about containers that run on
 
-_SAME_REASON: Final = {"ErrImagePull": "ImagePullBackOff", "ErrImageNeverPull": "ImagePullBackOff"}
+_SAME_REASON: Final = {"ErrImagePull": Reason.IMAGE_PULL_BACK_OFF, "ErrImageNeverPull": Reason.IMAGE_PULL_BACK_OFF}
 
 
 def decide(*, job: JobView, pod: PodView, stop: Stop | None, now: float) -> Decision:
@@ -50,14 +48,14 @@ def _stop(*, job: JobView, pod: PodView, stop: Stop, now: float) -> Decision:
             reason=str(stop),
             message=explain(job=job, stop=stop),
             now=now,
-            attempt=ongoing(pod),
+            attempt=ongoing(pod, ending=recorded_ending(status=job.status, pod=pod)),
         )
         return Decision(commands=(write_status(job=job, status=status),))
     return Decision(commands=pod_end.end(pod, grace=stop_grace(job=job, stop=stop)))
 
 
 def _end(*, job: JobView, pod: PodView, ending: Ending, now: float) -> Decision:
-    """Record why the attempt is ended. Only that record tells the verdict: a deleted pod no longer says why it waited."""
+    """Record why the attempt is ended. The verdict is read from that record alone: a deleted pod no longer says why it waited."""
     status = next_status(
         job=job,
         # A job that was seen to run does not go back to Pending.
@@ -65,7 +63,7 @@ def _end(*, job: JobView, pod: PodView, ending: Ending, now: float) -> Decision:
         reason=ending.reason,
         message=ending.message or f"pod {pod.name} can't start ({pod.waiting_reason}) and is being ended",
         now=now,
-        attempt=msgspec.structs.replace(ongoing(pod), reason=ending.reason, message=ending.message),
+        attempt=ongoing(pod, ending=ending),
     )
     return Decision(commands=(write_status(job=job, status=status),))
 
@@ -73,7 +71,11 @@ def _end(*, job: JobView, pod: PodView, ending: Ending, now: float) -> Decision:
 def _report(*, job: JobView, pod: PodView, now: float) -> tuple[tuple[Command, ...], float | None]:
     running = pod.phase is not PodPhase.PENDING
     phase = Phase.RUNNING if running else Phase.PENDING
-    reason = "PodRunning" if running else _SAME_REASON.get(pod.waiting_reason, pod.waiting_reason) or "PodPending"
+    reason = (
+        Reason.POD_RUNNING
+        if running
+        else _SAME_REASON.get(pod.waiting_reason, pod.waiting_reason) or Reason.POD_PENDING
+    )
     left = left_running(job=job, pod=pod) if running else None
     if job.status.phase is phase and job.status.reason == reason and _shown(job=job, pod=pod):
         # That is news once for a pod, however many containers end after it.

@@ -1,18 +1,18 @@
 """The next attempt has no pod yet: create it, wait for its time, or end the job instead."""
 
 from podwright.core.attempt.ending import collided
-from podwright.core.attempt.refusal import ask_again_at, refused_memory, refuses_more_memory
+from podwright.core.attempt.refusal import refused_memory, refuses_more_memory
 from podwright.core.attempt.verdict import verdict_without_pod
 from podwright.core.commands import CreateChild, Decision, WriteStatus
 from podwright.core.constants.reasons import Reason
 from podwright.core.job.at_most_once import begin
+from podwright.core.job.gates.capacity import capacity
+from podwright.core.job.gates.result import Wait
 from podwright.core.job.single import ended
-from podwright.core.job.status import next_status
-from podwright.core.job.write import write_status
+from podwright.core.job.status import next_status, write_status
 from podwright.core.model.attempt import Refusal, RefusalKind
 from podwright.core.model.job import JobView
 from podwright.core.model.phase import Phase
-from podwright.core.run.retention import hint_on_quota
 from podwright.core.run.stop import Stop, explain, phase_after
 
 
@@ -23,11 +23,13 @@ def decide(
     refusal: Refusal | None,
     stop: Stop | None,
     now: float,
+    room: int,
     intended: bool = False,
 ) -> Decision:
     """Decide on a job whose current attempt has no pod and, as far as status knows, never had one.
 
-    `intended` tells that the job's own intent to create the pod, taken out of `job`, is on record; see `at_most_once`.
+    `room` is how many creations the operator takes now. `intended` says that the job's own intent to create the pod, taken out of
+    `job`, is on record; see `at_most_once`.
     """
     if stop is not None:
         return _stopped(job=job, stop=stop, now=now)
@@ -35,9 +37,15 @@ def decide(
         return resume(job=job, now=now)
     if job.status.next_attempt is not None and now < job.status.next_attempt:
         return Decision(requeue_at=job.status.next_attempt)
-    if refusal is not None:
-        return _refused(job=job, create=create, refusal=refusal, now=now, intended=intended)
-    return Decision(commands=(begin(job=job, create=create, intended=intended, refusal=None, now=now),))
+    if refusal is not None and refusal.kind is not RefusalKind.RETRYABLE:
+        return _refused(job=job, create=create, refusal=refusal, now=now)
+    held = capacity(job=job, now=now, refusal=refusal, room=room)
+    if isinstance(held, Wait):
+        # A recorded intent is taken back before the wait: a crash during it must not make the job one that may have run.
+        return Decision(commands=explanation(job=job, wait=held, now=now, urgent=intended), requeue_at=held.requeue_at)
+    if not held:
+        return Decision()
+    return Decision(commands=(begin(job=job, create=create, intended=intended, refusal=refusal, now=now),))
 
 
 def resume(*, job: JobView, now: float) -> Decision:
@@ -45,7 +53,7 @@ def resume(*, job: JobView, now: float) -> Decision:
     status = next_status(
         job=job,
         phase=Phase.PENDING,
-        reason="Resumed",
+        reason=Reason.RESUMED,
         message="the job was resumed",
         now=now,
         started=now,
@@ -69,34 +77,30 @@ def _stopped(*, job: JobView, stop: Stop, now: float) -> Decision:
     return Decision(commands=(write_status(job=job, status=status),))
 
 
-def _refused(*, job: JobView, create: CreateChild, refusal: Refusal, now: float, intended: bool) -> Decision:
+def _refused(*, job: JobView, create: CreateChild, refusal: Refusal, now: float) -> Decision:
+    """Decide on a job whose pod will never be created as it is, or not under this name."""
     if refusal.kind is RefusalKind.PERMANENT:
         phase, reason, message = Phase.FAILED, refusal.reason, refusal.message
-        if refuses_more_memory(refusal=refusal, out_of_memory=job.status.out_of_memory_count):
+        escalation = job.failure_policy.escalation
+        if refuses_more_memory(refusal=refusal, out_of_memory=job.status.out_of_memory_count, escalation=escalation):
             phase = Phase.DEAD_LETTERED if job.dead_letter else Phase.FAILED
             reason, message = Reason.OOM_KILLED, refused_memory(refusal)
         status = next_status(job=job, phase=phase, reason=reason, message=message, now=now)
         return Decision(commands=(write_status(job=job, status=status),))
-    if refusal.kind is RefusalKind.COLLISION:
-        attempt = collided(number=create.spec.attempt, pod_name=create.name, message=refusal.message, now=now)
-        return ended.record(job=job, verdict=verdict_without_pod(job=job, attempt=attempt), stop=None, now=now)
-    again = ask_again_at(refusal=refusal, job_uid=job.uid)
-    if now >= again:
-        return Decision(commands=(begin(job=job, create=create, intended=intended, refusal=refusal, now=now),))
-    # A recorded intent is taken back before the wait: a crash during it must not make the job one that may have run.
-    return Decision(commands=explanation(job=job, refusal=refusal, now=now, urgent=intended), requeue_at=again)
+    attempt = collided(number=create.spec.attempt, pod_name=create.name, message=refusal.message, now=now)
+    return ended.record(job=job, verdict=verdict_without_pod(job=job, attempt=attempt), stop=None, now=now)
 
 
-def explanation(*, job: JobView, refusal: Refusal, now: float, urgent: bool = False) -> tuple[WriteStatus, ...]:
+def explanation(*, job: JobView, wait: Wait, now: float, urgent: bool = False) -> tuple[WriteStatus, ...]:
     """Return the write that says why there is no pod, unless the status says so. `urgent` is one that something hangs on."""
-    if job.status.reason == refusal.reason and not urgent:
+    if job.status.reason == wait.reason and not urgent:
         return ()  # the server's words hold changing numbers; rewriting them at each try would be a hot loop
     phase = Phase.PENDING if job.status.phase is None else job.status.phase
     status = next_status(
         job=job,
         phase=phase,
-        reason=refusal.reason,
-        message=refusal.message + hint_on_quota(job=job, refusal=refusal),
+        reason=wait.reason,
+        message=wait.message,
         now=now,
         next_attempt=job.status.next_attempt,
     )

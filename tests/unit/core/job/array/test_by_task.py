@@ -71,6 +71,15 @@ def test_what_was_tried_once_may_be_tried_again_whatever_has_become_of_the_other
     assert given_up(tried, first(failed="3")) is None
 
 
+def test_what_may_have_been_started_once_is_neither_given_up_nor_held_back() -> None:
+    record = ArrayRecord(started=sets("1"))
+    once = second(phase=Phase.PENDING, array=record)
+    assert given_up(once, first(failed="1,2")) == ("2", "")
+    assert allowed(once, first("3")) == "1,3"
+    packs = second(pack=2, phase=Phase.PENDING, array=record)
+    assert given_up(packs, first(failed="0-3")) == ("0-1", "")
+
+
 def test_a_pack_may_run_once_all_its_open_tasks_may() -> None:
     assert allowed(second(pack=2), first("0-2")) == "0-1"
     done = second(pack=2, phase=Phase.RUNNING, array=ArrayRecord(failed=sets("3")))

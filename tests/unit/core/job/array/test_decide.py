@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from podwright.core.attempt.ending import ongoing
-from podwright.core.commands import CreateChild, Decision, Delete, WriteStatus
+from podwright.core.commands import Confirm, CreateChild, Decision, Delete, WriteStatus
 from podwright.core.job import decide as job_policy
 from podwright.core.job.array.by_task import permitted
 from podwright.core.job.gates.dependency import Dependencies
@@ -21,6 +21,7 @@ from podwright.core.spec import (
     ArraySpec,
     DeliveryMode,
     Dependency,
+    Escalation,
     FailureAction,
     FailurePolicy,
     FailureRule,
@@ -61,6 +62,9 @@ def test_an_array_with_a_problem_fails_and_tells_how_far_it_came() -> None:
     record = ArrayRecord(succeeded=IndexSet.parse("0-1"), running=IndexSet.parse("2"))
     status = written(decide(with_status(job, phase=Phase.RUNNING, array=record)))
     assert (status.progress, status.array) == ("2/6", record_of(succeeded="0-1"))
+    tried = with_status(job, phase=Phase.RUNNING, array=record, attempt_count=5, failed_count=3)
+    status = written(decide(tried))
+    assert (status.attempt_count, status.failed_count) == (5, 3), "a count that falls would be refused for ever"
 
 
 def test_indexes_beyond_the_size_of_an_array_are_no_tasks() -> None:
@@ -73,6 +77,18 @@ def test_nothing_more_of_an_array_with_a_problem_is_started() -> None:
     pod = running(unit_pod(job, 0), at=NOW)
     assert created(decide(job, pod)) == []
     assert created(decide(JOB, pod)) == [1, 2]
+
+
+def test_a_start_time_that_is_moved_holds_the_other_tasks_back_and_says_so() -> None:
+    job = with_status(JOB, phase=Phase.RUNNING, reason="TasksRunning", array=record_of(succeeded="0"))
+    job = msgspec.structs.replace(job, start_at=NOW + 60)
+    decision = decide(job)
+    assert (decision.requeue_at, created(decision)) == (NOW + 60, [])
+    status = written(decision)
+    assert (status.phase, status.reason) == (Phase.RUNNING, "Delayed")
+    assert status.message.startswith("the job starts at ")
+    assert decide(msgspec.structs.replace(job, status=status)) == Decision(requeue_at=NOW + 60)
+    assert created(decide(job, now=NOW + 60)) == [1, 2, 3]
 
 
 # AtMostOnce.
@@ -117,6 +133,33 @@ def test_after_a_refusal_one_unit_is_tried_with_one_intent() -> None:
     assert created(decide(job, intended=frozenset({0}), refusal=waited)) == [0]
 
 
+def test_a_problem_takes_unused_intents_back_and_nothing_is_started() -> None:
+    job = intending("0-2", problem="p")
+    status = written(decide(job, intended=frozenset({0, 1, 2})))
+    assert (status.phase, status.reason, started(status)) == (Phase.FAILED, "InvalidSpec", "")
+
+
+def test_a_problem_takes_unused_intents_back_while_others_run() -> None:
+    job = intending("0-2", problem="p")
+    pod = running(unit_pod(job, 0), at=NOW)
+    assert started(written(decide(job, pod, intended=frozenset({1, 2})))) == "0"
+
+
+def test_a_problem_waits_for_tasks_that_may_have_been_started() -> None:
+    job = intending("0-2", problem="p")
+    job = msgspec.structs.replace(job, status=written(decide(job, intended=frozenset({0}))))
+    assert started(job.status) == "1-2", "an own intent is taken back first"
+    decision = decide(job)
+    assert created(decision) == []
+    assert sum(isinstance(command, Confirm) for command in decision.commands) == 2
+    gone = [unit_pod(job, unit, gone=True, held=False, node="unknown") for unit in (1, 2)]
+    job = msgspec.structs.replace(job, status=written(decide(job, *gone)))
+    assert job.status.array is not None
+    assert (job.status.phase, str(job.status.array.failed), started(job.status)) == (Phase.PENDING, "1-2", "")
+    status = written(decide(job))
+    assert (status.phase, status.reason) == (Phase.FAILED, "InvalidSpec")
+
+
 def test_a_suspension_takes_unused_intents_back() -> None:
     job = intending("0-2", suspend=True)
     status = written(decide(job, intended=frozenset({1, 2})))
@@ -148,6 +191,11 @@ MORE = Refusal(
 )
 
 
+GROWING = msgspec.structs.replace(
+    JOB, failure_policy=FailurePolicy(escalation=Escalation(factor=2.0, max_memory="1Gi"))
+)
+
+
 def out_of_memory(indexes: str, *, times: int = 1, due: float | None = None) -> RetryGroup:
     """Build the group of units that ran out of memory."""
     return RetryGroup(indexes=IndexSet.parse(indexes), attempts=times, failed=times, out_of_memory=times, due=due)
@@ -155,7 +203,7 @@ def out_of_memory(indexes: str, *, times: int = 1, due: float | None = None) -> 
 
 def test_b18_those_that_need_as_much_memory_are_over_with_the_one_that_was_refused() -> None:
     groups = (out_of_memory("0-1"), out_of_memory("2", times=2), out_of_memory("3", due=NOW + 60))
-    job = with_status(JOB, phase=Phase.RUNNING, array=record_of(retries=groups))
+    job = with_status(GROWING, phase=Phase.RUNNING, array=record_of(retries=groups))
     status = next(c for c in decide(job, refusal=MORE).commands if isinstance(c, WriteStatus)).status
     assert status.array == record_of(failed="0-2", retries=(out_of_memory("3", due=NOW + 60),))
     assert (status.phase, status.failed_count) == (Phase.RUNNING, 0)  # of attempts that never were
@@ -168,13 +216,13 @@ def test_b18_those_that_need_as_much_memory_are_over_with_the_one_that_was_refus
 
 
 def test_b18_one_of_which_a_pod_appears_after_all_is_not_over() -> None:
-    job = with_status(JOB, phase=Phase.RUNNING, array=record_of(retries=(out_of_memory("1"),)))
+    job = with_status(GROWING, phase=Phase.RUNNING, array=record_of(retries=(out_of_memory("1"),)))
     decision = decide(job, running(unit_pod(job, 1, attempt=1), at=NOW), refusal=MORE)
     assert created(decision) == [0, 2]
 
 
 def test_b18_a_pack_fails_with_all_that_is_left_of_it() -> None:
-    job = array_job(make_array(6, parallelism=3, pack=3))
+    job = msgspec.structs.replace(GROWING, array=make_array(6, parallelism=3, pack=3))
     record = record_of(succeeded="0-3", retries=(out_of_memory("1"),))
     status = written(decide(with_status(job, phase=Phase.RUNNING, array=record), refusal=MORE))
     assert (status.phase, status.reason) == (Phase.DEAD_LETTERED, "TasksFailed")
@@ -183,10 +231,32 @@ def test_b18_a_pack_fails_with_all_that_is_left_of_it() -> None:
 
 
 def test_b18_a_refusal_of_what_never_ran_out_of_memory_ends_the_array() -> None:
-    job = with_status(JOB, phase=Phase.RUNNING, array=record_of(retries=(out_of_memory("0"),)))
+    job = with_status(GROWING, phase=Phase.RUNNING, array=record_of(retries=(out_of_memory("0"),)))
     first = msgspec.structs.replace(MORE, attempt=0)
     status = written(decide(job, refusal=first))
     assert (status.phase, status.reason) == (Phase.FAILED, "PodRejected")
+
+
+def test_a_task_that_needs_more_memory_than_there_is_holds_up_none_that_needs_less() -> None:
+    groups = (out_of_memory("0-1"), out_of_memory("2", times=2))
+    record = record_of(retries=groups)
+    never = msgspec.structs.replace(
+        MORE, kind=RefusalKind.RETRYABLE, reason="QuotaUnsatisfiable", message="exceeded quota", at=NOW - 60
+    )
+    job = with_status(GROWING, phase=Phase.RUNNING, array=record)
+    assert created(decide(job, refusal=never)) == [3], "the one that probes"
+    assert created(decide(job, refusal=never, granted=3)) == [3, 4, 5]
+    assert created(decide(job, refusal=msgspec.structs.replace(never, task_index=2, attempt=2))) == [0]
+    rest = with_status(
+        GROWING, phase=Phase.RUNNING, array=msgspec.structs.replace(record, succeeded=IndexSet.parse("3-5"))
+    )
+    assert created(decide(rest, refusal=never)) == [0], "nothing else is left"
+    alike = msgspec.structs.replace(job, failure_policy=FailurePolicy())
+    few = with_status(
+        GROWING, phase=Phase.RUNNING, array=msgspec.structs.replace(record, succeeded=IndexSet.parse("3-4"))
+    )
+    assert created(decide(few, refusal=never, granted=3)) == [5, 0, 1]
+    assert created(decide(alike, refusal=never)) == [0], "without growth all need the same"
 
 
 # Pods that can't start.
@@ -231,7 +301,7 @@ def test_packs_that_run_are_told_of_quickly() -> None:
     before = time.process_time()
     status = next(c.status for c in decide(job, *pods).commands if isinstance(c, WriteStatus))
     assert status.array is not None
-    assert len(status.array.running) == 500_000
+    assert status.array.running_unlisted == 500_000
     assert time.process_time() - before < 2
 
 
@@ -354,3 +424,19 @@ def test_d9_tasks_that_wait_for_what_is_gone_wait_no_longer_than_the_queue_limit
     assert decide(job, allowed=IndexSet(), missing="first").requeue_at == CREATED + 200
     status = written(decide(job, allowed=IndexSet(), missing="first", now=CREATED + 200))
     assert (status.phase, status.reason) == (Phase.FAILED, "QueueTimeout")
+
+
+def test_an_array_whose_running_tasks_are_too_scattered_to_be_listed_is_quiet() -> None:
+    array = make_array(10_000, tasks=IndexSet.of(range(0, 10_000, 2)), parallelism=2_500)
+    job = array_job(array)
+    pods = [running(unit_pod(job, unit), at=CREATED) for unit in range(0, 5_000, 2)]
+    status = written(decide(job, *pods))
+    assert status.array is not None
+    assert (status.array.running, status.array.running_unlisted) == (IndexSet(), 2_500)
+    job = msgspec.structs.replace(job, status=status)
+    assert job.status.has_begun
+    assert decide(job, *pods, now=NOW + 60) == Decision()
+    stopping = msgspec.structs.replace(job, suspend=True)
+    fewer = written(decide(stopping, *pods[1:], finished(pods[0], at=NOW), now=NOW + 120))
+    assert fewer.array is not None
+    assert (fewer.array.running, fewer.array.running_unlisted) == (IndexSet(), 2_499)

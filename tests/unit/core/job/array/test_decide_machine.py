@@ -30,14 +30,13 @@ from tests.unit.core.job.array.pack_ends import PackEnd, any_end
 class OneArray(FaultyWorld):
     """An array. Of its tasks is known which a pod was `given`, which ran, were said to have succeeded or failed, and truly are done.
 
-    `intended` and `written_at` are what the operator's memory holds.
+    `written_at` is what the operator's memory holds of its last write.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.job = array_job(make_array(1))
         self.written_at = 0.0
-        self.intended: set[int] = set()
         self.succeeded: set[int] = set()
         self.given: dict[str, IndexSet] = {}
         self.done = EMPTY
@@ -52,6 +51,7 @@ class OneArray(FaultyWorld):
         size=st.integers(1, 7),
         parallelism=st.integers(1, 4),
         attempt=st.sampled_from([None, 20.0]),
+        start=st.sampled_from([None, None, 5.0]),
         most_failed=st.sampled_from([None, None, 0, 2]),
         success_count=st.sampled_from([None, None, 1, 3]),
         sequential=st.sampled_from([False, False, True]),
@@ -68,6 +68,7 @@ class OneArray(FaultyWorld):
         size: int,
         parallelism: int,
         attempt: float | None,
+        start: float | None,
         most_failed: int | None,
         success_count: int | None,
         sequential: bool,
@@ -87,7 +88,14 @@ class OneArray(FaultyWorld):
             pack=pack,
         )
         retry = RetryPolicy(limit=limit)
-        self.job = array_job(array, retry=retry, attempt_timeout=attempt, delivery=delivery, failure_policy=policy)
+        self.job = array_job(
+            array,
+            retry=retry,
+            attempt_timeout=attempt,
+            start_timeout=start,
+            delivery=delivery,
+            failure_policy=policy,
+        )
 
     # The cluster.
 
@@ -98,7 +106,7 @@ class OneArray(FaultyWorld):
         pod = data.draw(st.sampled_from([pod for pod in self.pods.values() if pod.phase is PodPhase.RUNNING]))
         self.delete(pod, grace=30)
         evicted = msgspec.structs.replace(self.pods[pod.name], disruption="EvictionByEvictionAPI")
-        if self._packed:
+        if self.packed:
             end = any_end(self.given[pod.name], data.draw)
             self._end_pack(evicted, msgspec.structs.replace(end, exit_code=end.exit_code or 143))
         else:
@@ -114,7 +122,7 @@ class OneArray(FaultyWorld):
         for pod in running:
             if pod.node == node:
                 self.lost_with_node[pod.task_index] += 1
-                self.runs.update(self.given[pod.name] if self._packed else ())
+                self.runs.update(self.given[pod.name] if self.packed else ())
                 lost = finished(pod, at=self.now, exit_code=255)
                 self.store(msgspec.structs.replace(lost, exit_code=None, disruption="DeletionByPodGC"))
 
@@ -140,9 +148,6 @@ class OneArray(FaultyWorld):
         """Under AtMostOnce no task is ever started a second time, under whatever number."""
         if self.job.delivery is DeliveryMode.AT_MOST_ONCE:
             assert all(count == 1 for count in self.runs.values()), self.runs
-            if not self._packed:
-                started = Counter(unit for unit, _ in self.starts)
-                assert all(count == 1 for count in started.values()), self.starts
 
     @invariant()
     def no_intent_of_its_own_waits_while_the_job_is_suspended(self) -> None:
@@ -165,14 +170,6 @@ class OneArray(FaultyWorld):
                 assert group.failed <= limit + failed, record
 
     @invariant()
-    def at_most_one_pod_of_a_task_may_run(self) -> None:
-        """I2, for each task; and no more at once than the user allows."""
-        live = [pod.task_index for pod in self.pods.values() if not pod.finished]
-        assert len(live) == len(set(live))
-        assert self.job.array is not None
-        assert len(live) <= self.job.array.parallelism
-
-    @invariant()
     def the_record_is_true(self) -> None:
         """Nothing is said to have succeeded without a pod that did; nothing is both."""
         record = self.job.status.array or ArrayRecord()
@@ -189,7 +186,7 @@ class OneArray(FaultyWorld):
     # Packs.
 
     @property
-    def _packed(self) -> bool:
+    def packed(self) -> bool:
         return self.job.array is not None and self.job.array.pack > 1
 
     def _end_pack(self, pod: PodView, end: PackEnd) -> None:
@@ -202,7 +199,7 @@ class OneArray(FaultyWorld):
 
     def _give(self, command: CreateChild) -> None:
         assert self.job.array is not None
-        tasks = command.spec.tasks if self._packed else IndexSet.of([command.spec.task_index])
+        tasks = command.spec.tasks if self.packed else IndexSet.of([command.spec.task_index])
         assert tasks, "a pod without tasks"
         assert not tasks & self.done, "a task that a true report called done was to run again"
         assert not tasks - open_tasks(array=self.job.array, record=self.job.status.array or ArrayRecord())
@@ -222,7 +219,7 @@ class OneArray(FaultyWorld):
         return unit_pod(self.job, unit, attempt=attempt, uid=uid or f"{self.job.uid}/unseen", **changes)
 
     def end(self, pod: PodView, *, code: int, draw: Any) -> None:
-        if self._packed and pod.phase is PodPhase.RUNNING:
+        if self.packed and pod.phase is PodPhase.RUNNING:
             self._end_pack(pod, any_end(self.given[pod.name], draw))
         else:
             self.store(finished(pod, at=self.now, exit_code=code))
@@ -235,25 +232,26 @@ class OneArray(FaultyWorld):
             "silence": PackEnd(exit_code=0, message="", ran=tasks),
             "a lie": PackEnd(exit_code=0, message="podwright pack: succeeded 98-99.", ran=tasks),
         }
-        if self._packed and pod.phase is PodPhase.RUNNING:
+        if self.packed and pod.phase is PodPhase.RUNNING:
             self._end_pack(pod, words[self.last_words])
         else:
             self.store(finished(pod, at=self.now, exit_code=code))
 
     def asked_for(self, command: CreateChild) -> None:
-        self.intended.discard(command.spec.task_index)
+        super().asked_for(command)
         stop = recorded_stop(self.job)
         assert stop is None or not stop.decided, "a task was to be started of an array whose end is on record"
         self._give(command)
 
-    def was_refused(self, command: CreateChild) -> None:
-        self.intended.add(command.spec.task_index)
+    def started(self, status: JobStatus) -> set[int]:
+        return set() if status.array is None else set(status.array.started)
 
     def forget(self) -> None:
+        super().forget()
         self.written_at = 0.0
-        self.intended = set()
 
     def was_written(self, before: JobStatus, after: JobStatus) -> None:
+        super().was_written(before, after)
         if before.array is not None:
             assert after.array is not None
             assert not before.array.succeeded - after.array.succeeded, "a success was taken back"
@@ -263,15 +261,12 @@ class OneArray(FaultyWorld):
         if recorded_stop(self.job) in (Stop.QUARANTINED, Stop.SAME_FAILURE) and after.is_over:
             ends = (before.reason, "Completed", "Cancelled")
             assert after.reason in ends, f"stopped as {before.reason}, ended as {after.reason}"
-        was = set() if before.array is None else set(before.array.started)
-        now = set() if after.array is None else set(after.array.started)
-        self.intended = (self.intended - (was - now)) | (now - was)
         self.written_at = self.now
 
     def store(self, pod: PodView) -> None:
         if pod.node:
             pod = msgspec.structs.replace(pod, node=f"node-{(pod.task_index + pod.attempt) % 4}")
-        if pod.phase is PodPhase.SUCCEEDED and not self._packed:
+        if pod.phase is PodPhase.SUCCEEDED and not self.packed:
             self.succeeded.add(pod.task_index)
         super().store(pod)
 

@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from podwright.core.job.array.ends import INCOMPLETE_REPORT, UnitEnd, unit_end
+from podwright.core.constants.reasons import Reason
+from podwright.core.job.array.ends import UnitEnd, unit_end
 from podwright.core.model.attempt import Budget, Outcome
 from podwright.core.model.pod import FailedContainer
 from podwright.core.spec import FailureAction, FailurePolicy, FailureRule
@@ -28,7 +29,7 @@ def test_a_good_end_without_the_word_of_all_tasks_is_a_failure(message: str) -> 
     """Or the pack would be run again and again, at once and charged to nobody."""
     told = end(message, exit_code=0)
     attempt = told.verdict.attempt
-    assert (attempt.outcome, attempt.reason, attempt.budget) == (Outcome.FAILED, INCOMPLETE_REPORT, Budget.USER)
+    assert (attempt.outcome, attempt.reason, attempt.budget) == (Outcome.FAILED, Reason.INCOMPLETE_REPORT, Budget.USER)
     assert told.succeeded == (IndexSet.of([0]) if "succeeded 0" in message else IndexSet())
     assert not told.reported
 
@@ -39,14 +40,14 @@ def test_a_good_end_with_the_word_of_all_tasks_is_one() -> None:
 
 
 def test_rules_may_name_such_an_end() -> None:
-    rule = FailureRule(action=FailureAction.FAIL, reasons=frozenset({INCOMPLETE_REPORT}))
+    rule = FailureRule(action=FailureAction.FAIL, reasons=frozenset({Reason.INCOMPLETE_REPORT}))
     assert end("", exit_code=0, rule=rule).fatal == (
-        f"pack 0 failed ({INCOMPLETE_REPORT}), which spec.failurePolicy.rules[0] makes the end of the job"
+        f"pack 0 failed ({Reason.INCOMPLETE_REPORT}), which spec.failurePolicy.rules[0] makes the end of the job"
     )
 
 
 def test_to_ignore_such_an_end_makes_no_success_and_no_free_retry() -> None:
-    rule = FailureRule(action=FailureAction.IGNORE, reasons=frozenset({INCOMPLETE_REPORT}))
+    rule = FailureRule(action=FailureAction.IGNORE, reasons=frozenset({Reason.INCOMPLETE_REPORT}))
     told = end("", exit_code=0, rule=rule)
     assert (told.verdict.action, told.verdict.attempt.budget) == (FailureAction.RETRY, Budget.USER)
     assert not told.succeeded

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from podwright.core.job.gates.cycle import Cycle, cycle_from
 from podwright.core.job.gates.dependency import NO_DEPENDENCIES, Dependencies, Outlook, dependency, judge
 from podwright.core.job.gates.result import OPEN, End, Wait
 from podwright.core.model.array import ArrayRecord
@@ -126,19 +127,21 @@ def test_why_a_job_waits_is_told_by_the_first_that_it_waits_for() -> None:
     assert missing == Wait(reason="DependencyMissing", message="there is no job c, which must succeed first")
     waiting = dependency(job=job, dependencies=known(a, b, other(None, name="c")))
     assert waiting == Wait(reason="DependencyWaiting", message="job b must start first")
-    circle = dependency(job=job, dependencies=known(a, b, cycle=("job", "b", "job")))
-    assert isinstance(circle, Wait)
-    assert (circle.reason, "job → b → job" in circle.message) == ("DependencyCycle", True)
+    cycle = dependency(job=job, dependencies=known(a, b, cycle=Cycle(names=("job", "b"), length=2)))
+    assert isinstance(cycle, Wait)
+    assert (cycle.reason, "job → b → job" in cycle.message) == ("DependencyCycle", True)
     assert dependency(job=make_job(), dependencies=NO_DEPENDENCIES) == OPEN
 
 
-def test_a_long_circle_is_told_in_a_message_that_can_be_written() -> None:
+def test_a_long_cycle_is_told_in_a_message_that_can_be_written() -> None:
     job = make_job(dependencies=(Dependency(name="n1"),))
-    names = ("job", *(f"n{n}" for n in range(10_000)), "job")
-    gate = dependency(job=job, dependencies=Dependencies(cycle=names))
+    names = [*(f"n{n}" for n in range(10_000)), "job"]
+    cycle = cycle_from(names, start=10_000, name_of=str)
+    gate = dependency(job=job, dependencies=Dependencies(cycle=cycle))
     assert isinstance(gate, Wait)
     assert len(gate.message) < 1024
     assert gate.message.count("job →") == 1
+    assert "job → n0 → n1 " in gate.message
     assert "(9992 more) → job" in gate.message
 
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podwright.core.job.pack.report import NOTHING, PackReport, is_report, parse_report
+from podwright.core.attempt.termination_message import is_report
+from podwright.core.job.pack.report import NOTHING, PackReport, parse_report
 from podwright.core.values.index_set import EMPTY, IndexSet
 
 TASKS = IndexSet.parse("0-9,20-29")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from podwright.core.job.pod.heartbeat import FILE, ended_for_lack_of_progress, heartbeat_problem, with_heartbeat
+from podwright.core.attempt.termination_message import ended_for_lack_of_progress
+from podwright.core.job.pod.heartbeat import FILE, heartbeat_problem, with_heartbeat
 from podwright.core.job.pod.problem import template_problem
 from podwright.core.spec import ArraySpec
 from podwright.core.values.index_set import IndexSet

@@ -5,10 +5,10 @@ from typing import Protocol
 import msgspec
 
 
-class Tenure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class LeaderTerm(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One uninterrupted holding of a shard's Lease.
 
-    `epoch` goes into every pod. `baseline` is the version of the job collection when the tenure began: a job that has not
+    `epoch` goes into every pod. `baseline` is the version of the job collection when the term began: a job that has not
     changed since may have been acted on by the former holder without our cache knowing yet.
     """
 
@@ -17,7 +17,7 @@ class Tenure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     baseline: int
 
 
-class Tenures(Protocol):
+class LeaderTerms(Protocol):
     """Who holds which shard right now."""
 
     @property
@@ -25,6 +25,6 @@ class Tenures(Protocol):
         """Return the number of shards."""
         ...
 
-    def tenure(self, shard: int) -> Tenure | None:
-        """Return the tenure of a shard if it is ours at this very moment, judged by the monotonic clock."""
+    def term(self, shard: int) -> LeaderTerm | None:
+        """Return the term of a shard if it is ours at this very moment, judged by the monotonic clock."""
         ...

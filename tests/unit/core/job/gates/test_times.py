@@ -1,11 +1,11 @@
-"""How long a job may wait for its first pod, and from when that counts."""
+"""When a job may start at the earliest, how long it may wait for its first pod, and from when that counts."""
 
 from typing import Any
 
 import pytest
 
-from podwright.core.job.gates.queue_timeout import queue_deadline, queue_timeout
-from podwright.core.job.gates.result import OPEN, End, Open
+from podwright.core.job.gates.result import OPEN, End, Open, Wait
+from podwright.core.job.gates.times import queue_deadline, queue_timeout, start_time
 from podwright.core.model.phase import Phase
 from tests.support.builders import CREATED, make_job, with_status
 
@@ -38,3 +38,22 @@ def test_a_job_that_has_waited_too_long_fails_and_says_what_for() -> None:
 
 def test_without_a_limit_nothing_ends() -> None:
     assert queue_timeout(job=make_job(), now=CREATED * 9) == OPEN
+
+
+def test_a_job_waits_for_its_time_and_says_which() -> None:
+    job = make_job(start_at=CREATED + 60)
+    assert start_time(job=job, now=CREATED + 59.9) == Wait(
+        reason="Delayed",
+        message="the job starts at 1970-01-12T13:47:40Z at the earliest (spec.startAt)",
+        requeue_at=CREATED + 60,
+    )
+    assert start_time(job=job, now=CREATED + 60) == OPEN
+
+
+def test_a_job_without_a_time_or_with_one_in_the_past_starts() -> None:
+    assert start_time(job=make_job(), now=CREATED) == OPEN
+    assert start_time(job=make_job(start_at=0.0), now=CREATED) == OPEN
+
+
+def test_a_time_beyond_what_can_be_written_is_no_error() -> None:
+    assert isinstance(start_time(job=make_job(start_at=1e15), now=CREATED), Wait)
