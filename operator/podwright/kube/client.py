@@ -1,8 +1,9 @@
 """The HTTP client of the API server: bytes in, bytes out, and a clear word on whether a request may have been executed.
 
 Used by the reflector, the leases and the runtime's writer. It interprets nothing but 401 (credentials are renewed once),
-and it does not repeat a POST or PATCH that may have been executed. A GET, PUT or DELETE is repeated once, by aiohttp, if the
-connection was closed instead of an answer: our PUTs and DELETEs carry preconditions, so a repetition changes nothing.
+and it does not repeat a POST or PATCH that may have been executed. A GET, PUT or DELETE is repeated once if the connection was
+closed instead of an answer: our PUTs and DELETEs carry preconditions, so a repetition changes nothing. If the second one can't be
+sent, the first may have been executed all the same, so that is `Ambiguous`.
 """
 
 import asyncio
@@ -35,6 +36,7 @@ _IDLE_SECONDS: Final = (
 _CONNECT_SECONDS: Final = 10.0
 _LEAST_SECONDS: Final = 0.001
 _READ_BUFFER: Final = 1 << 18
+_REPEATABLE: Final = frozenset({"GET", "PUT", "DELETE"})
 
 _log = logging.getLogger(__name__)
 
@@ -105,13 +107,16 @@ class ApiClient:
 
     def _session(self, *, limit: int, user_agent: str) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(limit=limit, keepalive_timeout=_IDLE_SECONDS)
-        return aiohttp.ClientSession(
+        session = aiohttp.ClientSession(
             connector=connector,
             # Compression costs more time than it saves within a cluster.
             headers={"User-Agent": user_agent, "Accept-Encoding": "identity"},
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
         )
+        # It would repeat requests without telling, and what then can't be sent looks as if nothing ever had been.
+        session._retry_connection = False
+        return session
 
     async def __aenter__(self) -> Self:
         """Return the client itself; it is closed at the end of the block."""
@@ -242,16 +247,12 @@ class ApiClient:
         headers = {"Accept": JSON}
         until = asyncio.get_running_loop().time() + min(silence, _CONNECT_SECONDS)
         token = self._authorize(headers)
-        try:
-            response = await self._open(url, headers=headers, silence=silence)
-        except _Untrusted as error:
-            await self._renew(refused=None, until=until)
-            raise Unsent(str(error)) from error
+        response = await self._open(url, headers=headers, silence=silence, until=until)
         try:
             if response.status == 401 and await self._renew(refused=token, until=until):
                 response.close()
                 self._authorize(headers)
-                response = await self._open(url, headers=headers, silence=silence)
+                response = await self._open(url, headers=headers, silence=silence, until=until)
             if response.status != 200:
                 raise parse_status(response.status, await _read_rest(response), retry_after=_retry_after(response))
             yield LineStream(response)
@@ -269,7 +270,9 @@ class ApiClient:
         deadline: float,
         pool: Pool,
         most_bytes: int | None,
+        repeated: bool = False,
     ) -> ApiResponse:
+        until = asyncio.get_running_loop().time() + deadline
         try:
             async with self._sessions[pool].request(
                 method,
@@ -283,13 +286,28 @@ class ApiClient:
                 proxy=self._credentials.access.proxy or None,
             ) as response:
                 content = await (response.read() if most_bytes is None else _read_at_most(response, most_bytes))
+                return ApiResponse(response.status, content, _retry_after(response))
         except aiohttp.ClientConnectorCertificateError as error:
             raise _Untrusted(f"{method} {url.path}: {_words(error)}") from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise _unreachable(method, url, error) from error
-        return ApiResponse(response.status, content, _retry_after(response))
+            if repeated or method not in _REPEATABLE or not _was_closed(error):
+                raise _unreachable(method, url, error) from error
+        left = until - asyncio.get_running_loop().time()
+        try:
+            return await self._exchange(
+                method,
+                url,
+                body=body,
+                headers=headers,
+                deadline=left,
+                pool=pool,
+                most_bytes=most_bytes,
+                repeated=True,
+            )
+        except (Unsent, _Untrusted) as error:
+            raise Ambiguous(f"{error}; a first try was sent and not answered") from error
 
-    async def _open(self, url: URL, *, headers: dict[str, str], silence: float) -> aiohttp.ClientResponse:
+    async def _open(self, url: URL, *, headers: dict[str, str], silence: float, until: float) -> aiohttp.ClientResponse:
         timeout = aiohttp.ClientTimeout(total=None, connect=min(silence, _CONNECT_SECONDS), sock_read=silence)
         try:
             return await self._sessions[Pool.READ].get(
@@ -303,7 +321,9 @@ class ApiClient:
                 read_bufsize=_READ_BUFFER,
             )
         except aiohttp.ClientConnectorCertificateError as error:
-            raise _Untrusted(f"GET {url.path}: {_words(error)}") from error
+            # The next try may find that the cluster's authority was replaced, or a certificate of ours.
+            await self._renew(refused=None, until=until)
+            raise Unsent(f"GET {url.path}: {_words(error)}") from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise _unreachable("GET", url, error) from error
 
@@ -419,6 +439,13 @@ def _timeout(deadline: float) -> aiohttp.ClientTimeout:
     deadline = max(deadline, _LEAST_SECONDS)  # to aiohttp nothing left would mean no limit
     # Connecting ends a little earlier than the whole, so that a connection that is never made counts as `Unsent`.
     return aiohttp.ClientTimeout(total=deadline, connect=deadline * _CONNECT_SHARE, ceil_threshold=_NO_CEILING)
+
+
+def _was_closed(error: Exception) -> bool:
+    """Return whether a connection was closed instead of an answer, as one is that was kept for too long."""
+    if isinstance(error, aiohttp.ClientConnectorError | TimeoutError):
+        return False
+    return isinstance(error, aiohttp.ServerDisconnectedError | OSError)
 
 
 def _unreachable(method: str, url: URL, error: Exception) -> ApiUnreachable:

@@ -145,6 +145,40 @@ async def test_a_reset() -> None:
             await client.request("POST", PATH, body=b"{}")
 
 
+@pytest.mark.parametrize(
+    ("method", "listening", "sent"),
+    [
+        pytest.param("DELETE", False, ["DELETE"], id="a repetition that finds nobody"),
+        pytest.param("PUT", False, ["PUT"], id="the same for a PUT"),
+        pytest.param("PATCH", True, ["PATCH"], id="a PATCH is not repeated"),
+        pytest.param("DELETE", True, ["DELETE", "DELETE"], id="a repetition that is cut off too"),
+    ],
+)
+async def test_what_was_sent_on_a_kept_connection_and_not_answered_may_have_been_executed(
+    method: str, listening: bool, sent: list[str]
+) -> None:
+    """An API server carries the request out and goes away with its answer."""
+    executed: list[str] = []
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not executed:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        line = await reader.readuntil(b"\r\n\r\n")
+        executed.append(line.split()[0].decode())
+        if not listening:
+            server.close()
+        writer.transport.abort()
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    async with client_at(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as client:
+        assert (await client.request("GET", PATH)).status == 200
+        with pytest.raises(Ambiguous):
+            await client.request(method, PATH)
+    server.close()
+    assert executed == sent
+
+
 async def test_the_deadline() -> None:
     async with client_of(hang) as client:
         begun = asyncio.get_running_loop().time()

@@ -136,6 +136,24 @@ class Hanging(FixedCredentials):
         await run_in_thread(self.end.wait)
 
 
+async def test_s14_a_watch_whose_renewed_token_meets_another_authority_is_unreachable(tmp_path: Path) -> None:
+    """The server refuses the token, and by the time of the second try there is one with a certificate of another authority."""
+    old, new = (CertificateAuthority.create(tmp_path / name, name=name) for name in ("old", "new"))
+    trusted = tmp_path / "ca.crt"
+    shutil.copy(old.certificate_file, trusted)
+
+    async def refuse(_request: web.Request) -> web.StreamResponse:
+        replace(trusted, new.certificate_file)  # while the server still has the old one
+        return web.Response(status=401, body=dumps(status_json(401, reason="Unauthorized")))
+
+    async with serve(refuse, tls=serving_context(old)) as url:
+        credentials = FixedCredentials(Access(server=url, token="t", authority_file=str(trusted)))
+        async with ApiClient(credentials) as client:
+            with pytest.raises(Unsent, match="CERTIFICATE_VERIFY_FAILED"):
+                async with client.open_stream(PATH):
+                    pass
+
+
 async def test_s19_a_hanging_plugin_costs_no_more_than_the_deadline() -> None:
     async def refuse(_request: web.Request) -> web.StreamResponse:
         return web.Response(status=401, body=dumps(status_json(401, reason="Unauthorized")))
