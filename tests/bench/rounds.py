@@ -97,7 +97,7 @@ class Rounds:
         await asyncio.sleep(self.parameters.rest_seconds / 2)
 
     def note_interruptions(self, observer: Observer, what: str) -> None:
-        """Tell that the client was too slow for the API server, which makes what it observed look late."""
+        """Report that the client was too slow for the API server, which makes what it observed look late."""
         if observer.interruptions:
             self.notes.append(
                 f"{what}: the API server ended {observer.interruptions} watches of the client, so its latencies look longer"

@@ -41,7 +41,7 @@ class Call:
     query: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        """Tell it in one line."""
+        """Return it in one line."""
         place = f"{self.plural}/{self.slot}" + (f"/{self.subresource}" if self.subresource else "")
         known = ", ".join(f"{name}={value}" for name, value in (("version", self.version), ("uid", self.uid)) if value)
         return f"{self.verb} {place} {self.body} {known} {dict(self.query) or ''}".strip()
@@ -79,11 +79,11 @@ class Player:
         return self._told(answer)
 
     async def state(self) -> Any:
-        """Tell all that is stored."""
+        """Return all that is stored."""
         return [await self.play(Call(verb="LIST", plural=plural)) for plural in PATHS]
 
     async def history(self, plural: str, *, after: str) -> list[Any]:
-        """Tell the events of a watch from a version on. What changes nothing visible is left out: field managers do."""
+        """Return the events of a watch from a version on. What changes nothing visible is left out: field managers do."""
         path = PATHS[plural].format(self._namespace)
         body = next(body for body in _bodies(plural))
         end = f"end-{self._sequence}"
@@ -151,7 +151,7 @@ class Player:
         return answer.code, self._neutral(answer.body)
 
     async def _list(self, path: str, query: dict[str, str]) -> Any:
-        """Tell all pages of a list. How many there are depends on what else lies in the namespace."""
+        """Return all pages of a list. How many there are depends on what else lies in the namespace."""
         items: list[Any] = []
         while True:
             answer = await self._rest.send("GET", path, query=query)

@@ -53,7 +53,7 @@ class Exchange(msgspec.Struct, kw_only=True):
         return self.verb in MUTATING and counts and not self.dry_run
 
     def __str__(self) -> str:
-        """Tell it in one line."""
+        """Return it in one line."""
         told = "" if self.answered == self.code else f", told {self.answered}"
         return f"#{self.number} {self.verb} {self.resource} {self.namespace}/{self.name} -> {self.code}{told}"
 
@@ -142,7 +142,7 @@ class VersionLog:
                 continue
 
     def summary(self) -> str:
-        """Tell the present state in a few lines."""
+        """Return the present state in a few lines."""
         lines = [f"  {v.namespace}/{v.name}: {v.status}" for v in self._all(names.JOB_PLURAL)]
         for v in self._all("pods"):
             ends = {key: v.metadata[key] for key in ("finalizers", "deletionTimestamp") if key in v.metadata}
@@ -150,7 +150,7 @@ class VersionLog:
         return "\n".join(lines) or "  nothing is stored"
 
     def add(self, plural: str, document: Document, *, deleted: bool) -> None:
-        """Take in one event of a watch."""
+        """Record one event of a watch."""
         version = Version(deleted=deleted, document=document, at=time.time())
         (self.jobs if plural == names.JOB_PLURAL else self.pods).append(version)
         if deleted:

@@ -38,7 +38,7 @@ class Killing:
         self._operator: OperatorProcess | None = None
 
     async def clean(self) -> tuple[list[Exchange], Document]:
-        """Tell the scenario undisturbed; give the writes and the end."""
+        """Run the scenario undisturbed; return the writes and the end."""
         await self._running()
         namespace = await self._world.new_namespace()
         await self._tell(namespace)
@@ -47,7 +47,7 @@ class Killing:
         return list(writes), end_state(self._world, namespace)
 
     async def killed(self, number: int, moment: Moment) -> Killed:
-        """Tell the scenario, killing the operator at one moment around its `number`-th write (from 1)."""
+        """Run the scenario, killing the operator at one moment around its `number`-th write (from 1)."""
         operator = await self._running()
         namespace = await self._world.new_namespace()
         kill = Kill(operator.kill, moment)

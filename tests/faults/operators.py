@@ -92,7 +92,7 @@ class Nursery:
         return operator
 
     def summary(self) -> str:
-        """Tell of the operators started last how they ended, and what they said last."""
+        """Return how the operators started last ended, and the end of their logs."""
         told: list[str] = []
         for operator in self._latest:
             state = "runs" if operator.exit_code is None else f"ended with {operator.exit_code}"

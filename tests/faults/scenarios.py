@@ -182,7 +182,7 @@ AT_MOST_ONCE: Final = (
 
 
 def end_state(world: World, namespace: str) -> Document:
-    """Tell how it ended, without what differs from run to run: uids, versions, times and where pods ran."""
+    """Return how it ended, without what differs from run to run: uids, versions, times and where pods ran."""
     return {
         "jobs": {version.name: _job_end(version) for version in world.log.present_jobs(namespace)},
         "pods": sorted(_pod_end(version) for version in world.log.present_pods(namespace)),

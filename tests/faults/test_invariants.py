@@ -21,14 +21,14 @@ class Story:
         self._revision = 0
 
     def job(self, status: Document, *, deleted: bool = False, spec: Document | None = None, **metadata: Any) -> None:
-        """Tell the next version of the job."""
+        """Record the next version of the job."""
         given = {"name": "job", "namespace": "default", "uid": "job-uid", "generation": 1, **metadata}
         self.jobs.append(self._version({"spec": spec or {}, "status": status}, given, deleted=deleted))
 
     def pod(
         self, attempt: int, phase: str, *, uid: str = "", deleted: bool = False, held: bool = True, **more: Any
     ) -> None:
-        """Tell the next version of the pod of an attempt."""
+        """Record the next version of the pod of an attempt."""
         labels = {names.LABEL_JOB_UID: "job-uid", names.LABEL_ATTEMPT: str(attempt), names.LABEL_JOB: "job"}
         metadata = {
             "name": f"pod-{attempt}",
@@ -77,7 +77,7 @@ def over(*outcomes: str, phase: str = "Succeeded", **more: Any) -> Document:
 
 
 def sound() -> Story:
-    """Tell of a job that fails once and then succeeds, as it should be."""
+    """Return the history of a job that fails once and then succeeds, as it should be."""
     story = Story()
     story.job({"observedGeneration": -1})
     for phase in ("Pending", "Running", "Failed"):

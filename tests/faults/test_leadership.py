@@ -45,7 +45,7 @@ async def test_two_leaders_at_once_do_no_harm(nursery: Nursery, tmp_path: Path, 
 
 
 async def told(world: World) -> dict[str, list[str]]:
-    """Tell all scenarios at once, check each, and give the phases in which their jobs ended."""
+    """Run all scenarios at once, check each, and return the phases in which their jobs ended."""
 
     async def tell(scenario: Scenario) -> list[str]:
         namespace = await world.new_namespace()

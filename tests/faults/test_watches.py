@@ -116,7 +116,7 @@ async def test_what_was_deleted_while_nobody_watched_leaves_no_ghost(world: Worl
 
 
 async def make_vanish(world: World, namespace: str, job_name: str) -> None:
-    """Take a job's pods away behind the operator's back: finalizers off, killed without grace."""
+    """Remove a job's pods behind the operator's back: finalizers off, killed without grace."""
     for pod in world.log.present_pods(namespace):
         if pod.metadata["labels"][names.LABEL_JOB] == job_name:
             path = pods_path(namespace, pod.name)

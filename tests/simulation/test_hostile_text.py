@@ -64,7 +64,7 @@ async def test_hostile_expressions_end_their_own_jobs_and_hold_up_no_other(world
 
 
 async def _turns() -> list[float]:
-    """Tell, once cancelled, how long each turn of the loop took."""
+    """Return, once cancelled, how long each turn of the loop took."""
     taken: list[float] = []
     try:
         while True:

@@ -28,7 +28,7 @@ class Server:
         self.most = 0
 
     async def send(self, request: ApiRequest) -> ApiResponse:
-        """Take a request, and answer it once the gate is open."""
+        """Receive a request, and answer it once the gate is open."""
         self.sent.append(request.path)
         self.under_way += 1
         self.most = max(self.most, self.under_way)

@@ -183,7 +183,7 @@ class World:
         self._tell(name, status)
 
     def patch_pod(self, name: str, *, owner_uid: str) -> None:
-        """Give a pod another owner, as a tenant."""
+        """Change the owner of a pod, as a tenant would."""
         owner = {
             "apiVersion": names.API_VERSION,
             "kind": names.JOB_KIND,

@@ -67,7 +67,7 @@ DataOption = Annotated[
         file_okay=False,
         resolve_path=True,
         metavar="DIR",
-        help="Where everything of the cluster lies. Another directory is another cluster, side by side.",
+        help="Directory that holds the whole cluster. Each directory is a cluster of its own, side by side.",
     ),
 ]
 
@@ -139,7 +139,7 @@ def load(
     ],
     data: DataOption,
 ) -> None:
-    """Put container images on the cluster's nodes, which pull none of their own accord."""
+    """Load container images onto the cluster's nodes, which don't pull images themselves."""
     from podwright.devcluster.up import open_cluster
 
     with errors_for_the_user():

@@ -30,7 +30,7 @@ def run(
         str, typer.Option(envvar="PODWRIGHT_NAMESPACE", help="Namespace of the operator's Leases.")
     ] = "podwright-system",
     identity: Annotated[
-        str, typer.Option(help="Who this process is in the Leases; must differ for every start. Default: made up.")
+        str, typer.Option(help="Name of this process in the Leases; must differ for every start. Default: generated.")
     ] = "",
     watch_namespaces: Annotated[
         list[str],
@@ -76,7 +76,9 @@ def run(
     ] = True,
     highest_concurrency: Annotated[
         int,
-        typer.Option(envvar="PODWRIGHT_HIGHEST_CONCURRENCY", min=1, max=1024, help="Most writes under way at once."),
+        typer.Option(
+            envvar="PODWRIGHT_HIGHEST_CONCURRENCY", min=1, max=1024, help="Maximum number of writes in flight."
+        ),
     ] = 64,
     log_level: Annotated[
         str, typer.Option(envvar="PODWRIGHT_LOG_LEVEL", help="debug, info, warning or error.")

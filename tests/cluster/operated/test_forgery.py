@@ -185,7 +185,7 @@ def test_s1_pods_that_an_attacker_creates_under_a_victims_names_are_nobodys(
 
 
 def without_policy(api: Api, name: str) -> None:
-    """Take a policy's binding away, as before an upgrade that brings the policy."""
+    """Remove a policy's binding, as before an upgrade that brings the policy."""
     path = f"/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/{name}"
     api.request("DELETE", path).expect()
 

@@ -363,7 +363,7 @@ class FaultyWorld(RuleBasedStateMachine):
         self.store(msgspec.structs.replace(running(pod, at=self.now), waiting_reason=""))
 
     def store(self, pod: PodView) -> None:
-        """Take in what has become of a pod."""
+        """Record what has become of a pod."""
         self.pods[pod.name] = msgspec.structs.replace(pod, resource_version=next(self.versions))
 
     def delete(self, pod: PodView, *, grace: float) -> None:

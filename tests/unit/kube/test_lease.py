@@ -18,7 +18,7 @@ def now() -> float:
 
 
 def scenario(story: Any) -> Any:
-    """Tell the story with a fresh server, in virtual time."""
+    """Run the story with a fresh server, in virtual time."""
 
     def test() -> None:
         async def tell() -> None:

@@ -29,7 +29,9 @@ def redrive(
 
     It goes on with the work under the same idempotency keys. Safe to repeat if interrupted: nothing is created twice.
 
-    Example: podwright dlq redrive -l team=finance --patch '{"retry": {"limit": 5}}'
+    For example:
+
+      podwright dlq redrive -l team=finance --patch '{"retry": {"limit": 5}}'
     """
     from podwright.cli.bulk import parse_rate
     from podwright.cli.dead_letters.redriving import Redrive, read_patch, redrive_all

@@ -82,7 +82,7 @@ def _why_ended(facts: Facts, name: str) -> str:
     attempts = status.get("attempts") or ()
     last = _short(str(attempts[-1].get("message") or "")) if attempts else ""
     if phase is not Phase.SUCCEEDED and last and last not in told:
-        told += f' The last failed attempt said: "{last}".'
+        told += f' The last attempt said: "{last}".'
     failed = recorded_set(job, "failedIndexes")
     array_failed = bool(failed) and phase is not Phase.SUCCEEDED
     if array_failed:

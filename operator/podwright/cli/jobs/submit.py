@@ -94,13 +94,17 @@ def submit(
     Before a job is created, the API server is asked whether it would accept the job's pod; mistakes in the pod template
     are reported with their field.
 
+    --env, --label, --limit, --volume, --depends-on, --filename and the like may be repeated.
+
     For example:
 
       podwright submit hello --image busybox:1 -- echo hello
 
-      podwright submit train --image trainer:2 --limit nvidia.com/gpu=1 --volume pvc/data:/data --follow
+      podwright submit train --image app:1 --limit nvidia.com/gpu=1 --follow
 
-      podwright submit resize --image tools:1 --items a.png,b.png -- sh -c 'resize "$PODWRIGHT_TASK_ITEM"'
+      podwright submit load --image app:1 --volume pvc/data:/data -- load /data
+
+      podwright submit --image app:1 --items a,b -- printenv PODWRIGHT_TASK_ITEM
 
       podwright submit --filename jobs/ --wait --wait-timeout 1h
     """

@@ -98,7 +98,8 @@ def _scalar(value: Any, schema: Schema, path: str) -> Iterator[str]:
     if allowed is not None and value not in allowed:
         close = difflib.get_close_matches(str(value), [str(each) for each in allowed], n=1, cutoff=0.6)
         meant = f"; did you mean {close[0]}?" if close else ""
-        yield f"{path}: must be one of {', '.join(map(str, allowed))}, not {shown(value)}{meant}"
+        choice = f"{'one of ' if len(allowed) > 1 else ''}{', '.join(map(str, allowed))}"
+        yield f"{path}: must be {choice}, not {shown(value)}{meant}"
         return
     if isinstance(value, str):
         least, most = schema.get("minLength", 0), schema.get("maxLength")

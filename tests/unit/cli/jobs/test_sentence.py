@@ -52,12 +52,12 @@ def end(**status: Any) -> dict[str, Any]:
                 status=end(reason="RetriesExhausted", message="limit reached", attempts=[{"message": "disk\nfull\x1b[0m"}]),
             ),
             {},
-            'report failed 30s ago (RetriesExhausted): limit reached. The last failed attempt said: "disk full".',
+            'report failed 30s ago (RetriesExhausted): limit reached. The last attempt said: "disk full".',
         ),
         pytest.param(
             make_job(phase="Failed", status=end(reason="Error", message="limit reached", attempts=[{"message": "trace\n" * 50 + "FATAL full\n"}])),
             {},
-            'report failed 30s ago (Error): limit reached. The last failed attempt said: "FATAL full".',
+            'report failed 30s ago (Error): limit reached. The last attempt said: "FATAL full".',
             id="B6 the end of a long log",
         ),
         (

@@ -55,6 +55,11 @@ CONTAINER = "spec.template.spec.containers[0]"
             id="not allowed",
         ),
         pytest.param(
+            job(template={"spec": template()["spec"] | {"restartPolicy": "Always"}}),
+            "spec.template.spec.restartPolicy: must be Never, not 'Always'",
+            id="only one is allowed",
+        ),
+        pytest.param(
             job(dependsOn=[{"name": "a"}, {"name": "a"}]),
             "spec.dependsOn[1]: duplicate name a",
             id="the same key twice",
