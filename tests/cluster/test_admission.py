@@ -251,6 +251,30 @@ class TestJobs:
         answer = api.create(make_job(namespace=shared_namespace, name="large", **spec))
         assert "podwright: the job is too large" in answer.message
 
+    @pytest.mark.parametrize(
+        "metadata",
+        [
+            pytest.param({"finalizers": [f"example.com/{'f' * 40}{n:05}" for n in range(16_000)]}, id="finalizers"),
+            pytest.param(
+                {"ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "uid": "u", "name": "x" * 910_000}]},
+                id="owner references",
+            ),
+        ],
+    )
+    def test_metadata_that_leaves_no_room_for_the_status_is_refused(
+        self, api: Api, shared_namespace: str, metadata: dict[str, Any]
+    ) -> None:
+        job = make_job(namespace=shared_namespace, name="much-metadata")
+        answer = api.create({**job, "metadata": {**job["metadata"], **metadata}})
+        assert "podwright: the job is too large" in answer.message
+
+    def test_what_metadata_a_job_has_can_be_taken_off_a_large_one(self, api: Api, namespace: str) -> None:
+        job = make_job(namespace=namespace)
+        job["metadata"]["finalizers"] = ["example.com/hold"]
+        api.create(job).expect()
+        freed = api.patch("BatchJob", namespace, "job", {"metadata": {"finalizers": None}}).expect()
+        assert "finalizers" not in freed["metadata"]
+
     def test_l4_a_job_cannot_grow_too_large_later(self, api: Api, namespace: str) -> None:
         arguments = ["x" * 85_000] * 10
         template = {"spec": {"containers": [{"name": "main", "image": "busybox:1", "args": arguments}]}}
