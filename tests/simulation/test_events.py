@@ -11,6 +11,7 @@ from podwright.core.model.phase import Phase
 from podwright.core.run.events import EventLevel
 from podwright.kube.client import ApiResponse, ApiUnreachable
 from podwright.kube.codecs.requests import ApiRequest
+from podwright.runtime import events as events_module
 from podwright.runtime.events import EventRecorder
 from tests.simulation.world import World, started_world, until
 from tests.support.builders import make_job
@@ -61,6 +62,8 @@ class Recorded:
         self.sent: list[ApiRequest] = []
         self.results: list[str] = []
         self.answer: int | None = 201
+        self.hanging = ""
+        """Namespaces of which names that begin so hang."""
         self.now = 0.0
         self.recorder = EventRecorder(
             send=self._send, level=level, clock=lambda: 1e9, monotonic=lambda: self.now, on_sent=self.results.append
@@ -68,6 +71,8 @@ class Recorded:
 
     async def _send(self, request: ApiRequest) -> ApiResponse:
         self.sent.append(request)
+        if self.hanging and f"/namespaces/{self.hanging}" in request.path:
+            await asyncio.sleep(60)
         if self.answer is None:
             raise ApiUnreachable("nobody there")
         return ApiResponse(status=self.answer, body=b"{}")
@@ -97,6 +102,38 @@ async def test_namespaces_take_turns_and_keep_few_waiting() -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert "/namespaces/quiet/" in recorded.sent[1].path
+
+
+async def test_u4_a_namespace_whose_webhook_hangs_holds_up_no_other_and_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(events_module, "_DEADLINE", 0.5)
+    recorded = Recorded()
+    recorded.hanging = "hanging"
+    for number in range(2):
+        recorded.fail(namespace="hanging", uid=f"h{number}")
+    for number in range(20):
+        recorded.fail(namespace="quiet", uid=f"q{number}")
+    task = asyncio.create_task(recorded.recorder.run())
+    await until(lambda: recorded.results == ["sent"] * 20)
+    assert sum("/hanging/" in request.path for request in recorded.sent) == 1, "one at a time of each namespace"
+    await until(lambda: recorded.results == ["sent"] * 20 + ["failed"] * 2)
+    assert recorded.recorder.waiting == 0
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_u4_only_a_few_are_sent_at_once() -> None:
+    recorded = Recorded()
+    recorded.hanging = "hanging"
+    for number in range(20):
+        recorded.fail(namespace=f"hanging-{number}", uid=f"n{number}")
+    task = asyncio.create_task(recorded.recorder.run())
+    await until(lambda: len(recorded.sent) == 8)
+    await asyncio.sleep(0.1)
+    assert len(recorded.sent) == 8
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 @pytest.mark.parametrize(

@@ -273,6 +273,21 @@ async def test_after_the_window_the_next_job_takes_the_key_over(world: World) ->
     assert lease(world)["spec"]["holderIdentity"] == uid
 
 
+async def test_a_clock_that_jumps_forward_neither_frees_a_key_nor_deletes_a_job() -> None:
+    """Both would be for good: the next job with the key would run the work a second time."""
+    async with started_world(holds_back=True) as world:
+        world.submit("first", idempotencyKey=KEY, dedupWindow="1h", ttlSecondsAfterFinished=3600)
+        await until(lambda: world.is_over("first"))
+        world.clock_error = 10 * 365 * 86_400.0
+        world.engine.mark_all()
+        await world.key_sweep._page()
+        world.submit("second", idempotencyKey=KEY)
+        await until(lambda: "finishTime" in world.status("second"))
+        assert world.status("second")["reason"] == "Duplicate"
+        assert world.exists("first")
+        assert len(world.api.table(LEASE).objects) == 1
+
+
 async def test_a_key_whose_job_was_deleted_while_it_ran_is_held_until_its_pods_are_gone(world: World) -> None:
     world.submit("first", idempotencyKey=KEY, dedupWindow="0s", script={"duration": "forever"})
     await until(lambda: bool(world.pod_objects()))

@@ -20,6 +20,7 @@ from podwright.kube.client import ApiClient, ApiResponse
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.credentials import FixedCredentials
 from podwright.kube.reflector import Reflector
+from podwright.kube.server_clock import ServerClock
 from podwright.runtime.confirmation import ReadPlaces
 from podwright.runtime.controllers.job_controller import JobController
 from podwright.runtime.engine import Engine
@@ -61,7 +62,13 @@ class World:
     """The engine and the server under it. `fault` is asked to carry out each write, and may not."""
 
     def __init__(
-        self, *, api: Api, simulator: Simulator, client: ApiClient, accounting: Accounting = Accounting.EXACT
+        self,
+        *,
+        api: Api,
+        simulator: Simulator,
+        client: ApiClient,
+        accounting: Accounting = Accounting.EXACT,
+        holds_back: bool = False,
     ) -> None:
         self.api = api
         self.simulator = simulator
@@ -79,8 +86,11 @@ class World:
         keys = Keys(send=client.send, namespace=SYSTEM_NAMESPACE)
         reads = ReadPlaces()
 
-        def clock() -> float:
+        def own_clock() -> float:
             return time.time() + self.clock_error
+
+        client.clock = ServerClock(clock=own_clock)
+        clock = client.clock.now if holds_back else own_clock
 
         self.engine = Engine(
             writer=Writer(send=self._write, limit=AdaptiveLimit()),
@@ -107,7 +117,7 @@ class World:
         )
         self.engine.register(self.controller)
         store = self.store = self.controller.store
-        self.key_sweep = KeySweep(send=client.send, keys=keys, store=store, terms=self.terms, clock=time.time)
+        self.key_sweep = KeySweep(send=client.send, keys=keys, store=store, terms=self.terms, clock=clock)
         self.jobs, self.pods = (
             Reflector(
                 client=client,
@@ -265,13 +275,19 @@ async def until(condition: Callable[[], bool], *, seconds: float = 10.0) -> None
 
 
 @asynccontextmanager
-async def started_world(*, start: bool = True, accounting: Accounting = Accounting.EXACT) -> AsyncIterator[World]:
-    """Return a running world; with `start=False` nothing runs until `run_engine`."""
+async def started_world(
+    *, start: bool = True, accounting: Accounting = Accounting.EXACT, holds_back: bool = False
+) -> AsyncIterator[World]:
+    """Return a running world; with `start=False` nothing runs until `run_engine`.
+
+    `holds_back` decides by the server's time where the operator's clock is ahead, as the operator does; tests that let time pass by
+    `clock_error` must not.
+    """
     api = Api()
     async with Simulator(api) as simulator:
         credentials = FixedCredentials(Access(server=simulator.url, token=USER))
         async with ApiClient(credentials) as client:
-            world = World(api=api, simulator=simulator, client=client, accounting=accounting)
+            world = World(api=api, simulator=simulator, client=client, accounting=accounting, holds_back=holds_back)
             tasks = [
                 asyncio.create_task(part.run()) for part in (world.jobs, world.pods, world.key_sweep, world.events)
             ]

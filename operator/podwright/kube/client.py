@@ -26,6 +26,7 @@ from podwright.kube.credentials import Credentials
 from podwright.kube.errors import LONGEST_RETRY_AFTER, is_foreign, parse_status
 from podwright.kube.lines import LineSplitter, LineTooLongError
 from podwright.kube.paths import checked_path
+from podwright.kube.server_clock import ServerClock
 from podwright.kube.trust import Trust
 
 _NO_CEILING: Final = 1e9  # aiohttp rounds long timeouts up to whole seconds; a lease cannot have that
@@ -89,13 +90,19 @@ class ApiClient:
     """A client for one API server. Make it inside a running event loop; use it in that loop only, and close it."""
 
     def __init__(
-        self, credentials: Credentials, *, user_agent: str = "podwright", write_connections: int = 128
+        self,
+        credentials: Credentials,
+        *,
+        user_agent: str = "podwright",
+        write_connections: int = 128,
+        clock: ServerClock | None = None,
     ) -> None:
-        """Prepare connection pools; nothing is sent yet.
+        """Prepare connection pools; nothing is sent yet. `clock` is told the API server's time.
 
         Raises:
             CredentialsError: the certificates cannot be read.
         """
+        self.clock = clock or ServerClock()
         self._credentials = credentials
         access = credentials.access
         self.server = access.server.rstrip("/")
@@ -285,6 +292,8 @@ class ApiClient:
                 ssl=self._trust.context,
                 proxy=self._credentials.access.proxy or None,
             ) as response:
+                if self.clock.is_due and response.status < 300:  # of refusals, some are a proxy's
+                    self.clock.observe(response.headers.get("Date"))
                 content = await (response.read() if most_bytes is None else _read_at_most(response, most_bytes))
                 return ApiResponse(response.status, content, _retry_after(response))
         except aiohttp.ClientConnectorCertificateError as error:

@@ -5,7 +5,7 @@ when the holder ended, absent while that is not on record.
 """
 
 import datetime
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -75,12 +75,25 @@ class _List(msgspec.Struct, gc=False):
     items: list[msgspec.Raw] | None = None
 
 
+class _PodsMetadata(msgspec.Struct, gc=False, rename="camel"):
+    resource_version: str
+
+
+class _Pods(msgspec.Struct, gc=False):
+    """A list of pods, of which all is required: what any other JSON says must not count as "no pod is left"."""
+
+    kind: Literal["PodList"]
+    metadata: _PodsMetadata
+    items: list[msgspec.Raw] | None
+
+
 class _Expired(msgspec.Struct, gc=False):
     metadata: _ListMetadata
 
 
 _LEASE: Final = msgspec.json.Decoder(_Lease)
 _EXPIRED: Final = msgspec.json.Decoder(_Expired)
+_PODS: Final = msgspec.json.Decoder(_Pods)
 _LIST: Final = msgspec.json.Decoder(_List)
 _LONGEST_WINDOW: Final = 4 * 99_999 * 3600.0  # seconds; the longest duration that can be written
 _FAILURES: Final = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
@@ -205,15 +218,18 @@ def any_running_pod_of(*, namespace: str, job_uid: str) -> ApiRequest:
 
 
 def is_empty_list(body: bytes) -> bool:
-    """Return whether a list has no items.
+    """Return whether a list of pods has no items.
 
     Raises:
-        DecodeError: the answer is no list.
+        DecodeError: the answer is no list of pods.
     """
     try:
-        return not _LIST.decode(body).items
+        pods = _PODS.decode(body)
     except _FAILURES as error:
-        raise DecodeError(f"an answer is no list: {error}") from error
+        raise DecodeError(f"an answer is no list of pods: {error}") from error
+    if not pods.metadata.resource_version:
+        raise DecodeError("an answer is no list of pods: it has no resourceVersion")
+    return not pods.items
 
 
 def _body(lease: KeyLease, *, namespace: str) -> bytes:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-_SCHEMES: Final = frozenset({"http", "https"})
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -33,16 +32,20 @@ def proxy_for(server: str, environment: Mapping[str, str]) -> str:
 
 
 def checked_proxy(url: str, *, source: str) -> str:
-    """Return the URL if it is one of an HTTP proxy.
+    """Return the URL if it is one of an HTTP proxy that is itself reached without TLS.
+
+    The tunnel through it has TLS all the way to the API server. TLS to the proxy would need a second set of authorities: only the
+    cluster's own would be trusted, which does not sign the certificates of proxies.
 
     Raises:
         ProxyError: it is not; `source` says where it was read.
     """
     parts = urlsplit(url)
-    if parts.scheme not in _SCHEMES or not parts.hostname:
+    if parts.scheme != "http" or not parts.hostname:
         # Not the whole URL, which may hold a password.
         raise ProxyError(
-            f"{source}: a proxy must be http://HOST:PORT or https://HOST:PORT, not {parts.scheme or '?'}://…"
+            f"{source}: a proxy must be http://HOST:PORT, not {parts.scheme or '?'}://…; "
+            "to an API server of https:// all is encrypted through it as well"
         )
     return url
 

@@ -2,7 +2,8 @@
 
 The dispatcher hands over each status write that was accepted; a task of its own sends. What can't be sent soon is dropped: an
 event that is lost loses nothing, since the status says the same. Namespaces take turns, and each may keep only a few
-waiting, so one namespace's failures don't hide another's.
+waiting, so one namespace's failures don't hide another's. A few are sent at once, of each namespace one: its admission webhooks
+may keep each request for as long as they like, and must not hold up the events of others.
 """
 
 import asyncio
@@ -24,6 +25,9 @@ from podwright.runtime.writer import Send
 
 _WAITING_PER_NAMESPACE: Final = 50
 _WAITING: Final = 1_000
+_AT_ONCE: Final = 8
+_DEADLINE: Final = 2.0
+"""Seconds that one event may take."""
 _PER_SECOND: Final = 10.0
 _BURST: Final = 25.0
 _REPORTER: Final = "podwright-operator"
@@ -51,7 +55,8 @@ class EventRecorder:
         self._monotonic = monotonic
         self._on_sent = on_sent
         self._waiting: OrderedDict[str, deque[ApiRequest]] = OrderedDict()
-        self._arrived = asyncio.Event()
+        self._sending: set[str] = set()
+        self._changed = asyncio.Event()
         self._tokens = _BURST
         self._refilled = monotonic()
 
@@ -69,31 +74,44 @@ class EventRecorder:
 
     async def run(self) -> None:
         """Send what waits, until cancelled."""
-        while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            while self._waiting:
+        async with asyncio.TaskGroup() as group:
+            while True:
+                namespace = self._next_namespace()
+                if namespace is None:
+                    self._changed.clear()
+                    await self._changed.wait()
+                    continue
+                self._sending.add(namespace)
                 await asyncio.sleep(self._pause())
-                await self._send_one(self._next())
+                group.create_task(self._send_one(namespace, self._take(namespace)), name="sending of an event")
 
     @property
     def waiting(self) -> int:
-        """Return how many events wait to be sent."""
+        """Return how many events wait to be sent, or for an answer."""
+        return self._kept() + len(self._sending)
+
+    def _kept(self) -> int:
         return sum(len(events) for events in self._waiting.values())
 
     def _keep(self, job: JobView, event: RunEvent) -> None:
         events = self._waiting.get(job.namespace, _NONE)
-        if len(events) >= _WAITING_PER_NAMESPACE or self.waiting >= _WAITING:
+        if len(events) >= _WAITING_PER_NAMESPACE or self._kept() >= _WAITING:
             self._on_sent("dropped")
             return
         self._waiting.setdefault(job.namespace, deque()).append(_request(job, event, now=self._clock()))
-        self._arrived.set()
+        self._changed.set()
 
-    def _next(self) -> ApiRequest:
-        namespace, events = self._waiting.popitem(last=False)
+    def _next_namespace(self) -> str | None:
+        """Return whose turn it is; None if nobody's, or if too much is being sent already."""
+        if len(self._sending) >= _AT_ONCE:
+            return None
+        return next((namespace for namespace in self._waiting if namespace not in self._sending), None)
+
+    def _take(self, namespace: str) -> ApiRequest:
+        events = self._waiting.pop(namespace)
         request = events.popleft()
         if events:
-            self._waiting[namespace] = events
+            self._waiting[namespace] = events  # behind the others
         return request
 
     def _pause(self) -> float:
@@ -104,18 +122,24 @@ class EventRecorder:
         self._tokens -= 1.0
         return max(0.0, -self._tokens / _PER_SECOND)
 
-    async def _send_one(self, request: ApiRequest) -> None:
+    async def _send_one(self, namespace: str, request: ApiRequest) -> None:
         try:
-            answer = await self._send(request)
-        except ApiUnreachable:
-            self._on_sent("failed")
-            return
+            self._on_sent(await self._result(request))
+        finally:
+            self._sending.discard(namespace)
+            self._changed.set()
+
+    async def _result(self, request: ApiRequest) -> str:
+        try:
+            async with asyncio.timeout(_DEADLINE):
+                answer = await self._send(request)
+        except (ApiUnreachable, TimeoutError):
+            return "failed"
         # 409: the same fact is on record, by us before a crash or by a former leader.
         if answer.status >= 300 and answer.status != 409:
             _log.debug("an event was refused: %s %s", answer.status, request.path)
-            self._on_sent("failed")
-            return
-        self._on_sent("sent")
+            return "failed"
+        return "sent"
 
 
 def _request(job: JobView, event: RunEvent, *, now: float) -> ApiRequest:

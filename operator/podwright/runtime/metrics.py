@@ -49,6 +49,11 @@ class Metrics:
             "Pods refused by the admission policy for being of a former epoch.",
             registry=self.registry,
         )
+        self._clock_ahead = Gauge(
+            "podwright_clock_ahead_seconds",
+            "By how much the operator's clock is ahead of the API server's; beyond 30 s the latter's time counts.",
+            registry=self.registry,
+        )
         self._too_large = Counter(
             "podwright_statuses_too_large",
             "Status writes that were refused since the object is too large with it; only that object is affected.",
@@ -188,8 +193,10 @@ class Metrics:
         limit: int,
         leading: int,
         dead_letters: Mapping[str, int],
+        clock_ahead: float = 0.0,
     ) -> None:
-        """Set the gauges; called when the metrics are read. `dead_letters` are counted by namespace."""
+        """Set the gauges; called when the metrics are read. `dead_letters` are counted by namespace, `clock_ahead` is in seconds."""
+        self._clock_ahead.set(clock_ahead)
         self._kept.labels("job").set(jobs)
         self._kept.labels("pod").set(pods)
         self._writer.labels("waiting").set(backlog)

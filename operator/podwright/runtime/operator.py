@@ -62,19 +62,19 @@ class Operator:
         self._events = EventRecorder(
             send=self._write,
             level=settings.events,
-            clock=time.time,
+            clock=self._client.clock.now,
             monotonic=time.monotonic,
             on_sent=self.metrics.event_recorded,
         )
         self.engine = Engine(
-            writer=self._writer, reads=reads, terms=self._leadership, clock=time.time, metrics=self.metrics
+            writer=self._writer, reads=reads, terms=self._leadership, clock=self._client.clock.now, metrics=self.metrics
         )
         self.jobs = JobController(
             engine=self.engine,
             send=self._read,
             reads=reads,
             keys=keys,
-            clock=time.time,
+            clock=self._client.clock.now,
             accounting=settings.accounting,
             events=self._events,
         )
@@ -89,7 +89,7 @@ class Operator:
             keys=keys,
             store=self.jobs.store,
             terms=self._leadership,
-            clock=time.time,
+            clock=self._client.clock.now,
             namespaces=settings.watch_namespaces,
         )
 
@@ -144,6 +144,7 @@ class Operator:
             limit=self._writer.limit,
             leading=self._leadership.held,
             dead_letters=self.jobs.store.dead_letters.by_namespace(),
+            clock_ahead=self._client.clock.ahead,
         )
         return self.metrics.exposition()
 

@@ -80,10 +80,12 @@ def job_json(
     return job if status is None else {**job, "status": status}
 
 
-def list_json(items: list[Any], *, resource_version: str = "100", token: str = "") -> dict[str, Any]:
-    """Build a page of a list."""
+def list_json(
+    items: list[Any], *, kind: str = "BatchJob", resource_version: str = "100", token: str = ""
+) -> dict[str, Any]:
+    """Build a page of a list of objects of a kind."""
     metadata = {"resourceVersion": resource_version, **({"continue": token} if token else {})}
-    return {"apiVersion": "v1", "kind": "List", "metadata": metadata, "items": items}
+    return {"apiVersion": "v1", "kind": f"{kind}List", "metadata": metadata, "items": items}
 
 
 def event_json(kind: str, obj: Any) -> dict[str, Any]:

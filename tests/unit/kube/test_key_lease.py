@@ -97,14 +97,31 @@ def test_a_damaged_lease_is_no_guess(break_it: Any) -> None:
 
 
 def test_small_answers() -> None:
-    assert is_empty_list(b'{"metadata":{},"items":[]}')
-    assert not is_empty_list(b'{"metadata":{},"items":[{}]}')
-    with pytest.raises(DecodeError):
-        is_empty_list(b"<html>")
+    assert is_empty_list(b'{"kind":"PodList","metadata":{"resourceVersion":"7"},"items":[]}')
+    assert not is_empty_list(b'{"kind":"PodList","metadata":{"resourceVersion":"7"},"items":[{}]}')
     assert continue_token_in(b'{"kind":"Status","metadata":{"continue":"on"},"code":410}') == "on"
     assert continue_token_in(b"gone") == ""
     query = any_running_pod_of(namespace="team", job_uid="uid").query or {}
     assert query["labelSelector"] == "podwright.dev/job-uid=uid"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"<html>",
+        b'{"kind":"Status","metadata":{},"status":"Success"}',
+        b'{"metadata":{},"error":"maintenance"}',
+        b'{"metadata":{"resourceVersion":"7"},"items":[]}',
+        b'{"kind":"PodList","metadata":{"resourceVersion":"7"}}',
+        b'{"kind":"PodList","metadata":{"resourceVersion":""},"items":[]}',
+        b'{"kind":"PodList","metadata":{},"items":[]}',
+        b'{"kind":"LeaseList","metadata":{"resourceVersion":"7"},"items":[]}',
+    ],
+)
+def test_s6_what_is_no_list_of_pods_frees_no_key(answer: bytes) -> None:
+    """A proxy's 200 with any JSON must not count as "no pod of the key's holder runs"."""
+    with pytest.raises(DecodeError):
+        is_empty_list(answer)
 
 
 def test_l16_a_window_of_decades_that_an_earlier_version_wrote_counts_as_the_longest() -> None:

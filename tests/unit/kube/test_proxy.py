@@ -52,13 +52,15 @@ def test_s24_proxy_of_the_environment() -> None:
     server = "https://kube.example:6443"
     assert proxy_for(server, {}) == ""
     assert proxy_for(server, {"HTTPS_PROXY": "proxy:3128"}) == "http://proxy:3128"
-    assert proxy_for(server, {"https_proxy": "https://u:p@proxy:3128"}) == "https://u:p@proxy:3128"
+    assert proxy_for(server, {"https_proxy": "http://u:p@proxy:3128"}) == "http://u:p@proxy:3128"
     assert proxy_for(server, {"HTTP_PROXY": "proxy:3128"}) == ""
     assert proxy_for("http://kube.example", {"HTTP_PROXY": "proxy:3128"}) == "http://proxy:3128"
     assert proxy_for(server, {"HTTPS_PROXY": "proxy:3128", "NO_PROXY": "kube.example"}) == ""
 
 
-@pytest.mark.parametrize("url", ["socks5://user:secret@proxy:1080", "ftp://proxy", "http://", "://"])
+@pytest.mark.parametrize(
+    "url", ["socks5://user:secret@proxy:1080", "https://user:secret@proxy:3128", "ftp://proxy", "http://", "://"]
+)
 def test_s24_what_is_no_http_proxy_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(ProxyError, match="proxy-url: a proxy must be") as refused:
         checked_proxy(url, source="proxy-url")

@@ -23,7 +23,7 @@ async def test_s22_large_pods_of_a_job_are_read_in_small_pages() -> None:
     async def handler(request: web.Request) -> web.StreamResponse:
         start, limit = int(request.query.get("continue", "0")), int(request.query["limit"])
         end = min(len(pods), start + limit)
-        empty = dumps(list_json([], token=str(end) if end < len(pods) else ""))
+        empty = dumps(list_json([], kind="Pod", token=str(end) if end < len(pods) else ""))
         body = empty.replace(b"[]", b"[" + b",".join(pods[start:end]) + b"]")
         read.append(len(body))
         return web.Response(body=body)

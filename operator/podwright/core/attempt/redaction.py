@@ -17,7 +17,9 @@ _KEY: Final = (
     r"|x-(?:amz|goog)-(?:signature|credential|security-token))"
 )
 # Quoted, quoted within a quoted text (\"…\"), or up to the next space.
-_VALUE: Final = r"""(?:"(?s:[^"\\]|\\.)*"?|'(?s:[^'\\]|\\.)*'?|\\+"[^"]*"?|[^\s"']+)"""
+_QUOTED: Final = r"""(?:"(?s:[^"\\]|\\.)*"?|'(?s:[^'\\]|\\.)*'?|\\+"[^"]*"?)"""
+_VALUE: Final = rf"""(?:{_QUOTED}|[^\s"']+)"""
+_SURE_KEY: Final = r"(?:password|passwd|passphrase|api[_-]?key|secret[_-]?key)"
 _PEM: Final = r"[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 _TOKENS: Final = "|".join(
     (
@@ -65,13 +67,17 @@ _RULES: Final = (
     (r"(?i)\b((?:set-)?cookie\\*[\"']?\s*:\s*\\*[\"']?)[^\r\n\"']+", rf"\1{REPLACEMENT}"),
     (r"(?i)\b((?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{16,}", rf"\1{REPLACEMENT}"),
     (r"(?i)([?&](?:sig|signature|code|auth)=)[^&\s\"']+", rf"\1{REPLACEMENT}"),
-    # key=value, and "key": value as in JSON. A bare key: value is prose too often ("unexpected token: x"), but for these.
-    (rf"(?i)({_KEY}(?:\\*[\"']\s*:|\\*[\"']?\s*=)\s*){_VALUE}", rf"\1{REPLACEMENT}"),
+    # key=value, => or :=, "key": value as in JSON, [key] => value as PHP prints it. A bare key: value is prose too often
+    # ("unexpected token: x"), but for those below.
+    (rf"(?i)({_KEY}(?:\\*[\"']?\]?\s*(?:=>?|:=)|\\*[\"']\]?\s*:|\]\s*:)\s*){_VALUE}", rf"\1{REPLACEMENT}"),
+    (rf"(?i)(<[\w.:-]{{0,60}}{_KEY}(?:\s[^<>]*)?>)(?:<!\[CDATA\[[^\]]*\]\]>|[^<]+)(</)", rf"\1{REPLACEMENT}\2"),
+    (rf"(?i)(<[\w.:-]{{0,60}}{_KEY}(?:\s[^<>]*)?>)(?:<!\[CDATA\[)?[^<\s]+\z", rf"\1{REPLACEMENT}"),
     (
         r"(?i)(\bpass(?:\\*[\"']\s*:|\s*=)\s*)(?:\\*[\"'][^\"'\s]*[a-z][^\"']*|[^\s\"'0-9][^\s\"']*)",
         rf"\1{REPLACEMENT}",
     ),
-    (rf"(?i)\b((?:password|passwd|passphrase|api[_-]?key|secret[_-]?key)\s*:\s*)(?:{_VALUE})", rf"\1{REPLACEMENT}"),
+    (rf"(?i)\b({_SURE_KEY}\s*:\s+){_VALUE}", rf"\1{REPLACEMENT}"),
+    (rf"(?i)\b({_SURE_KEY}\s*:)(?:{_QUOTED}|[^\s\"'=][^\s\"']*)", rf"\1{REPLACEMENT}"),  # but not :=
     (r"(?i)\b((?:x-[a-z-]{0,40}(?:token|key|secret)|private-token)\s*:\s*)\S+", rf"\1{REPLACEMENT}"),
     (r"(?i)\b((?:[a-z_-]{0,40}(?:token|secret))\s*:\s*)[A-Za-z0-9+/_=.-]{16,}", rf"\1{REPLACEMENT}"),
     (rf"(?i)(--?[a-z-]*(?:{_KEY}|-pass)\s+)[^\s\"'&-]\S*", rf"\1{REPLACEMENT}"),
@@ -88,8 +94,10 @@ _CONTROL: Final = re.compile(
     r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|\Z)"  # window titles, links and other strings to the terminal
     r"|\x1b[ -/]*[0-~]?"
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff"
-    # What nobody sees: it turns text around, or stands between the letters of a word.
-    r"\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+    # What nobody sees: it turns text around, or stands between the letters of a word. Default_Ignorable_Code_Point of Unicode
+    # (DerivedCoreProperties.txt), the separators of lines and paragraphs, and the marks of interlinear text.
+    r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    r"\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 _SHORTEST: Final = 6  # no expression above fits less
 

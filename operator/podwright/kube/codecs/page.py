@@ -97,8 +97,11 @@ class _ListMetadata(msgspec.Struct, gc=False):
 
 
 class _List(msgspec.Struct, Generic[Wire], gc=False):
+    """All is required: objects that a list lacks count as gone, so what any other JSON says must not pass for one."""
+
+    kind: str
     metadata: _ListMetadata
-    items: list[Wire] | None = None
+    items: list[Wire] | None
 
 
 class _Metadata(msgspec.Struct, gc=False, rename="camel"):
@@ -147,6 +150,7 @@ class ObjectDecoder(Generic[Wire, View]):
     ) -> None:
         """Decode by these. `in_part` makes a view of what can be read of an object that can't be read as a whole."""
         self.kind = kind
+        self._list_kind = f"{kind}List"
         self._one = one
         self._page = page
         self._event = event
@@ -182,6 +186,7 @@ class ObjectDecoder(Generic[Wire, View]):
         """Decode one page of a list, with pauses. Raises what `page` does."""
         try:
             listed = self._page.decode(body)
+            self._check_list(listed.kind)
             items: list[View | Undecodable] = []
             for number, item in enumerate(listed.items or (), 1):
                 items.append(self._view(item))
@@ -241,11 +246,13 @@ class ObjectDecoder(Generic[Wire, View]):
         return (yield from self._undecodable(data, problem))
 
     def _poisoned_page(self, body: bytes) -> poison.Steps[Page[View]]:
-        parts = yield from poison.members_in_steps(body, ("metadata", "items"))
-        if "metadata" not in parts:
-            raise DecodeError(f"a list of {self.kind} objects has no metadata")
+        parts = yield from poison.members_in_steps(body, ("kind", "metadata", "items"))
+        self._check_list(poison.text_of(parts.get("kind")))
+        for member in ("metadata", "items"):
+            if member not in parts:
+                raise DecodeError(f"a list of {self.kind} objects has no {member}")
         metadata = poison.members(parts["metadata"], ("resourceVersion", "continue"))
-        raw = parts.get("items", b"null")
+        raw = parts["items"]
         elements = [] if raw == b"null" else (yield from poison.elements_in_steps(raw))
         items: list[View | Undecodable] = []
         for number, element in enumerate(elements, 1):
@@ -257,6 +264,10 @@ class ObjectDecoder(Generic[Wire, View]):
             resource_version=_number(metadata.get("resourceVersion")),
             continue_token=poison.text_of(metadata.get("continue")),
         )
+
+    def _check_list(self, kind: str) -> None:
+        if kind != self._list_kind:
+            raise DecodeError(f"an answer of the kind {kind!r} is no {self._list_kind}")
 
     def _undecodable(self, data: bytes, problem: str) -> poison.Steps[Undecodable]:
         metadata = (yield from poison.members_in_steps(data, ("metadata",))).get("metadata", b"{}")

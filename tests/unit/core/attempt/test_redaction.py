@@ -36,6 +36,20 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl"
         ("ghp_" + "a" * 36, "[redacted]"),
         ("pass\x1b[0mword=hunter2", "password=[redacted]"),
         ("pass\u202eword=hunter2", "password=[redacted]"),
+        pytest.param('{"password"=>"hunter2", "n"=>1}', '{"password"=>[redacted], "n"=>1}', id="Ruby"),
+        pytest.param("{:api_key=>'hunter2'}", "{:api_key=>[redacted]}", id="Ruby symbol"),
+        pytest.param("[password] => hunter2 [n] => 1", "[password] => [redacted] [n] => 1", id="PHP"),
+        pytest.param("config['password']: hunter2", "config['password']: [redacted]", id="index"),
+        ("password:hunter2 api_key:'a b' passwd: =x", "password:[redacted] api_key:[redacted] passwd: [redacted]"),
+        pytest.param("password := hunter2", "password := [redacted]", id="Go"),
+        pytest.param("<db><password>hunter2</password></db>", "<db><password>[redacted]</password></db>", id="XML"),
+        pytest.param('<x:api-key a="1">h 2</x:api-key>', '<x:api-key a="1">[redacted]</x:api-key>', id="XML attribute"),
+        pytest.param("<token><![CDATA[h<2]]></token>", "<token>[redacted]</token>", id="XML CDATA"),
+        pytest.param("<password>hunt", "<password>[redacted]", id="XML that was cut off"),
+        *[
+            pytest.param(f"pass{letter}word=hunter2", "password=[redacted]", id=f"U+{ord(letter):04X}")
+            for letter in "\ufe0f\u034f\u3164\u115f\u1160\u17b4\u17b5\u180b\uffa0\ufff0\U000e0100\U000e01ef\U0001d173"
+        ],
     ],
 )
 def test_a_secret_is_replaced(text: str, want: str) -> None:
@@ -60,6 +74,10 @@ def test_a_secret_is_replaced(text: str, want: str) -> None:
         "https://example.com:8443/a@b",
         "mail me@example.com: now",
         "ratio 1:2@3",
+        "expected <token> but got <eof>",
+        "<tokens>12</tokens>",
+        "List<Token> is no Map<Token>",
+        "if a[token] then",
         "tab\tand\nline end",
         "Grüße, 世界",
     ],
@@ -98,7 +116,23 @@ def test_nothing_is_left_to_steer_a_terminal(text: str) -> None:
 
 @pytest.mark.parametrize(
     "part",
-    ["x", "password=", "a:", "://a:", '"', "\\", "-----BEGIN PRIVATE KEY-----", "eyJ", "--password ", "\x1b]", "a@"],
+    [
+        "x",
+        "password=",
+        "a:",
+        "://a:",
+        '"',
+        "\\",
+        "-----BEGIN PRIVATE KEY-----",
+        "eyJ",
+        "--password ",
+        "\x1b]",
+        "a@",
+        "<password>",
+        "<password ",
+        "[token]",
+        "<token><![CDATA[",
+    ],
 )
 def test_no_text_takes_long(part: str) -> None:
     text = (part * 4096)[:4096]

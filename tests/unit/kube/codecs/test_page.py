@@ -99,7 +99,7 @@ def test_page() -> None:
 
 @pytest.mark.parametrize("items", [[], None])
 def test_empty_page(items: Any) -> None:
-    page = PODS.page(dumps(list_json(items)))
+    page = PODS.page(dumps(list_json(items, kind="Pod")))
     assert (page.items, page.continue_token) == ([], "")
 
 
@@ -124,9 +124,19 @@ def test_nesting_deeper_than_the_decoder_follows() -> None:
         b"<html>Bad Gateway</html>",
         b"{}",
         dumps(status_json(500)),
-        dumps({"metadata": {}, "items": []}),
-        dumps({"metadata": None, "items": []}),
-        dumps({"metadata": {"resourceVersion": "1"}, "items": {}}),
+        dumps({**list_json([]), "metadata": {}}),
+        dumps({**list_json([]), "metadata": None}),
+        dumps({**list_json([]), "items": {}}),
+        *(
+            pytest.param(dumps(answer), id="S6 what lacks objects doesn't say that they are gone")
+            for answer in (
+                {"metadata": {"resourceVersion": "1"}, "items": []},
+                {"metadata": {"resourceVersion": "1"}, "error": "maintenance"},
+                {"kind": "BatchJobList", "metadata": {"resourceVersion": "1"}},
+                list_json([], kind="Pod"),
+                list_json([POISON], kind="Pod"),
+            )
+        ),
         dumps(list_json([job_json()]))[:-10],
         dumps(list_json([POISON]))[:-10],
     ],
@@ -155,7 +165,7 @@ def test_no_value_anywhere_breaks_the_decoders(data: st.DataObject) -> None:
     place[key] = data.draw(ANYTHING)
     decoder: Any = JOBS if make is job_json else PODS
     sound = make(name="sound-0-0")
-    page = decoder.page(dumps(list_json([sound, obj])))
+    page = decoder.page(dumps(list_json([sound, obj], kind=decoder.kind)))
     event = decoder.event(dumps(event_json("ADDED", obj)))
     assert len(page.items) == 2
     assert page.items[0].name == "sound-0-0"
