@@ -21,6 +21,7 @@ _PATIENCE: Final = 15.0  # seconds; the API server's watch of the Lease normally
 _LONGEST_DOUBT: Final = 60.0  # seconds without a conclusive answer, after which another operator may try its luck
 _PAUSE: Final = 0.1
 _DOUBT_PAUSE: Final = 1.0
+_QUOTA_REFUSALS: Final = ("exceeded quota: ", "failed quota: ")
 
 
 class FenceMissingError(RuntimeError):
@@ -42,6 +43,9 @@ class _Verdict(enum.Enum):
 
     ADMITTED = enum.auto()
     FENCED = enum.auto()
+    OVER_QUOTA = (
+        enum.auto()
+    )  # let in by all policies: quota is asked last, so that what is refused anyway isn't charged
     REFUSED = enum.auto()  # by something else than the fence
 
 
@@ -88,9 +92,10 @@ async def _problem(*, send: Send, namespace: str, shard: int, epoch: int) -> str
     """
     former, _ = await _dry_run(send=send, namespace=namespace, shard=shard, epoch=epoch - 1)
     ours, words = await _dry_run(send=send, namespace=namespace, shard=shard, epoch=epoch)
-    if ours is not _Verdict.ADMITTED:
+    let_in = (_Verdict.ADMITTED, _Verdict.OVER_QUOTA)
+    if ours not in let_in:
         return words
-    if former is _Verdict.ADMITTED:
+    if former in let_in:
         return "it accepts pods of a former leader"
     return "" if former is _Verdict.FENCED else "a pod of a former leader was refused, but not by the fence"
 
@@ -112,11 +117,16 @@ async def _dry_run(*, send: Send, namespace: str, shard: int, epoch: int) -> tup
         raise _Inconclusive(str(error))
     if error.proves_fence:
         return _Verdict.FENCED, error.message
+    if error.code == 403 and not error.fenced and any(words in error.message for words in _QUOTA_REFUSALS):
+        return _Verdict.OVER_QUOTA, error.message
     return _Verdict.REFUSED, error.message
 
 
 def _probe(*, shard: int, epoch: int) -> dict[str, Any]:
-    """Build a pod that every Pod Security level allows."""
+    """Build a pod that every Pod Security level allows.
+
+    It names no resources: any amount could be below what a LimitRange asks for, whose defaults need none to be named.
+    """
     return {
         "apiVersion": "v1",
         "kind": "Pod",

@@ -91,5 +91,17 @@ def test_s7_what_passes_is_asked_again_and_never_proof(passing: Callable[[ApiReq
 
 
 def test_ours_must_be_let_in() -> None:
-    with pytest.raises(FenceMissingError, match="exceeded quota"):
-        run(prove((0, answering(FENCED, refused(403, "exceeded quota: x")))))
+    with pytest.raises(FenceMissingError, match="a webhook"):
+        run(prove((0, answering(FENCED, refused(403, "a webhook says no")))))
+
+
+@pytest.mark.parametrize(
+    "words", ["exceeded quota: few, requested: pods=1", "failed quota: few: must specify limits.cpu"]
+)
+def test_s7_a_quota_that_refuses_ours_is_asked_after_the_policies_and_keeps_nobody_from_leading(words: str) -> None:
+    quota = refused(403, f'pods "podwright-fence-x" is forbidden: {words}')
+    assert run(prove((0, answering(FENCED, quota)))) == 0
+    with pytest.raises(FenceMissingError, match="accepts pods of a former leader"):
+        run(prove((0, answering(quota, quota))))
+    with pytest.raises(FenceMissingError):
+        run(prove((0, answering(FENCED, refused(403, COMPARED + words)))))

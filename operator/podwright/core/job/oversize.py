@@ -1,13 +1,13 @@
 """How large a job may be, and what becomes of one whose status doesn't fit beside it. Pure.
 
 etcd takes 1.5 MiB for an object, the status may take `core.job.array.size.STATUS_LIMIT` of that. The admission policy `podwright-jobs`
-refuses a job at 900,000 bytes; `size_problem`, asked by the codec of jobs, counts what was stored all the same. Annotations and managed
+refuses a job at 900,000 bytes of text; `size_problem`, asked by the codec of jobs, counts what was stored all the same, with escapes and managed fields. Annotations and managed
 fields can grow later: then parts are left out of the status. Where even that is too large: what can't be recorded must not be started. Pods that exist get some time, in which somebody may make the job smaller; then they are ended, and let go of without
 a record once they have ended, so that they hold neither a node nor their namespace for ever. Asked by the controller of jobs beside
 each decision.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -18,6 +18,7 @@ from podwright.core.model.job import JobStatus, JobView
 from podwright.core.model.pod import PodView
 
 MOST_BYTES: Final = 1_100_000
+_LONGEST_LETTER: Final = 6  # bytes: \\u003c
 PATIENCE: Final = 300.0
 """Seconds for which the pods of such a job go on: time to take an annotation off it."""
 _FIRST_PAUSE: Final = 30.0
@@ -27,18 +28,35 @@ _NOTE: Final = " (parts left out: the job is too large)"
 
 
 def size_problem(
-    *, template: int, items: Iterable[str], annotations: Mapping[str, str] | None, labels: Mapping[str, str] | None
+    *,
+    template: int,
+    items: Sequence[str],
+    annotations: Mapping[str, str] | None,
+    labels: Mapping[str, str] | None,
+    other_metadata: int = 0,
 ) -> str:
-    """Return what is wrong with the size of a job, "" if nothing is. `template` is its length as stored, in bytes."""
-    size = template + sum(len(item) + 3 for item in items)
+    """Return what is wrong with the size of a job, "" if nothing is.
+
+    `template` and `other_metadata` (finalizers, owner references, managed fields) are lengths as stored, in bytes.
+    """
+    size = template + other_metadata + 3 * len(items)
     for pairs in (annotations, labels):
         size += sum(len(key) + len(value) + 6 for key, value in pairs.items()) if pairs else 0
+    letters = sum(len(item) for item in items)
+    # How much escapes add need be counted only where it could matter.
+    size += letters if size + _LONGEST_LETTER * letters <= MOST_BYTES else _stored_bytes("".join(items))
     if size <= MOST_BYTES:
         return ""
     return (
-        f"the job takes {size:,} bytes, which leaves no room for its status: at most {MOST_BYTES:,} are allowed for template, items,"
-        " labels and annotations; pass large inputs by reference, or split spec.array.items over several jobs"
+        f"the job takes {size:,} bytes, which leaves no room for its status: at most {MOST_BYTES:,} are allowed for template, items"
+        " and metadata; pass large inputs by reference, or split spec.array.items over several jobs"
     )
+
+
+def _stored_bytes(text: str) -> int:
+    """Return what a text takes in the API server's JSON, which escapes `<`, `>`, `&` and two line separators in six bytes each."""
+    size = len(msgspec.json.encode(text)) - 2
+    return size + 5 * sum(text.count(letter) for letter in "<>&") + 3 * sum(text.count(one) for one in "\u2028\u2029")
 
 
 class Oversize(msgspec.Struct, frozen=True, kw_only=True, gc=False):

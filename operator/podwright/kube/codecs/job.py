@@ -24,6 +24,7 @@ from podwright.kube.codecs.status_decoding import BatchJobStatus, Count, Time, s
 from podwright.kube.codecs.times import unix_seconds
 
 _EMPTY_STATUS: Final = JobStatus()
+_NOTHING: Final = msgspec.Raw()
 
 
 class Timeouts(msgspec.Struct, gc=False):
@@ -71,6 +72,10 @@ class BatchJobMetadata(msgspec.Struct, gc=False, rename="camel"):
     deletion_timestamp: Time | None = None
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
+    # Only their lengths count.
+    finalizers: msgspec.Raw = _NOTHING
+    owner_references: msgspec.Raw = _NOTHING
+    managed_fields: msgspec.Raw = _NOTHING
 
 
 class BatchJob(msgspec.Struct, gc=False):
@@ -108,6 +113,8 @@ def job_view(job: BatchJob) -> JobView:
             items=array.items if array is not None else (),
             annotations=metadata.annotations,
             labels=metadata.labels,
+            # Once it runs, metadata may grow: then the status is made smaller (`core.job.oversize`).
+            other_metadata=0 if status.has_begun else _other_metadata(metadata),
         )
     if not over and not problem:
         problem = template_problem(
@@ -151,6 +158,11 @@ def job_view(job: BatchJob) -> JobView:
         dependencies=tuple([spec.dependency(entry) for entry in wanted.depends_on or ()]),
         problem=problem or ("" if over else rules_problem(failures.rules)),
     )
+
+
+def _other_metadata(metadata: BatchJobMetadata) -> int:
+    parts = (metadata.finalizers, metadata.owner_references, metadata.managed_fields)
+    return sum([memoryview(part).nbytes for part in parts if part is not _NOTHING])
 
 
 def _origin(metadata: BatchJobMetadata) -> str:

@@ -45,6 +45,34 @@ def test_all_of_spec() -> None:
     assert (view.deleting, view.generation) == (True, 4)
 
 
+OWNER = {"apiVersion": "v1", "kind": "ConfigMap", "uid": "u"}
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        pytest.param({"finalizers": [f"example.com/{'f' * 50}{n:05}" for n in range(20_000)]}, id="finalizers"),
+        pytest.param({"ownerReferences": [{**OWNER, "name": "x" * 1_200_000}]}, id="owner references"),
+        pytest.param({"managedFields": [{"fieldsV1": {f"f:{n:060}": {} for n in range(20_000)}}]}, id="managed fields"),
+    ],
+)
+def test_all_metadata_counts_for_the_size_of_a_job_that_has_not_begun(metadata: dict[str, Any]) -> None:
+    """Whatever takes the room, no status would fit, and a pod whose end can't be recorded must not be started."""
+    assert "leaves no room for its status" in decode(job_json(**metadata)).problem
+    begun = {"phase": "Running", "observedGeneration": 1, "attemptCount": 1}
+    assert decode(job_json(status=begun, **metadata)).problem == ""
+
+
+@pytest.mark.parametrize(
+    ("item", "number", "fits"),
+    [("x" * 80, 10_000, True), ("<" * 30, 10_000, False), ("\u2028" * 30, 10_000, False), ("é" * 60, 10_000, False)],
+)
+def test_items_count_as_the_api_server_stores_them(item: str, number: int, fits: bool) -> None:
+    """Kubernetes escapes `<`, `>` and `&` in JSON."""
+    view = decode(job_json(spec={"array": {"items": [item] * number}}))
+    assert ("leaves no room for its status" in view.problem) is not fits
+
+
 def test_s12_a_window_that_is_longer_than_the_schema_allows_today_counts_as_the_longest() -> None:
     view = decode(job_json(spec={"idempotencyKey": "k", "dedupWindow": "99999h99999h"}))
     assert view.dedup_window == MOST_DEDUP_SECONDS
