@@ -184,7 +184,7 @@ async def test_a_slow_server_keeps_news_back_only_while_we_are_the_ones_who_stra
         writer.submit(one())
     await asyncio.sleep(0)
     by_us = writer.busy
-    await asyncio.sleep(0.15)
+    await asyncio.sleep(1.1)  # a shorter gap belongs to the burst
     writer.submit(one())
     await asyncio.sleep(0)
     assert writer.under_way == 1
@@ -378,3 +378,33 @@ async def test_nothing_is_parked_while_the_server_itself_is_slow() -> None:
     assert writer.under_way == 2
     for task in writer._under_way:
         task.cancel()
+
+
+async def test_a_gap_in_a_burst_is_no_time_for_writes_that_only_inform() -> None:
+    """A second later it is, although no write comes that would show it."""
+    seconds = 0.001
+    results: dict[str, Result] = {}
+
+    async def send(_: ApiRequest) -> ApiResponse:
+        await asyncio.sleep(seconds)
+        return ApiResponse(200, b"{}")
+
+    writer = Writer(send=send, limit=AdaptiveLimit(start=16))
+    writer.submit(write("at-rest", results))
+    await drain(writer)
+    seconds = 0.1
+    for turn in range(3):
+        for number in range(6):
+            writer.submit(write(f"{turn}-{number}", results, rank=Rank.VERDICT))
+        await drain(writer)
+    offered: list[int] = []
+    writer.on_idle = offered.append
+    assert writer.busy
+    writer.submit(write("last", results, rank=Rank.VERDICT))
+    await drain(writer)
+    assert not any(places > 0 for places in offered)
+    async with asyncio.timeout(5):
+        while not any(places > 0 for places in offered):  # noqa: ASYNC110 - nothing else shows it
+            await asyncio.sleep(0.01)
+    assert max(offered) <= writer.limit // 4
+    await writer.close()

@@ -11,7 +11,9 @@ from typing import Final
 from podwright.core.values.ref import Ref
 
 PATIENCE: Final = 30.0
-"""Seconds for which a busy operator may put off a write that only informs."""
+"""Seconds after which a busy operator makes a write that only informs all the same, as far as `_OVERDUE_PAUSE` allows."""
+_OVERDUE_PAUSE: Final = 0.1
+"""Seconds between such writes. Without a pause each job of a long burst would cost a write more, and the burst take longer for it."""
 
 
 class PendingUpdates:
@@ -20,6 +22,7 @@ class PendingUpdates:
     def __init__(self) -> None:
         self._waiting: OrderedDict[Ref, float] = OrderedDict()
         self._granted: set[Ref] = set()
+        self._next_overdue_at = 0.0
 
     def add(self, ref: Ref, *, now: float) -> None:
         """Have an object wait, unless it does."""
@@ -38,13 +41,13 @@ class PendingUpdates:
         return True
 
     def grant(self, places: int, *, now: float) -> Iterator[Ref]:
-        """Return as many objects as there are places for, and all that have waited too long."""
+        """Return those whose turn it is: as many as there are places for; without any, now and then one that has waited too long."""
         while self._waiting:
             ref, since = next(iter(self._waiting.items()))
-            if len(self._granted) >= places and now - since < PATIENCE:
-                return
-            if len(self._granted) >= max(places, _MOST_GRANTED):
-                return
+            if len(self._granted) >= places:
+                if now - since < PATIENCE or now < self._next_overdue_at:
+                    return
+                self._next_overdue_at = now + _OVERDUE_PAUSE
             del self._waiting[ref]
             self._granted.add(ref)
             yield ref
@@ -52,6 +55,3 @@ class PendingUpdates:
     def __len__(self) -> int:
         """Return how many objects wait."""
         return len(self._waiting)
-
-
-_MOST_GRANTED: Final = 16

@@ -21,6 +21,10 @@ from podwright.runtime.trouble import Trouble, trouble_of
 
 _A_BURST: Final = 2
 """Writes under way from which on a slow API server may be slow because of us; else keeping silent would help nobody."""
+_LINGERING: Final = 1.0
+"""Seconds after such a burst in which nothing is made of a gap in it: its next writes are about to come."""
+_SHARE_OF_UPDATES: Final = 4
+"""A quarter of the places may be taken when a write is sent that only informs; what finishes or starts work finds the others free."""
 _TURN: Final = 0.01
 """Seconds in which requests are built before others of the loop get their turn."""
 
@@ -44,6 +48,8 @@ class Writer:
         self._parking = Parking()
         self._paused_until = 0.0
         self._latency = LatencyGauge()
+        self._burst_until = 0.0
+        self._calm: asyncio.TimerHandle | None = None
         self._wake: asyncio.TimerHandle | None = None
         self._next_turn: asyncio.Handle | None = None
         self._next_parking: asyncio.TimerHandle | None = None
@@ -58,7 +64,11 @@ class Writer:
     @property
     def busy(self) -> bool:
         """Return whether the API server has so much to do, by us, that what only informs people should wait."""
-        return self._lanes.has_urgent or (len(self._under_way) >= _A_BURST and self._latency.is_strained())
+        if self._lanes.has_urgent:
+            return True
+        if not self._latency.is_strained():
+            return False
+        return self._is_burst or time.monotonic() < self._burst_until
 
     @property
     def under_way(self) -> int:
@@ -80,6 +90,8 @@ class Writer:
         self._closed = True
         if self._wake is not None:
             self._wake.cancel()
+        if self._calm is not None:
+            self._calm.cancel()
         if self._next_turn is not None:
             self._next_turn.cancel()
         if self._next_parking is not None:
@@ -95,8 +107,27 @@ class Writer:
             self._send_what_fits()
         finally:
             self._pumping = False
+        if self._is_burst and self._latency.is_strained():
+            self._burst_until = time.monotonic() + _LINGERING
         if not self._closed:
-            self.on_idle(0 if self.busy else self._free)
+            self._offer_places()
+
+    def _offer_places(self) -> None:
+        """Say how many writes may be made that only inform, and again when a burst has surely ended."""
+        if not self.busy:
+            self.on_idle(self._free - self._limit.current + self._limit.current // _SHARE_OF_UPDATES)
+            return
+        self.on_idle(0)
+        if not self._is_burst and self._calm is None:
+            self._calm = asyncio.get_running_loop().call_later(_LINGERING, self._calmed)
+
+    def _calmed(self) -> None:
+        self._calm = None
+        self._pump()
+
+    @property
+    def _is_burst(self) -> bool:
+        return len(self._under_way) - len(self._parking) >= _A_BURST
 
     @property
     def _free(self) -> int:
