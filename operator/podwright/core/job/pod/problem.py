@@ -12,8 +12,10 @@ from podwright.core.spec import ArraySpec, Escalation
 MOST_LEVELS: Final = 100
 """How deeply a template may be nested; a pod has no more than some twenty levels."""
 
-# What only a template with such a problem has in its JSON; or, of Always, few others.
-_SUSPICIOUS: Final = (b'"restartPolicyRules"', b'"OnFailure"', b'"Always"', b"\\u0000")
+# What only a template with such a problem has in its JSON; or, of Always, few others. Each search reads all of it, up to a megabyte.
+_NUL: Final = b"\\u0000"
+_RESTARTED: Final = b'"restartPolicy'
+_SUSPICIOUS: Final = (b'"restartPolicyRules"', b'"OnFailure"', b'"Always"')
 _RESTARTS: Final = {"initContainers": ("Never", "Always"), "containers": ("Never",)}
 
 
@@ -34,7 +36,7 @@ def template_problem(
     packed = array if array is not None and array.pack > 1 else None
     asked = packed is not None or progress is not None or escalation is not None
     deep = template.count(b"{") + template.count(b"[") > MOST_LEVELS
-    if not asked and not deep and not any(mark in template for mark in _SUSPICIOUS):
+    if not asked and not deep and _NUL not in template and not _may_restart(template):
         return ""
     try:
         decoded = msgspec.json.decode(template, type=dict[str, Any])
@@ -48,6 +50,10 @@ def template_problem(
         or (heartbeat_problem(spec) if progress is not None else "")
         or (escalation_problem(spec) if escalation is not None else "")
     )
+
+
+def _may_restart(template: bytes) -> bool:
+    return _RESTARTED in template and any(mark in template for mark in _SUSPICIOUS)
 
 
 def _restart_problem(spec: dict[str, Any]) -> str:
