@@ -26,7 +26,7 @@ class Shell(enum.StrEnum):
     FISH = "fish"
 
 
-def completion(shell: Annotated[Shell, typer.Argument(show_default=False)]) -> None:
+def completion(shell: Annotated[Shell, typer.Argument(metavar="SHELL", show_default=False)]) -> None:
     """Print a script that completes commands, options, job names, phases and namespaces in a shell.
 
     For example:

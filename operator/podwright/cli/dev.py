@@ -90,7 +90,13 @@ def up(
     ] = 0,
     kubeconfig: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, resolve_path=True, help="Use this cluster instead of starting one."),
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            resolve_path=True,
+            help="Use this cluster instead of starting one.",
+        ),
     ] = None,
 ) -> None:
     """Start a cluster, or find the one that is there, and say how to use it.
@@ -133,13 +139,11 @@ def down(data: DataOption) -> None:
 def load(
     archives: Annotated[
         list[Path],
-        typer.Argument(
-            metavar="IMAGE.tar", exists=True, dir_okay=False, help="Archives of images, as `docker save` makes them."
-        ),
+        typer.Argument(metavar="IMAGE.tar", exists=True, dir_okay=False, hidden=True),
     ],
     data: DataOption,
 ) -> None:
-    """Load container images onto the cluster's nodes, which don't pull images themselves."""
+    """Load container images, as `docker save` writes them, onto the cluster's nodes, which don't pull images themselves."""
     from podwright.devcluster.up import open_cluster
 
     with errors_for_the_user():

@@ -114,7 +114,7 @@ def _version() -> None:
 @about.command("help")
 def _help(
     context: typer.Context,
-    command: Annotated[list[str] | None, typer.Argument(metavar="COMMAND", show_default=False)] = None,
+    command: Annotated[list[str] | None, typer.Argument(metavar="COMMAND", hidden=True)] = None,
 ) -> None:
     """Show the help of a command, or the list of commands."""
     assert context.parent is not None  # noqa: S101 - it is a command of the program

@@ -24,18 +24,26 @@ def _group() -> None:
 def run(
     kubeconfig: Annotated[
         str | None,
-        typer.Option(envvar="KUBECONFIG", help="The cluster; by default the one whose service account this pod has."),
+        typer.Option(
+            metavar="FILE",
+            envvar="KUBECONFIG",
+            help="The cluster; by default the one whose service account this pod has.",
+        ),
     ] = None,
     namespace: Annotated[
-        str, typer.Option(envvar="PODWRIGHT_NAMESPACE", help="Namespace of the operator's Leases.")
+        str, typer.Option(metavar="NAME", envvar="PODWRIGHT_NAMESPACE", help="Namespace of the operator's Leases.")
     ] = "podwright-system",
     identity: Annotated[
-        str, typer.Option(help="Name of this process in the Leases; must differ for every start. Default: generated.")
+        str,
+        typer.Option(
+            metavar="NAME", help="Name of this process in the Leases; must differ for every start. Default: generated."
+        ),
     ] = "",
     watch_namespaces: Annotated[
         list[str],
         typer.Option(
             "--watch-namespace",
+            metavar="NAME",
             envvar="PODWRIGHT_WATCH_NAMESPACES",
             help="Run the jobs of this namespace only; may be repeated. Default: all namespaces.",
         ),
@@ -43,11 +51,16 @@ def run(
     http_host: Annotated[
         str,
         typer.Option(
-            envvar="PODWRIGHT_HTTP_HOST", help="Address for probes and metrics. `::` means all, IPv6 and IPv4."
+            metavar="ADDRESS",
+            envvar="PODWRIGHT_HTTP_HOST",
+            help="Address for probes and metrics. `::` means all, IPv6 and IPv4.",
         ),
     ] = "::",
     http_port: Annotated[
-        int, typer.Option(envvar="PODWRIGHT_HTTP_PORT", min=0, max=65535, help="Port for them; 0 takes a free one.")
+        int,
+        typer.Option(
+            metavar="PORT", envvar="PODWRIGHT_HTTP_PORT", min=0, max=65535, help="Port for them; 0 takes a free one."
+        ),
     ] = 8080,
     accounting: Annotated[
         Accounting,
@@ -77,11 +90,15 @@ def run(
     highest_concurrency: Annotated[
         int,
         typer.Option(
-            envvar="PODWRIGHT_HIGHEST_CONCURRENCY", min=1, max=1024, help="Maximum number of writes in flight."
+            metavar="N",
+            envvar="PODWRIGHT_HIGHEST_CONCURRENCY",
+            min=1,
+            max=1024,
+            help="Maximum number of writes in flight.",
         ),
     ] = 64,
     log_level: Annotated[
-        str, typer.Option(envvar="PODWRIGHT_LOG_LEVEL", help="debug, info, warning or error.")
+        str, typer.Option(metavar="LEVEL", envvar="PODWRIGHT_LOG_LEVEL", help="debug, info, warning or error.")
     ] = "info",
 ) -> None:
     """Run the operator until SIGTERM; exits with 1 if it loses its Lease, to be started anew."""

@@ -65,13 +65,10 @@ def require_list_format(text: str) -> None:
         raise typer.BadParameter(f"{text!r} is not one of {LIST_FORMATS}.", param_hint="'--output' / '-o'")
 
 
-Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False, autocompletion=completion.job_names)]
-Names = Annotated[
-    list[str] | None, typer.Argument(metavar="NAME", show_default=False, autocompletion=completion.job_names)
-]
-NeededNames = Annotated[
-    list[str], typer.Argument(metavar="NAME", show_default=False, autocompletion=completion.job_names)
-]
+# Hidden are arguments that need no words of their own: they stay in the usage line; below it only their Python types would be added.
+Name = Annotated[str, typer.Argument(metavar="NAME", hidden=True, autocompletion=completion.job_names)]
+Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", hidden=True, autocompletion=completion.job_names)]
+NeededNames = Annotated[list[str], typer.Argument(metavar="NAME", hidden=True, autocompletion=completion.job_names)]
 OutputOption = Annotated[Format | None, typer.Option("--output", "-o", help="Print the objects in this format.")]
 DryRunOption = Annotated[
     DryRun,

@@ -148,3 +148,11 @@ def test_u21_output_that_cannot_be_written_is_told_without_a_traceback(redirecti
     assert answer.returncode == 1
     assert "Traceback" not in answer.stderr
     assert "standard output is closed" in answer.stderr or "cannot write the output: No space left" in answer.stderr
+
+
+@pytest.mark.parametrize("command", ["get", "submit", "lint", "help", "dev load", "dev up", "operator run"])
+def test_help_shows_no_types_of_python(command: str) -> None:
+    told = run(*command.split(), "--help").stdout
+    assert told.startswith("Usage: podwright ")
+    assert not {"<str>", "<int range>", "<list[str]>", "<list[Path]>", "[name]"} & set(told.split())
+    assert " range>" not in told

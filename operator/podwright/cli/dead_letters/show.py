@@ -11,7 +11,7 @@ from podwright.cli import options
 
 def show(
     *,
-    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", hidden=True)],
     output: options.OutputOption = None,
     place: options.Place,
 ) -> None:

@@ -23,7 +23,7 @@ _MOST_JOBS = 20
 
 def logs(
     *,
-    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False, autocompletion=completion.job_names)] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", hidden=True, autocompletion=completion.job_names)] = "",
     selector: Annotated[
         str, typer.Option("--selector", "-l", metavar="LABELS", help="Logs of the jobs with these labels.")
     ] = "",

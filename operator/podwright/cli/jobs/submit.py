@@ -19,7 +19,7 @@ _Pairs = list[str] | None
 def submit(
     *,
     context_of_command: typer.Context,
-    name: Annotated[str, typer.Argument(show_default=False, help="Job name. Default: generated.")] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", hidden=True)] = "",
     file: Annotated[
         _Pairs,
         typer.Option(
@@ -89,7 +89,7 @@ def submit(
     manner: options.Manner,
     place: options.Place,
 ) -> None:
-    """Submit a job from flags, or the jobs of manifests with --filename.
+    """Submit a job from flags, or the jobs of manifests with --filename. Without a NAME one is generated.
 
     Before a job is created, the API server is asked whether it would accept the job's pod; mistakes in the pod template
     are reported with their field.

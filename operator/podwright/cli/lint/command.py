@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def lint(
     *,
-    files: Annotated[list[str], typer.Argument(metavar="FILE|DIR", show_default=False)],
+    files: Annotated[list[str], typer.Argument(metavar="FILE|DIR", hidden=True)],
     server: Annotated[
         bool, typer.Option("--server", help="Also let the API server judge the jobs and their pods, by dry runs.")
     ] = False,

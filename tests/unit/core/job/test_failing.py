@@ -328,3 +328,11 @@ def test_u18_a_command_that_does_not_exist(policy: FailurePolicy, phase: Phase) 
     assert status.attempts[0].message == NO_COMMAND
     if phase is Phase.FAILED:
         assert status.message.endswith(f"rules[0] says Fail; last line of its message: {NO_COMMAND}")
+
+
+def test_a_timeout_is_told_without_the_last_words_of_the_kubelet() -> None:
+    job = make_job(retry=RetryPolicy(limit=0))
+    pod = failed(job, exit_code=137, reason="DeadlineExceeded", message="Pod was active on the node longer than that")
+    status = written(decide(job, pod))
+    assert status.message == "attempt 0 failed with exit code 137 (AttemptTimeout); retry limit 0 reached"
+    assert status.attempts[0].message == "Pod was active on the node longer than that"

@@ -130,6 +130,8 @@ def _ruled(verdict: Verdict) -> str:
 def _with_last_words(end: tuple[Phase, str, str], *, attempt: Attempt) -> tuple[Phase, str, str]:
     """Return how the job ends with the last line of its attempt's message: programs say there what went wrong."""
     phase, reason, told = end
+    if attempt.reason == Reason.ATTEMPT_TIMEOUT:
+        return end  # the kubelet has the last line, and says only that time ran out
     words = last_line(attempt.message, limit=_WORDS_LIMIT)
     return (phase, reason, f"{told}; last line of its message: {words}") if words and words not in told else end
 
