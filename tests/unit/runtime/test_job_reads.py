@@ -72,7 +72,14 @@ async def test_a_job_is_read_whole_unless_it_is_large_and_unchanged(
         return web.Response(body=dumps(job_json(resourceVersion="5")))
 
     store = JobStore(on_change=lambda uid: None)
-    store.put_job(make_job(uid="uid-of-job", resource_version=version, template=template))
+    store.put_job(
+        make_job(
+            uid="uid-of-job",
+            resource_version=version,
+            template=template,
+            size=len(template) if template is LARGE else 0,
+        )
+    )
     async with client_of(handler) as client:
         reads = JobReads(send=client.send, store=store, clock=lambda: 0.0)
         await reads.read_self(Ref(JOB, "uid-of-job"), namespace="default", name="job")
@@ -94,7 +101,7 @@ async def test_a_refused_list_of_metadata_proves_nothing_of_a_large_job(status: 
         return web.Response(body=dumps(job_json(resourceVersion="6")))
 
     store = JobStore(on_change=lambda uid: None)
-    store.put_job(make_job(uid="uid-of-job", resource_version=5, template=LARGE))
+    store.put_job(make_job(uid="uid-of-job", resource_version=5, template=LARGE, size=len(LARGE)))
     async with client_of(handler) as client:
         reads = JobReads(send=client.send, store=store, clock=lambda: 0.0)
         await reads.read_self(Ref(JOB, "uid-of-job"), namespace="default", name="job")

@@ -5,7 +5,6 @@ the record calls started, and that the API server surely does not have, as gone.
 """
 
 from collections.abc import Callable
-from typing import Final
 
 from podwright.core.attempt.ending import current_number
 from podwright.core.constants.names import parse_pod_name
@@ -29,9 +28,6 @@ from podwright.runtime.writer import Send
 from podwright.store.job_expectations import JobExpectations
 from podwright.store.jobs import JobStore
 
-_LARGE: Final = 16_384
-"""Bytes of a template from which on a job is read whole only if it has changed."""
-
 
 class JobReads:
     """Made once per controller of jobs."""
@@ -49,7 +45,7 @@ class JobReads:
         """
         uid = ref.uid
         known = self._store.job(uid)
-        if known is not None and len(known.template) > _LARGE and await self._is_unchanged(known):
+        if known is not None and known.size and await self._is_unchanged(known):
             return
         answer = await self._send(encode.get_job(namespace=namespace, name=name))
         if answer.status != 200:
