@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from podwright.core.constants import names
-from podwright.kube.client import ApiResponse, Unsent
 from podwright.kube.codecs.requests import ApiRequest
+from podwright.kube.responses import ApiResponse, Unsent
 from podwright.runtime.fence import FenceMissingError, FenceUnprovenError, prove_fence
 from tests.support.virtual_time import run
 from tests.unit.kube.objects import dumps, status_json
