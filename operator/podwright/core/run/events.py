@@ -10,11 +10,11 @@ from typing import Final
 
 import msgspec
 
-from podwright.core.attempt.termination_message import last_line
 from podwright.core.constants.reasons import Reason
 from podwright.core.model.attempt import Outcome
 from podwright.core.model.job import JobStatus
 from podwright.core.model.phase import Phase
+from podwright.core.values.excerpt import last_line
 
 MESSAGE_LIMIT: Final = 1024
 """Characters that the API server accepts in an Event's message (`events.k8s.io` calls it note)."""
