@@ -22,7 +22,9 @@ from tests.bench import workloads
 from tests.bench.simulated import leader, simulator, submitter
 from tests.support.rest import MERGE, Rest
 
-LONGEST = 0.05
+LONGEST = 0.1
+"""Seconds. Pieces are made for 50 ms; at rest the lag is sampled 10 times a second, so that beside other work on the machine all that
+was done between two samples counts as one piece."""
 JOBS = workloads.BATCH_JOB.path
 LEASE = f"/apis/coordination.k8s.io/v1/namespaces/podwright-system/leases/{names.lease_name(0)}"
 _HELD = re.compile(r'^podwright_loop_held_seconds_bucket\{le="(\S+)"\} (\S+)$', re.MULTILINE)

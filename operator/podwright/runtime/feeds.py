@@ -24,53 +24,6 @@ class Replace(Protocol):
         ...
 
 
-class ObjectFeed:
-    """Feeds a store with the objects of one kind, of one namespace or of all ("")."""
-
-    def __init__(
-        self,
-        kind: str,
-        *,
-        put: Callable[[Any], None],
-        remove: Callable[[str], None],
-        replace: Replace,
-        engine: Engine,
-        namespace: str,
-    ) -> None:
-        self._kind = kind
-        self._put = put
-        self._remove = remove
-        self._replace = replace
-        self._engine = engine
-        self._namespace = namespace
-
-    def replaced(self, items: Sequence[Any], list_resource_version: int) -> None:
-        """Record a full list."""
-        readable, unreadable = _parted(items)
-        self._replace(
-            readable,
-            list_version=list_resource_version,
-            also_present={item.uid for item in unreadable},
-            namespace=self._namespace,
-        )
-        uids = {item.uid for item in items}
-        self._engine.listed(self._kind, uids, namespace=self._namespace, version=list_resource_version)
-        for item in unreadable:
-            self._engine.report(item)
-
-    def changed(self, item: Any) -> None:
-        """Record an object."""
-        self._put(item)
-
-    def deleted(self, item: Any) -> None:
-        """Record that an object is gone."""
-        self._remove(item.uid)
-
-    def undecodable(self, item: Undecodable) -> None:
-        """Report an object that can't be understood."""
-        self._engine.report(item)
-
-
 class ChildFeed:
     """Feeds a store with children; one that can't be understood is as if it had not changed."""
 
@@ -98,6 +51,7 @@ class ChildFeed:
             also_present={item.uid for item in unreadable},
             namespace=self._namespace,
         )
+        self._listed(items, list_resource_version)
         for item in unreadable:
             self._engine.report(item)
 
@@ -112,6 +66,29 @@ class ChildFeed:
     def undecodable(self, item: Undecodable) -> None:
         """Report a child that can't be understood."""
         self._engine.report(item)
+
+    def _listed(self, items: Sequence[Any], version: int) -> None:
+        """Do what a full list calls for besides, before what can't be understood is reported."""
+
+
+class ObjectFeed(ChildFeed):
+    """Feeds a store with the objects of one kind, of one namespace or of all (""); the engine is told what a full list has."""
+
+    def __init__(
+        self,
+        kind: str,
+        *,
+        put: Callable[[Any], None],
+        remove: Callable[[str], None],
+        replace: Replace,
+        engine: Engine,
+        namespace: str,
+    ) -> None:
+        super().__init__(put=put, remove=remove, replace=replace, engine=engine, namespace=namespace)
+        self._kind = kind
+
+    def _listed(self, items: Sequence[Any], version: int) -> None:
+        self._engine.listed(self._kind, {item.uid for item in items}, namespace=self._namespace, version=version)
 
 
 class PodFeed(ChildFeed):
