@@ -11,8 +11,8 @@ import pytest
 from podwright.core.constants.names import pod_name
 from podwright.core.job import decide as job_policy
 from podwright.core.job.snapshot import Snapshot
-from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.codecs.requests import ApiRequest
+from podwright.kube.responses import Ambiguous, ApiResponse, Unsent
 from podwright.runtime.leader_term import LeaderTerm
 from podwright.runtime.writer import Send
 from tests.simulation.world import Object, World, decoded, started_world, until

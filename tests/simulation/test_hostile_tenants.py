@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from podwright.core.constants.names import LABEL_JOB_UID
-from podwright.kube.client import ApiResponse
 from podwright.kube.codecs.requests import ApiRequest
+from podwright.kube.responses import ApiResponse
 from podwright.runtime import feeds
 from podwright.runtime.bounded_log import BoundedLog
 from podwright.runtime.writer import Send
@@ -338,7 +338,7 @@ MEMORY = """
 import asyncio, json, time
 from podwright.core.spec import ArraySpec
 from podwright.core.values.index_set import IndexSet
-from podwright.kube.client import ApiResponse
+from podwright.kube.responses import ApiResponse
 from podwright.runtime.controllers.job_controller import JobController
 from podwright.runtime.engine import Engine
 from podwright.runtime.flow import AdaptiveLimit

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from podwright.core.commands import Rank
-from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.codecs.requests import ApiRequest
+from podwright.kube.responses import Ambiguous, ApiResponse, Unsent
 from podwright.runtime import lanes
 from podwright.runtime.flow import AdaptiveLimit
 from podwright.runtime.lanes import NOT_LEADER, Permit, Result, Withheld

@@ -12,7 +12,7 @@ from prometheus_client.exposition import generate_latest
 from podwright.core.commands import Command, CreateChild, Delete, PatchChild, Release, WriteStatus
 from podwright.core.model.array import ArrayRecord
 from podwright.core.model.job import JobView
-from podwright.kube.client import Ambiguous, ApiResponse, Unsent
+from podwright.kube.responses import Ambiguous, ApiResponse, Unsent
 from podwright.runtime.lanes import Result, Withheld
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"

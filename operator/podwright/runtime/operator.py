@@ -14,10 +14,11 @@ from typing import Any, Final
 
 import msgspec
 
-from podwright.kube.client import ApiClient, ApiResponse, Pool
+from podwright.kube.client import ApiClient, Pool
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.credentials import Credentials
 from podwright.kube.reflector import Reflector
+from podwright.kube.responses import ApiResponse
 from podwright.runtime.confirmation import ReadPlaces
 from podwright.runtime.controllers.job_controller import JobController
 from podwright.runtime.engine import Engine

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from podwright.core.constants import names
-from podwright.kube.client import ApiResponse, Unsent
 from podwright.kube.codecs.requests import ApiRequest
+from podwright.kube.responses import ApiResponse, Unsent
 from podwright.runtime.fence import FenceMissingError, FenceUnprovenError, prove_fence
 from tests.unit.kube.objects import dumps, status_json
 from tests.unit.kube.test_errors import COMPARED, FENCE, UNLABELLED

@@ -96,7 +96,7 @@ class _Tally:
         self.task_failures: dict[int, int] = {}
 
     def count(self, end: UnitEnd) -> None:
-        """Take in the end of one attempt."""
+        """Record the end of one attempt."""
         record, verdict = self._units.record, end.verdict
         left = open_tasks_of(array=self._array, unit=end.unit, record=record)
         self.succeeded.extend((end.succeeded & left).ranges)
