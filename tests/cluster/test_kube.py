@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     from podwright.core.model.job import JobView
     from podwright.devcluster import EmbeddedCluster
-    from podwright.kube.client import ApiResponse
     from podwright.kube.codecs.page import ObjectDecoder
+    from podwright.kube.responses import ApiResponse
     from tests.cluster.api import Api
 
 

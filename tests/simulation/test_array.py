@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from podwright.core.constants.names import parse_pod_name
-from podwright.kube.client import Ambiguous, ApiResponse
 from podwright.kube.codecs.requests import ApiRequest
+from podwright.kube.responses import Ambiguous, ApiResponse
 from podwright.runtime.writer import Send
 from tests.simulation.world import World, decoded, started_world, until
 from tests.support.simulator.admission import Operation, Request

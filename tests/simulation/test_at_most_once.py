@@ -9,8 +9,8 @@ import pytest
 
 from podwright.core.accounting import Accounting
 from podwright.core.constants.names import pod_name
-from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.codecs.requests import ApiRequest
+from podwright.kube.responses import Ambiguous, ApiResponse, Unsent
 from podwright.runtime.writer import Send
 from podwright.store import expectations
 from tests.simulation.world import World, started_world, until

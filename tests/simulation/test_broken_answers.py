@@ -9,8 +9,8 @@ import pytest
 
 from podwright.core.commands import CreateChild
 from podwright.core.values.ref import JOB, Ref
-from podwright.kube.client import ApiResponse
 from podwright.kube.codecs.requests import ApiRequest
+from podwright.kube.responses import ApiResponse
 from podwright.runtime.quota import QuotaLines
 from podwright.runtime.writer import Send
 from tests.simulation.world import World, started_world, until

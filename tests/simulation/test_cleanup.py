@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from podwright.core.values.ref import JOB, Ref
-from podwright.kube.client import Ambiguous, ApiResponse
 from podwright.kube.codecs.requests import ApiRequest
+from podwright.kube.responses import Ambiguous, ApiResponse
 from podwright.runtime.cleanup import PLACES, Cleanup
 from podwright.runtime.writer import Send
 from tests.simulation.world import World, decoded, started_world, until

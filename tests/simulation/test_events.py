@@ -9,8 +9,8 @@ import pytest
 from podwright.core.model.job import JobStatus
 from podwright.core.model.phase import Phase
 from podwright.core.run.events import EventLevel
-from podwright.kube.client import ApiResponse, ApiUnreachable
 from podwright.kube.codecs.requests import ApiRequest
+from podwright.kube.responses import ApiResponse, ApiUnreachable
 from podwright.runtime import events as events_module
 from podwright.runtime.events import EventRecorder
 from tests.simulation.world import World, started_world, until

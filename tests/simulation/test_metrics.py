@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from podwright.kube.client import Ambiguous, ApiResponse
 from podwright.kube.codecs.requests import ApiRequest
+from podwright.kube.responses import Ambiguous, ApiResponse
 from podwright.runtime.metrics import Metrics
 from podwright.runtime.writer import Send
 from tests.simulation.world import World, started_world, until

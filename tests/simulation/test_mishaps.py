@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from podwright.kube.client import ApiResponse
 from podwright.kube.codecs.page import decode_job
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.key_lease import decode_key_lease, replace_key_lease
+from podwright.kube.responses import ApiResponse
 from podwright.runtime import problems
 from podwright.runtime.leader_term import LeaderTerm
 from podwright.runtime.writer import Send

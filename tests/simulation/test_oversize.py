@@ -9,8 +9,8 @@ import pytest
 
 from podwright.core.constants.names import FINALIZER
 from podwright.core.job.oversize import PATIENCE
-from podwright.kube.client import ApiResponse
 from podwright.kube.codecs.requests import ApiRequest
+from podwright.kube.responses import ApiResponse
 from podwright.runtime.writer import Send
 from tests.simulation.world import World, decoded, started_world, until
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from podwright.core.attempt import refusal
-from podwright.kube.client import ApiResponse
 from podwright.kube.codecs.requests import ApiRequest
+from podwright.kube.responses import ApiResponse
 from podwright.runtime.writer import Send
 from podwright.store import expectations
 from tests.simulation.world import World, started_world, until

@@ -16,10 +16,11 @@ from podwright.core.accounting import Accounting
 from podwright.core.constants import names
 from podwright.core.run.events import EventLevel
 from podwright.kube.access import Access
-from podwright.kube.client import ApiClient, ApiResponse
+from podwright.kube.client import ApiClient
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.credentials import FixedCredentials
 from podwright.kube.reflector import Reflector
+from podwright.kube.responses import ApiResponse
 from podwright.kube.server_clock import ServerClock
 from podwright.runtime.confirmation import ReadPlaces
 from podwright.runtime.controllers.job_controller import JobController

@@ -22,11 +22,12 @@ from typing import Final
 
 import msgspec
 
-from podwright.kube.client import ApiClient, ApiResponse, ApiUnreachable, Pool
+from podwright.kube.client import ApiClient, Pool
 from podwright.kube.codecs.times import format_micro_time
 from podwright.kube.errors import DecodeError, StatusError, parse_status
 from podwright.kube.lease_record import LeaseRecord, decode_lease, lease_path, lease_update, new_lease
 from podwright.kube.paths import LEASES
+from podwright.kube.responses import ApiResponse, ApiUnreachable
 
 LONGEST_DURATION: Final = 60.0
 """Seconds. A Lease that promises its holder more is not believed: a typing error would keep a shard idle for years."""

@@ -19,7 +19,7 @@ class LineSplitter:
         self._size = 0
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """Take the next chunk and give the lines that it completes, without line ends and empty lines.
+        """Return the lines that the next chunk completes, without line ends and empty lines.
 
         Raises:
             LineTooLongError: the unfinished line is longer than the limit.

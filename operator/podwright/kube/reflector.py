@@ -16,11 +16,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from podwright.kube.client import AnswerTooLarge, ApiClient, ApiUnreachable, Pool
+from podwright.kube.client import ApiClient, Pool
 from podwright.kube.codecs.page import EventType, ObjectDecoder, Undecodable, WatchEvent
 from podwright.kube.errors import DecodeError, StatusError, parse_status
 from podwright.kube.paging import PAGE_SIZE, PageLimit
 from podwright.kube.poison import Result, Steps
+from podwright.kube.responses import AnswerTooLarge, ApiUnreachable
 
 View = TypeVar("View")
 View_contra = TypeVar("View_contra", contravariant=True)
@@ -52,13 +53,13 @@ class Sink(Protocol[View_contra]):
     """What takes the objects. Called in the loop's thread, one call at a time; must be quick and must not raise."""
 
     def replaced(self, items: Sequence[View_contra | Undecodable], list_resource_version: int) -> None:
-        """Take in all objects there are. What is not among them is gone, unless it is newer than the list.
+        """Store all objects there are. What is not among them is gone, unless it is newer than the list.
 
         Undecodable objects are among them: they exist, so nothing that is known of them may be thrown away.
         """
 
     def changed(self, item: View_contra) -> None:
-        """Take in a new or changed object."""
+        """Store a new or changed object."""
 
     def deleted(self, item: View_contra | Undecodable) -> None:
         """Record that an object is gone; `item` is its last state."""

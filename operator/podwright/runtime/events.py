@@ -18,9 +18,9 @@ import msgspec
 
 from podwright.core.model.job import JobStatus, JobView
 from podwright.core.run.events import EventLevel, RunEvent, events_between, pod_change_refused
-from podwright.kube.client import ApiUnreachable
 from podwright.kube.codecs.requests import METADATA_ONLY, ApiRequest
 from podwright.kube.paths import EVENTS, resource_path
+from podwright.kube.responses import ApiUnreachable
 from podwright.runtime.writer import Send
 
 _WAITING_PER_NAMESPACE: Final = 50

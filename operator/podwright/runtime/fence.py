@@ -12,9 +12,9 @@ from typing import Any, Final
 import msgspec
 
 from podwright.core.constants import names
-from podwright.kube.client import ApiUnreachable
 from podwright.kube.codecs.requests import METADATA_ONLY, ApiRequest, pods_path
 from podwright.kube.errors import parse_status
+from podwright.kube.responses import ApiUnreachable
 from podwright.runtime.writer import Send
 
 _PATIENCE: Final = 15.0  # seconds; the API server's watch of the Lease normally takes milliseconds

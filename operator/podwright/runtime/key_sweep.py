@@ -19,11 +19,11 @@ from podwright.core.job.gates.idempotency import never_began, remembered_until
 from podwright.core.model.job import JobView
 from podwright.core.shard import shard_of
 from podwright.kube import key_lease
-from podwright.kube.client import ApiResponse, ApiUnreachable
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.errors import DecodeError, StatusError, parse_status
 from podwright.kube.key_lease import KeyLease, decode_key_lease, decode_key_leases
 from podwright.kube.paths import LEASES
+from podwright.kube.responses import ApiResponse, ApiUnreachable
 from podwright.runtime.keys import Keys
 from podwright.runtime.leader_term import LeaderTerms
 from podwright.runtime.writer import Send
@@ -87,7 +87,7 @@ class KeySweep:
                 pass  # the next page is due
 
     async def _page(self) -> float:
-        """Look at one page and give the seconds until the next."""
+        """Sweep one page; return the seconds until the next."""
         request = key_lease.list_key_leases(namespace=self._keys.namespace, limit=_PAGE, continue_token=self._token)
         try:
             answer = await self._send(request)

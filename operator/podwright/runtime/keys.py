@@ -17,12 +17,12 @@ from podwright.core.constants.names import key_lease_name
 from podwright.core.job.gates.idempotency import ASK_AGAIN, remembered_until, with_end_known
 from podwright.core.model.job import JobView, KeyClaim
 from podwright.kube import key_lease
-from podwright.kube.client import ApiResponse
 from podwright.kube.codecs import requests as encode
 from podwright.kube.codecs.page import decode_job
 from podwright.kube.errors import DecodeError, parse_status
 from podwright.kube.key_lease import KeyLease, decode_key_lease
 from podwright.kube.paths import JOBS, LEASES
+from podwright.kube.responses import ApiResponse
 from podwright.runtime.key_count import KeyCount
 from podwright.runtime.lanes import Result
 from podwright.runtime.writer import Send

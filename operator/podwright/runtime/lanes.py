@@ -14,8 +14,8 @@ from typing import Final
 import msgspec
 
 from podwright.core.commands import Rank
-from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.codecs.requests import ApiRequest
+from podwright.kube.responses import Ambiguous, ApiResponse, Unsent
 from podwright.runtime.flow import NamespaceLimit
 from podwright.runtime.pace import Pace
 

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import Final
 
 from podwright.core.constants.names import lease_name
-from podwright.kube.client import ApiClient, ApiResponse, ApiUnreachable, Pool
+from podwright.kube.client import ApiClient, Pool
 from podwright.kube.codecs.page import JOBS
 from podwright.kube.codecs.requests import ApiRequest, jobs_path
 from podwright.kube.errors import DecodeError, parse_status
 from podwright.kube.lease import LeaseElector
+from podwright.kube.responses import ApiResponse, ApiUnreachable
 from podwright.runtime.fence import prove_fence
 from podwright.runtime.leader_term import LeaderTerm
 from podwright.runtime.settings import Settings

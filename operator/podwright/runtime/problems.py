@@ -13,8 +13,8 @@ from typing import Final
 from podwright.core.commands import ReportProblem
 from podwright.core.shard import shard_of
 from podwright.core.values.ref import Ref
-from podwright.kube.client import ApiResponse
 from podwright.kube.codecs.page import Undecodable
+from podwright.kube.responses import ApiResponse
 from podwright.runtime.backoff import Backoff
 from podwright.runtime.bounded_log import BoundedLog
 from podwright.runtime.controllers.controller import Controller

@@ -17,8 +17,8 @@ from podwright.core.commands import (
     unknown_outcome,
 )
 from podwright.core.values.ref import Ref
-from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.errors import DecodeError, StatusError, parse_status
+from podwright.kube.responses import Ambiguous, ApiResponse, Unsent
 from podwright.runtime.backoff import Backoff
 from podwright.runtime.bounded_log import BoundedLog
 from podwright.runtime.controllers.controller import Controller, Subject

@@ -8,8 +8,8 @@ import enum
 from typing import Final
 
 from podwright.core.attempt.refusal import surely_not_created
-from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.errors import parse_status
+from podwright.kube.responses import Ambiguous, ApiResponse, Unsent
 from podwright.runtime.lanes import Result, Withheld
 
 _ADMISSION: Final = ("failed calling webhook", "admission webhook", "admission plugin")

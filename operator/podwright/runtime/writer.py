@@ -12,8 +12,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final, cast
 
-from podwright.kube.client import Ambiguous, ApiResponse, Unsent
 from podwright.kube.codecs.requests import ApiRequest
+from podwright.kube.responses import Ambiguous, ApiResponse, Unsent
 from podwright.runtime.flow import AdaptiveLimit, LatencyGauge
 from podwright.runtime.lanes import Lanes, Permit, Result, Withheld
 from podwright.runtime.parking import HANGING, Parking

@@ -6,9 +6,10 @@ from typing import Any
 
 import msgspec
 
-from podwright.kube.client import Ambiguous, ApiClient, ApiResponse, Pool, Unsent
+from podwright.kube.client import ApiClient, Pool
 from podwright.kube.codecs.times import format_time
 from podwright.kube.lease import LeaseElector
+from podwright.kube.responses import Ambiguous, ApiResponse, Unsent
 from tests.unit.kube.objects import dumps, status_json
 
 NAME = "podwright-shard-0"

@@ -9,11 +9,12 @@ from aiohttp import web
 
 from podwright.devcluster.certificates import CertificateAuthority
 from podwright.kube.access import Access, CredentialsError
-from podwright.kube.client import Ambiguous, ApiClient, ApiResponse, ApiUnreachable, ForeignAnswer, Pool, Unsent
+from podwright.kube.client import ApiClient, Pool
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.credentials import FixedCredentials
 from podwright.kube.errors import StatusError
 from podwright.kube.paths import InvalidNameError
+from podwright.kube.responses import Ambiguous, ApiResponse, ApiUnreachable, ForeignAnswer, Unsent
 from tests.unit.kube.objects import dumps, status_json
 from tests.unit.kube.server import client_of, serve, serve_raw
 

@@ -10,9 +10,10 @@ from aiohttp import web
 
 from podwright.devcluster.certificates import CertificateAuthority
 from podwright.kube.access import Access, CredentialsError
-from podwright.kube.client import ApiClient, Unsent
+from podwright.kube.client import ApiClient
 from podwright.kube.credentials import FixedCredentials, load_credentials
 from podwright.kube.proxy import ProxyError, checked_proxy, is_excepted, proxy_for
+from podwright.kube.responses import Unsent
 from tests.unit.kube.server import serve
 
 PATH = "/api/v1/namespaces/default/pods"

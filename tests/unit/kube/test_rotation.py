@@ -13,8 +13,9 @@ from aiohttp import web
 
 from podwright.devcluster.certificates import CertificateAuthority
 from podwright.kube.access import Access
-from podwright.kube.client import ApiClient, Unsent
+from podwright.kube.client import ApiClient
 from podwright.kube.credentials import FixedCredentials, run_in_thread
+from podwright.kube.responses import Unsent
 from podwright.kube.trust import Trust
 from tests.unit.kube.objects import dumps, status_json
 from tests.unit.kube.server import serve

@@ -108,13 +108,16 @@ def _follow(
     from podwright.cli.jobs.log_follow import follow_job
     from podwright.cli.jobs.log_many import follow_many
     from podwright.cli.jobs.state import array_of
+    from podwright.cli.jobs.waiting import interruptible
     from podwright.cli.patience import Deadline
 
     if len(jobs) > 1 or (array_of(jobs[0]) is not None and task is None):
         if attempt is not None:
             raise CommandError("--attempt of an array needs --task.", remedy="Add --task INDEX.")
-        follow_many(client, jobs, options=wanted)
-    else:
+        with interruptible(jobs):
+            follow_many(client, jobs, options=wanted)
+        return
+    with interruptible(jobs):
         follow_job(client, jobs[0], deadline=Deadline(None), task=task, attempt=attempt, options=wanted)
 
 

@@ -152,11 +152,11 @@ def _copy(
 
 
 def _require_finished(job: Object) -> None:
-    from podwright.cli.jobs.state import finished, name_of, phase_of
+    from podwright.cli.jobs.state import finished, name_of, shown_phase
 
     if not finished(job):
         raise CommandError(
-            f"{name_of(job)} has not finished ({phase_of(job) or 'not reconciled yet'}): a copy would run beside it.",
+            f"{name_of(job)} has not finished ({shown_phase(job)}): a copy would run beside it.",
             remedy=f"Cancel it first: podwright cancel {name_of(job)} --wait",
         )
 
@@ -185,9 +185,7 @@ def _undone(job: Object, last: Object) -> IndexSet | None:
 
 
 def _remark_running(job: Object, copy: Object, wish: Wish) -> None:
-    from podwright.cli.jobs.state import name_of, phase_of
+    from podwright.cli.jobs.state import name_of, shown_phase
     from podwright.cli.output import remark
 
-    remark(
-        f"{name_of(job)} was already {wish.origin.done}, as {name_of(copy)} ({phase_of(copy) or 'not reconciled yet'})."
-    )
+    remark(f"{name_of(job)} was already {wish.origin.done}, as {name_of(copy)} ({shown_phase(copy)}).")

@@ -6,7 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from podwright.cli.jobs.state import array_of, finished, name_of, phase_of, recorded_set, spec_of, status_of
+from podwright.cli.jobs.state import (
+    array_of,
+    finished,
+    name_of,
+    phase_of,
+    recorded_set,
+    shown_phase,
+    spec_of,
+    status_of,
+)
 from podwright.cli.printable import one_line
 from podwright.cli.times import local, seconds_of, span
 from podwright.core.constants import names
@@ -164,7 +173,7 @@ def _dependency(facts: Facts, dependency: Mapping[str, Any]) -> str:
         "Finished": finished(other),
         "Started": phase not in ("", Phase.PENDING, Phase.SUSPENDED),
     }
-    return "" if met.get(condition, True) else f"the job {shown} to {wanted}, which is {phase or 'not reconciled yet'}"
+    return "" if met.get(condition, True) else f"the job {shown} to {wanted}, which is {shown_phase(other)}"
 
 
 def _delayed(facts: Facts, name: str) -> str:

@@ -184,6 +184,9 @@ def submit(
 
 def _end(client: JobClient, jobs: list[Object], *, seconds: float | None, follow: bool, manner: options.Manner) -> int:
     from podwright.cli.jobs.submission import wait_for_end
+    from podwright.cli.jobs.waiting import interruptible
     from podwright.cli.output import news, remark
 
-    return wait_for_end(client, jobs, seconds=seconds, follow=follow, tell=remark if follow else news(manner.output))
+    tell = remark if follow else news(manner.output)
+    with interruptible(jobs):
+        return wait_for_end(client, jobs, seconds=seconds, follow=follow, tell=tell)

@@ -16,9 +16,9 @@ from podwright.core.model.attempt import Refusal, RefusalKind
 from podwright.core.model.job import JobStatus, JobView
 from podwright.core.model.pod import PodView
 from podwright.core.values.index_set import EMPTY
-from podwright.kube.client import ApiResponse, Unsent
 from podwright.kube.codecs.page import decode_metadata, decode_pod, decode_version
 from podwright.kube.errors import StatusError
+from podwright.kube.responses import ApiResponse, Unsent
 from podwright.runtime.controllers.controller import Subject
 from podwright.runtime.events import EventRecorder
 from podwright.runtime.keys import Keys

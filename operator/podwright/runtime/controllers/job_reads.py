@@ -14,13 +14,13 @@ from podwright.core.model.job import JobView
 from podwright.core.model.pod import PodView
 from podwright.core.model.units import units_of
 from podwright.core.values.ref import JOB, Ref
-from podwright.kube.client import AnswerTooLarge
 from podwright.kube.codecs import requests as encode
 from podwright.kube.codecs.page import PODS as POD_DECODER
 from podwright.kube.codecs.page import decode_job, decode_pod, decode_versions
 from podwright.kube.errors import DecodeError, parse_status
 from podwright.kube.paging import PageLimit
 from podwright.kube.paths import JOBS, PODS
+from podwright.kube.responses import AnswerTooLarge
 from podwright.runtime.confirmation import ReadPlaces
 from podwright.runtime.controllers.controller import Engine
 from podwright.runtime.keys import Keys

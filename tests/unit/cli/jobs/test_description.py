@@ -10,9 +10,14 @@ NOW = datetime.fromisoformat("2026-11-21T10:05:00Z").timestamp()
 
 def test_a_new_job_has_a_short_description() -> None:
     lines = describe(make_job(), now=NOW)
-    assert lines[:3] == ["Name:       report", "Namespace:  n", "Phase:      Pending, not reconciled yet"]
+    assert lines[:3] == ["Name:       report", "Namespace:  n", "Phase:      Pending"]
     assert lines[3].startswith("Created:    ")
     assert len(lines) == 4
+
+
+def test_that_a_job_was_cancelled_is_said_once() -> None:
+    lines = describe(make_job(phase="Cancelled", cancel="Immediate", status={"reason": "Cancelled"}), now=NOW)
+    assert lines[2:4] == ["Phase:      Cancelled", "Cancel:     Immediate"]
 
 
 def test_all_parts_of_a_status_are_shown() -> None:

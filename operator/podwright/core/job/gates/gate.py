@@ -49,7 +49,7 @@ def gate(*, job: JobView, dependencies: Dependencies, claim: KeyClaim | None, no
 
 
 def may_be_gated(job: JobView) -> bool:
-    """Tell whether, by its status, the job may never have had a pod and is neither suspended nor over."""
+    """Return whether, by its status, the job may never have had a pod and is neither suspended nor over."""
     return job.status.phase in (None, Phase.PENDING) and not job.status.has_begun
 
 
