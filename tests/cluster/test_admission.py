@@ -254,10 +254,10 @@ class TestJobs:
             pytest.param(
                 {
                     "template": {
-                        "spec": {"containers": [{"name": "main", "image": "busybox:1", "args": ["\x01" * 50_000]}]}
+                        "spec": {"containers": [{"name": "main", "image": "busybox:1", "args": ["\x01" * 70_000]}]}
                     }
                 },
-                id="L4 control characters, which are, too",
+                id="L4 control characters, which take four to six",
             ),
         ],
     )
