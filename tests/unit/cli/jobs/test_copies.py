@@ -77,7 +77,7 @@ def test_what_is_copied_and_what_is_not() -> None:
         "name": "report-r1",
         "namespace": "n",
         "labels": {"team": "x", "podwright.dev/restart-of": "u-1"},
-        "annotations": {"note": "y", "podwright.dev/restart-of": "u-1"},
+        "annotations": {"note": "y", "podwright.dev/restart-of": "u-1", "podwright.dev/copy-of": "report"},
     }
     assert "status" not in copy
 
