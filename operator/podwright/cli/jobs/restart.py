@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from podwright.cli import options
-from podwright.cli.errors import CommandError
+from podwright.cli.errors import CommandError, MisuseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +75,7 @@ def retry(
 
 def _require_one(names: list[str], name: str) -> None:
     if name and len(set(names)) > 1:
-        raise CommandError("--name can only be used with a single job.")
+        raise MisuseError("--name can only be used with a single job.")
 
 
 def _run_all(client: JobClient, names: list[str], *, manner: options.Manner, step: Step) -> None:
