@@ -79,7 +79,7 @@ NO_CLUSTER = "--kubeconfig=/dev/null"
         ("dlq -n q list", "No such option: -n. Options follow the command: podwright dlq COMMAND -n …"),
         ("list --wtch", "No such option: --wtch"),
         ("submit x --image a --timeout 10x", "--timeout: invalid duration '10x'"),
-        ("submit x --image a --array 2 --items a", "either --array or --items"),
+        ("submit x --image a --array 2 --items a --dry-run", "either --array or --items"),
         ("submit", "What should run?"),
         ("cancel a --timeout 5s", "--timeout has no effect without --wait."),
         (f"list --phase Canceled {NO_CLUSTER}", "There is no phase Canceled."),
@@ -192,6 +192,13 @@ def test_u21_output_that_cannot_be_written_is_told_without_a_traceback(redirecti
     assert answer.returncode == 1
     assert "Traceback" not in answer.stderr
     assert "standard output is closed" in answer.stderr or "cannot write the output: No space left" in answer.stderr
+
+
+@pytest.mark.parametrize("group", ["", "dlq", "dev", "operator"])
+def test_every_command_says_what_it_does_in_one_line(group: str) -> None:
+    _, _, commands = run(*group.split(), "--help").stdout.partition("Commands:\n")
+    assert commands
+    assert "..." not in commands
 
 
 @pytest.mark.parametrize("command", ["get", "submit", "lint", "help", "dev load", "dev up", "operator run"])

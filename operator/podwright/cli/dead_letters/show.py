@@ -15,7 +15,10 @@ def show(
     output: options.OutputOption = None,
     place: options.Place,
 ) -> None:
-    """Show a dead letter: its attempts with reasons, nodes and messages, and its spec."""
+    """Show a dead letter: its attempts and its spec.
+
+    Each attempt has its reason, node and message.
+    """
     import time
 
     import yaml

@@ -43,9 +43,9 @@ def logs(
     timestamps: Annotated[bool, typer.Option("--timestamps", help="Print the time of each line.")] = False,
     place: options.Place,
 ) -> None:
-    """Print the logs of a job: of its last attempt, or of each task of a small array.
+    """Print the logs of a job.
 
-    When the pod is gone, the message that the attempt left in the job's status is printed instead.
+    These are the logs of its last attempt, or of each task of a small array. When the pod is gone, the message that the attempt left in the job's status is printed instead.
 
     For example:
 

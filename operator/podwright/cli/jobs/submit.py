@@ -89,7 +89,9 @@ def submit(
     manner: options.Manner,
     place: options.Place,
 ) -> None:
-    """Submit a job from flags, or the jobs of manifests with --filename. Without a NAME one is generated.
+    """Submit a job from flags, or the jobs of manifests.
+
+    Without a NAME one is generated. Manifests are named with --filename.
 
     Before a job is created, the API server is asked whether it would accept the job's pod; mistakes in the pod template
     are reported with their field.
