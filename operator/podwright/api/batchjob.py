@@ -50,10 +50,10 @@ class RetryPolicy(ApiModel):
     )
     platform_limit: Annotated[Int32, Field(ge=0, le=1000)] = Field(
         10,
-        description="Maximum further attempts after losses that aren't the job's fault, such as eviction or node loss. Default: 10.",
+        description="Maximum retries after losses that aren't the job's fault, such as eviction or node loss. Default: 10.",
     )
     timeout_limit: Annotated[Int32, Field(ge=0, le=100)] | None = Field(
-        None, description="Maximum further attempts after timeouts. Default: they count towards limit."
+        None, description="Maximum retries after timeouts. Default: they count towards limit."
     )
 
 
