@@ -6,6 +6,7 @@ What takes long on a loaded machine takes no time here: what a test finds out of
 import asyncio
 import contextlib
 import functools
+import random
 import selectors
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -63,10 +64,14 @@ def run(scenario: Coroutine[Any, Any, T]) -> T:
 
 
 def in_virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Make a test of servers and clients in this process run in virtual time, which `time.time` and `time.monotonic` follow."""
+    """Make a test of servers and clients in this process run in virtual time, which `time.time` and `time.monotonic` follow.
+
+    What is drawn at random is the same each time.
+    """
 
     @functools.wraps(test)
     def run_test(*args: P.args, **kwargs: P.kwargs) -> None:
+        random.seed(1)
         loop = _Loop(now=time.monotonic(), has_sockets=True)
         with _clocks_of(loop), asyncio.Runner(loop_factory=lambda: loop) as runner:
             runner.run(test(*args, **kwargs))

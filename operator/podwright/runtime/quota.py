@@ -24,7 +24,7 @@ _LEAST_LAG: Final = 0.02
 _MORE_LAG: Final = 1.15
 _LESS_LAG: Final = 0.95
 """Factors after a refusal and after a success: one request in some eight is refused, or fewer, if the lag never changes."""
-_TOGETHER: Final = 0.05
+_TOGETHER: Final = 0.02
 """Part of the lag: pods that ended within it say the same of it, and count for one success."""
 _MUCH_MORE_LAG: Final = 1.5
 """Factor after one refusal of several in a row."""
