@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from podwright.core.accounting import Accounting
+from podwright.core.attempt.refusal import recalled
 from podwright.core.commands import ClaimKey, Command, CreateChild, Decision, Delete, WriteStatus
 from podwright.core.constants import names
 from podwright.core.constants.names import pod_name
 from podwright.core.job.basis import still_creates
 from podwright.core.job.gates.gate import may_be_gated
 from podwright.core.job.status import with_problem, write_status
+from podwright.core.model.attempt import RefusalKind
 from podwright.core.model.job import JobView
 from podwright.core.model.phase import IllegalTransitionError
 from podwright.core.values.ref import JOB, Ref
@@ -128,6 +130,8 @@ class JobController:
     def prepare(self, ref: Ref, *, expectations: JobExpectations) -> bool:
         """See to what must be known first."""
         job = self.store.job(ref.uid)
+        if job is not None:
+            _recall(job, expectations=expectations, has_pods=bool(self.store.pods(job.uid)), now=self._clock())
         if self.store.lacks_pods(ref.uid):
             expectations.relist_children = True
         if unlisted := self.store.take_unlisted(ref.uid):
@@ -251,3 +255,21 @@ class JobController:
             and job.resource_version <= term.baseline
             and expectations.asked_for_pod_epoch != term.epoch
         )
+
+
+def _recall(job: JobView, *, expectations: JobExpectations, has_pods: bool, now: float) -> None:
+    """Put a job back into the line that its status tells of, and take one that was edited since its refusal out of it.
+
+    Arrays are only taken out: each asks for itself once, however many pods it wants.
+    """
+    if not expectations.recalled:
+        expectations.recalled = True
+        if job.array is None and not has_pods and job.status.observed_generation == job.generation:
+            refusal = recalled(job.status, now=now)
+            if refusal is not None:
+                expectations.refusal, expectations.refused_generation = refusal, job.generation
+                expectations.waits_for = refusal.cause
+    elif expectations.waits_for and expectations.refused_generation != job.generation:
+        expectations.waits_for = ""
+        if expectations.refusal is not None and expectations.refusal.kind is RefusalKind.RETRYABLE:
+            expectations.refusal = None
