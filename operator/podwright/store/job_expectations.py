@@ -70,7 +70,6 @@ class JobExpectations(Expectations, kw_only=True):
 
     Attributes:
         refusal: the last refusal of a pod.
-        refused_generation: of the job's spec then.
         recalled: its status was asked whether pods of it were refused, or this process asked for a pod.
         asked_for_pod_epoch: the epoch in which the API server itself was last asked for a first pod that the cache lacks.
         key_doubtful: the Lease of its idempotency key must be read before it can be claimed.
@@ -91,7 +90,6 @@ class JobExpectations(Expectations, kw_only=True):
     """
 
     refusal: Refusal | None = None
-    refused_generation: int = 0
     recalled: bool = False
     asked_for_pod_epoch: int = -1
     key_doubtful: bool = False

@@ -11,7 +11,6 @@ from podwright.core.constants.names import pod_name
 from podwright.core.job.basis import still_creates
 from podwright.core.job.gates.gate import may_be_gated
 from podwright.core.job.status import with_problem, write_status
-from podwright.core.model.attempt import RefusalKind
 from podwright.core.model.job import JobView
 from podwright.core.model.phase import IllegalTransitionError
 from podwright.core.values.ref import JOB, Ref
@@ -130,7 +129,7 @@ class JobController:
     def prepare(self, ref: Ref, *, expectations: JobExpectations) -> bool:
         """See to what must be known first."""
         job = self.store.job(ref.uid)
-        if job is not None:
+        if job is not None and not expectations.recalled:
             _recall(job, expectations=expectations, has_pods=bool(self.store.pods(job.uid)), now=self._clock())
         if self.store.lacks_pods(ref.uid):
             expectations.relist_children = True
@@ -258,18 +257,8 @@ class JobController:
 
 
 def _recall(job: JobView, *, expectations: JobExpectations, has_pods: bool, now: float) -> None:
-    """Put a job back into the line that its status tells of, and take one that was edited since its refusal out of it.
-
-    Arrays are only taken out: each asks for itself once, however many pods it wants.
-    """
-    if not expectations.recalled:
-        expectations.recalled = True
-        if job.array is None and not has_pods and job.status.observed_generation == job.generation:
-            refusal = recalled(job.status, now=now)
-            if refusal is not None:
-                expectations.refusal, expectations.refused_generation = refusal, job.generation
-                expectations.waits_for = refusal.cause
-    elif expectations.waits_for and expectations.refused_generation != job.generation:
-        expectations.waits_for = ""
-        if expectations.refusal is not None and expectations.refusal.kind is RefusalKind.RETRYABLE:
-            expectations.refusal = None
+    """Put a job back into the line that its status tells of. An array asks for itself once: it may be refused for this and that."""
+    expectations.recalled = True
+    if job.array is None and not has_pods:
+        expectations.refusal = recalled(job.status, now=now)
+        expectations.waits_for = "" if expectations.refusal is None else expectations.refusal.cause

@@ -107,8 +107,6 @@ class JobOutcomes:
             genuine=error.genuine,
             now=now,
         )
-        job = self._store.job(command.of.uid)
-        expectations.refused_generation = 0 if job is None else job.generation
         return expectations.refusal.cause
 
     def status_refused(self, command: WriteStatus, *, error: StatusError, expectations: JobExpectations) -> None:
