@@ -20,6 +20,7 @@ from tests.support.simulator.admission import Operation, Request
 from tests.support.simulator.errors import ApiError, forbidden
 from tests.support.simulator.kinds import BATCH_JOB, POD
 from tests.support.simulator.storage import Key
+from tests.support.virtual_time import in_virtual_time
 
 # Admission that is final at once; a policy's denial is asked again for a minute.
 LIMIT_RANGE = "maximum memory usage per Container is 100Mi, but limit is 128Mi"
@@ -171,12 +172,14 @@ async def test_the_pods_of_a_deleted_job_go_with_it(world: World) -> None:
     await until(lambda: not world.pod_objects())
 
 
-async def test_thousands_of_jobs(world: World) -> None:
+@in_virtual_time
+async def test_thousands_of_jobs() -> None:
     names = [f"job-{n}" for n in range(1000)]
-    for name in names:
-        world.submit(name)
-    await until(lambda: all("finishTime" in world.status(name) for name in names) and not world.held(), seconds=30)
-    assert len(world.writes) <= 3000
+    async with started_world() as world:
+        for name in names:
+            world.submit(name)
+        await until(lambda: all("finishTime" in world.status(name) for name in names) and not world.held(), seconds=30)
+        assert len(world.writes) <= 3000
 
 
 async def test_a_pod_that_is_gone_with_its_finalizer_is_released_once(world: World) -> None:

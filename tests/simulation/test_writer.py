@@ -15,6 +15,7 @@ from podwright.runtime import lanes
 from podwright.runtime.flow import AdaptiveLimit
 from podwright.runtime.lanes import NOT_LEADER, Permit, Result, Withheld
 from podwright.runtime.writer import Writer
+from tests.support.virtual_time import in_virtual_time
 
 
 class Server:
@@ -132,6 +133,7 @@ async def test_trouble_is_reported_and_slows_the_pool_down(server: Server, failu
     assert writer.limit == 8
 
 
+@in_virtual_time
 async def test_retry_after_pauses_everything_and_then_goes_on(server: Server) -> None:
     writer = Writer(send=server.send, limit=AdaptiveLimit(start=1, highest=1, lowest=1))
     results: dict[str, Result] = {}
@@ -159,6 +161,7 @@ async def test_closing_waits_for_what_is_under_way_and_sends_no_more(server: Ser
     assert (server.sent, list(results)) == (["a"], ["a"])
 
 
+@in_virtual_time
 async def test_a_slow_server_keeps_news_back_only_while_we_are_the_ones_who_strain_it() -> None:
     slow = 0.0
 
@@ -221,6 +224,7 @@ async def test_trouble_of_one_tenant_is_nobody_elses(server: Server, failure: Re
     assert writer.limit == 16
 
 
+@in_virtual_time
 async def test_s10_writes_that_hang_leave_places_to_other_namespaces() -> None:
     answered: list[str] = []
 
@@ -295,6 +299,7 @@ async def test_a_request_that_cannot_be_built_stops_no_other(server: Server) -> 
     assert server.sent == ["fine"]
 
 
+@in_virtual_time
 async def test_many_namespaces_whose_writes_hang_leave_the_others_their_rate() -> None:
     """The rate is measured in places, of which there are 16, so that it doesn't hang on the machine."""
     under_way: set[str] = set()
@@ -325,6 +330,7 @@ async def test_many_namespaces_whose_writes_hang_leave_the_others_their_rate() -
     assert statistics.fmean(places) >= 0.9 * 16
 
 
+@in_virtual_time
 async def test_writes_that_hang_keep_no_status_of_their_namespace_from_being_written() -> None:
     async def send(request: ApiRequest) -> ApiResponse:
         await asyncio.sleep(30.0 if request.path.startswith("pod") else 0.001)
@@ -364,6 +370,7 @@ async def test_lanes_of_namespaces_that_are_gone_are_forgotten(server: Server, m
     assert (writer._lanes._lanes, len(writer._lanes._quiet)) == ({}, 0)
 
 
+@in_virtual_time
 async def test_nothing_is_parked_while_the_server_itself_is_slow() -> None:
     async def send(request: ApiRequest) -> ApiResponse:
         await asyncio.sleep(30.0)
@@ -380,6 +387,7 @@ async def test_nothing_is_parked_while_the_server_itself_is_slow() -> None:
         task.cancel()
 
 
+@in_virtual_time
 async def test_a_gap_in_a_burst_is_no_time_for_writes_that_only_inform() -> None:
     """A second later it is, although no write comes that would show it."""
     seconds = 0.001

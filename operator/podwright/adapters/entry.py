@@ -17,6 +17,7 @@ from podwright.adapters.frame import configure, connection
 from podwright.adapters.service import serve
 from podwright.kube.credentials import Credentials
 from podwright.runtime.settings import Settings
+from podwright.runtime.turns import LoopTurns
 
 _RESTART_PAUSE: Final = 5.0
 _LEAVE_TIME: Final = 3.0
@@ -29,14 +30,16 @@ def run_operator(*, credentials: Credentials, settings: Settings) -> None:
     stop_kopf = threading.Event()
     frame = threading.Thread(target=_supervise, args=(credentials, stop_kopf), name="kopf", daemon=True)
     frame.start()
+    turns = LoopTurns()
     try:
-        asyncio.run(_run(credentials=credentials, settings=settings))
+        with asyncio.Runner(loop_factory=turns.new_loop) as runner:
+            runner.run(_run(credentials=credentials, settings=settings, turns=turns))
     finally:
         stop_kopf.set()
         frame.join(timeout=_LEAVE_TIME)
 
 
-async def _run(*, credentials: Credentials, settings: Settings) -> None:
+async def _run(*, credentials: Credentials, settings: Settings, turns: LoopTurns) -> None:
     stop = asyncio.Event()
 
     def leave(name: str) -> None:
@@ -46,7 +49,7 @@ async def _run(*, credentials: Credentials, settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, leave, number.name)
-    await serve(credentials=credentials, settings=settings, stop=stop)
+    await serve(credentials=credentials, settings=settings, stop=stop, turns=turns)
 
 
 def _supervise(credentials: Credentials, stop: threading.Event) -> None:

@@ -19,7 +19,9 @@ _FIRST_LAG: Final = 0.05
 _LEAST_LAG: Final = 0.02
 _MORE_LAG: Final = 1.15
 _LESS_LAG: Final = 0.95
-"""Factors after a refusal and after a success: one request in some eight is refused if the lag never changes."""
+"""Factors after a refusal and after a success: one request in some eight is refused, or fewer, if the lag never changes."""
+_TOGETHER: Final = 0.02
+"""Part of the lag: pods that ended within it say the same of it, and count for one success."""
 _MUCH_MORE_LAG: Final = 1.5
 """Factor after one refusal of several in a row."""
 _LONGEST_LAG: Final = 8.0
@@ -37,6 +39,7 @@ class QuotaLine(Line):
         self.lag = _FIRST_LAG
         self.usual_lag = 0.0  # as of the last success; 0 as long as there was none
         self.was_refused = False
+        self.learned_from = 0.0
         self.delay = _FIRST_DELAY
 
     def places(self, now: float) -> int:
@@ -65,11 +68,12 @@ class QuotaLine(Line):
 
     def let_in(self, name: str) -> None:
         """Record that it was created: more may be asked for at once."""
-        why, _ = self.asked.pop(name, (None, 0.0))
+        why, since = self.asked.pop(name, (None, 0.0))
         self._window += 1
         if why is Why.ENDED:
             self.usual_lag, self.was_refused = self.lag, False
-            self.lag = max(_LEAST_LAG, self.lag * _LESS_LAG)
+            if abs(since - self.learned_from) > _TOGETHER * self.lag:
+                self.lag, self.learned_from = max(_LEAST_LAG, self.lag * _LESS_LAG), since
         elif why is not None and self.ended:
             self.ended.popleft()  # it had the place of one that ended meanwhile
         elif why is not None:

@@ -10,9 +10,9 @@ from podwright.core.constants import names
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.responses import ApiResponse, Unsent
 from podwright.runtime.fence import FenceMissingError, FenceUnprovenError, prove_fence
+from tests.support.virtual_time import run
 from tests.unit.kube.objects import dumps, status_json
 from tests.unit.kube.test_errors import COMPARED, FENCE, UNLABELLED
-from tests.unit.kube.virtual_time import run
 
 EPOCH = 8
 ADMITTED = ApiResponse(201, b"{}")

@@ -50,6 +50,16 @@ CONTAINER = "spec.template.spec.containers[0]"
         pytest.param(job(retrys={}), "spec.retrys: unknown field; did you mean retry?", id="a typo in the spec"),
         pytest.param(job(retry={"limit": 101}), "spec.retry.limit: must be at most 100, not 101", id="too much"),
         pytest.param(
+            job(retry={"initial": 5}),
+            "spec.retry.initial: must be a string, not 5; a duration needs a unit: 5s",
+            id="a number for a duration",
+        ),
+        pytest.param(
+            job(idempotencyKey=2026),
+            "spec.idempotencyKey: must be a string, not 2026; put it in quotes: '2026'",
+            id="a number for a text",
+        ),
+        pytest.param(
             job(onExhausted="DeadLeter"),
             "spec.onExhausted: must be one of DeadLetter, Fail, not 'DeadLeter'; did you mean DeadLetter?",
             id="not allowed",
