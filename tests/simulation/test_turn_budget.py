@@ -10,6 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -21,6 +22,13 @@ from podwright.devcluster import ports
 from tests.bench import workloads
 from tests.bench.simulated import leader, simulator, submitter
 from tests.support.rest import MERGE, Rest
+from tests.support.simulator.api import Api
+from tests.support.simulator.deletion import DeleteOptions
+from tests.support.simulator.fence import SYSTEM_NAMESPACE, fence
+from tests.support.simulator.kinds import BATCH_JOB, NAMESPACE
+from tests.support.simulator.kubelet import Kubelet
+from tests.support.simulator.server import Simulator
+from tests.support.simulator.storage import Event, Key
 
 LONGEST = 0.05
 JOBS = workloads.BATCH_JOB.path
@@ -79,9 +87,17 @@ class Operator:
 
 @contextlib.asynccontextmanager
 async def unharmed() -> AsyncIterator[Operator]:
+    """Run an operator beside a simulator; after the block it must be as `unharmed_at` says."""
+    with simulator() as (_, server, directory):
+        async with submitter(server) as rest, unharmed_at(server, rest, directory) as operator:
+            yield operator
+
+
+@contextlib.asynccontextmanager
+async def unharmed_at(server: str, rest: Rest, directory: Path) -> AsyncIterator[Operator]:
     """Run an operator; after the block it must still lead, without having lost its Lease, and never have been held up for long."""
-    with simulator() as (_, server, directory), ports.free_ports(1) as (port,):
-        async with submitter(server) as rest, leader(rest, directory, server, http_port=port):
+    with ports.free_ports(1) as (port,):
+        async with leader(rest, directory, server, http_port=port):
             operator = Operator(rest, port)
             first, before = await operator.lease(), await operator.held()
             yield operator
@@ -124,6 +140,41 @@ async def test_s11_a_graph_of_50000_dependencies_with_cycles_and_its_deletion() 
         deletions = [operator.rest.send("DELETE", f"{JOBS}/job-{number}") for number in range(jobs)]
         await asyncio.gather(*deletions)
         await operator.submit("last", {"template": template()})
+        await operator.until("last", lambda status: status.get("phase") == "Succeeded")
+
+
+async def test_s11_a_ring_of_25000_jobs_that_are_all_listed_again(tmp_path: Path) -> None:
+    """The API server is in this process, where to create a job takes no request."""
+    jobs = 25_000
+    api = Api()
+    api.rules.append(fence(api))
+    api.create(NAMESPACE, "", {"metadata": {"name": SYSTEM_NAMESPACE}}, user="system:admin")
+    Kubelet(api)
+    told = asyncio.Event()
+
+    def look(event: Event) -> None:
+        if event.current.document.get("status", {}).get("reason") == "DependencyCycle":
+            told.set()
+
+    def create(name: str, **spec: Any) -> None:
+        body = {"apiVersion": names.API_VERSION, "kind": names.JOB_KIND, "metadata": {"name": name}}
+        api.create(BATCH_JOB, workloads.NAMESPACE, {**body, "spec": {"template": template(), **spec}}, user="user")
+
+    async with (
+        Simulator(api) as server,
+        submitter(server.url) as rest,
+        unharmed_at(server.url, rest, tmp_path) as operator,
+    ):
+        for number in range(jobs):
+            create(f"job-{number}", dependsOn=[{"name": f"job-{(number + 1) % jobs}"}])
+            if number % 50 == 0:
+                await asyncio.sleep(0)
+        api.table(BATCH_JOB).listeners.append(look)
+        await asyncio.wait_for(told.wait(), 100)
+        async with server.away():
+            api.delete(BATCH_JOB, Key(workloads.NAMESPACE, "job-7"), DeleteOptions(), user="user")
+            api.table(BATCH_JOB).compact()
+        create("last")
         await operator.until("last", lambda status: status.get("phase") == "Succeeded")
 
 
