@@ -206,7 +206,7 @@ class TestKubectl:
     def test_short_name_category_and_columns(self, cluster: EmbeddedCluster, api: Api, namespace: str) -> None:
         api.create(make_job(namespace=namespace, priority=7)).expect()
         narrow = cluster.kubectl("get", "bj", f"--namespace={namespace}")
-        assert narrow.splitlines()[0].split() == ["NAME", "PHASE", "PROGRESS", "ATTEMPTS", "START", "DURATION", "AGE"]
+        assert narrow.splitlines()[0].split() == ["NAME", "PHASE", "PROGRESS", "ATTEMPTS", "STARTED", "DURATION", "AGE"]
         wide = cluster.kubectl("get", "podwright", f"--namespace={namespace}", "--output=wide")
         header, row = wide.splitlines()
         assert header.split()[7:] == ["REASON", "PRIORITY", "NODE", "FINISHED"]

@@ -18,7 +18,7 @@ from podwright.runtime.writer import Send
 from tests.simulation.world import Object, World, decoded, started_world, until
 from tests.support.simulator.admission import Operation, Request
 from tests.support.simulator.errors import ApiError, forbidden
-from tests.support.simulator.kinds import BATCH_JOB, POD
+from tests.support.simulator.kinds import BATCH_JOB, NAMESPACE, POD
 from tests.support.simulator.storage import Key
 from tests.support.virtual_time import in_virtual_time
 
@@ -354,6 +354,7 @@ async def test_a_new_leader_reads_an_old_job_before_it_starts_a_pod(world: World
     world.submit()
     await asyncio.sleep(0.05)
     reads = world.simulator.requests["operator", "get", "batchjobs"]
+    world.api.create(NAMESPACE, "", {"metadata": {"name": "other"}}, user="system:admin")  # a revision that no job has
     world.terms.current = LeaderTerm(shard=0, epoch=2, baseline=world.api.revisions.last)
     world.engine.mark_all()
     await until(world.is_over)
@@ -361,6 +362,39 @@ async def test_a_new_leader_reads_an_old_job_before_it_starts_a_pod(world: World
     world.submit("newer")
     await until(lambda: world.is_over("newer"))
     assert world.simulator.requests["operator", "get", "batchjobs"] == reads + 1
+
+
+async def test_l4_a_new_leader_reads_no_large_job_that_the_watch_confirms(world: World) -> None:
+    """Reading each of them would take the API server seconds; one event that is newer than the term proves all of them up to date."""
+    world.terms.current = None
+    large = {"spec": {"containers": [{"name": "main", "image": "busybox:1", "args": ["x" * 20_000]}]}}
+    for number in range(5):
+        world.submit(f"large-{number}", template=large)
+    await asyncio.sleep(0.1)
+    world.api.create(NAMESPACE, "", {"metadata": {"name": "other"}}, user="system:admin")  # a revision that no job has
+    world.terms.current = LeaderTerm(shard=0, epoch=2, baseline=world.api.revisions.last)
+    world.engine.mark_all()
+    await asyncio.sleep(0.1)
+    assert world.pod_objects() == []
+    lists = world.simulator.requests["operator", "list", "batchjobs"]
+    world.submit("newer", suspend=True)
+    await until(lambda: all(world.is_over(f"large-{number}") for number in range(5)))
+    assert world.simulator.requests["operator", "get", "batchjobs"] == 0
+    assert world.simulator.requests["operator", "list", "batchjobs"] == lists
+
+
+async def test_l4_a_large_job_is_read_where_the_watch_stays_silent(world: World) -> None:
+    world.terms.current = None
+    world.submit(
+        "large", template={"spec": {"containers": [{"name": "main", "image": "busybox:1", "args": ["x" * 20_000]}]}}
+    )
+    await asyncio.sleep(0.1)
+    lists = world.simulator.requests["operator", "list", "batchjobs"]
+    world.api.create(NAMESPACE, "", {"metadata": {"name": "other"}}, user="system:admin")
+    world.terms.current = LeaderTerm(shard=0, epoch=2, baseline=world.api.revisions.last)
+    world.engine.mark_all()
+    await until(lambda: world.is_over("large"))
+    assert world.simulator.requests["operator", "list", "batchjobs"] == lists + 1
 
 
 async def test_a_pod_that_is_torn_away_counts_as_lost(world: World) -> None:

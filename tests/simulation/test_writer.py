@@ -13,7 +13,7 @@ from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.responses import Ambiguous, ApiResponse, Unsent
 from podwright.runtime import lanes
 from podwright.runtime.flow import AdaptiveLimit
-from podwright.runtime.lanes import NOT_LEADER, Permit, Result, Withheld
+from podwright.runtime.lanes import NOT_LEADER, OVERTAKEN, Permit, Result, Withheld
 from podwright.runtime.writer import Writer
 from tests.support.virtual_time import in_virtual_time
 
@@ -55,6 +55,7 @@ def write(
     priority: int = 0,
     namespace: str = "default",
     admitted: bool = False,
+    size: int = 0,
     withhold: Callable[[], Withheld | None] = lambda: None,
 ) -> Permit:
     """Build a permit whose result lands in `results`."""
@@ -65,6 +66,7 @@ def write(
         build=lambda: withhold() or ApiRequest(method="POST", path=name),
         done=lambda result: results.__setitem__(name, result),
         admitted=admitted,
+        size=size,
     )
 
 
@@ -256,6 +258,48 @@ async def test_l5_priority_counts_within_a_namespace_only(server: Server) -> Non
     await drain(writer)
     assert server.sent.index("high") <= 2
     assert server.sent.index("low") <= 4
+
+
+async def test_l4_small_writes_of_a_namespace_go_beside_its_large_ones(server: Server) -> None:
+    writer = Writer(send=server.send, limit=AdaptiveLimit())
+    results: dict[str, Result] = {}
+    for number in range(10):
+        writer.submit(write(f"large-{number}", results, size=262_144))
+    writer.submit(write("small", results))
+    assert server.sent == []
+    await asyncio.sleep(0)
+    assert server.sent == ["small"]
+    server.gate.set()
+    await drain(writer)
+    assert len(results) == 11
+    assert server.most <= 3, "of large ones half a megabyte is under way"
+
+
+async def test_l4_large_writes_beside_others_go_one_by_one_and_all_go(server: Server) -> None:
+    writer = Writer(send=server.send, limit=AdaptiveLimit())
+    results: dict[str, Result] = {}
+    server.gate.set()
+    for number in range(3):
+        for namespace in ("a", "b"):
+            writer.submit(write(f"{namespace}-{number}", results, namespace=namespace, size=262_144))
+    async with asyncio.timeout(10):
+        while len(results) < 6:
+            writer.submit(write("small", {}, namespace="others"))
+            await asyncio.sleep(0.01)
+    large = [name for name in server.sent if name != "small"]
+    assert sorted(large) == ["a-0", "a-1", "a-2", "b-0", "b-1", "b-2"]
+    assert [name[0] for name in large] in (["a", "b"] * 3, ["b", "a"] * 3), "namespaces take turns"
+    await drain(writer)
+
+
+async def test_l4_a_withheld_large_write_holds_up_no_other(server: Server) -> None:
+    writer = Writer(send=server.send, limit=AdaptiveLimit())
+    results: dict[str, Result] = {}
+    server.gate.set()
+    writer.submit(write("late", results, size=262_144, withhold=lambda: OVERTAKEN))
+    writer.submit(write("next", results, size=262_144))
+    await drain(writer)
+    assert (results["late"], server.sent) == (OVERTAKEN, ["next"])
 
 
 async def test_s4_a_request_is_built_when_its_turn_comes(server: Server) -> None:

@@ -101,7 +101,7 @@ def run(
         str, typer.Option(metavar="LEVEL", envvar="PODWRIGHT_LOG_LEVEL", help="debug, info, warning or error.")
     ] = "info",
 ) -> None:
-    """Run the operator until SIGTERM; exits with 1 if it loses its Lease, to be started anew."""
+    """Run the operator until SIGTERM. Exits with 1 if it loses its Lease, to be restarted."""
     # kopf and aiohttp take most of a second to import; other commands must not wait for them.
     from podwright.adapters.entry import run_operator
     from podwright.adapters.service import PortError, new_identity

@@ -87,8 +87,16 @@ class ObjectFeed(ChildFeed):
     ) -> None:
         super().__init__(put=put, remove=remove, replace=replace, engine=engine, namespace=namespace)
         self._kind = kind
+        self.version = 0
+        """The store has everything of the collection up to this resourceVersion."""
+
+    def changed(self, item: Any) -> None:
+        """Record an object."""
+        self._put(item)
+        self.version = item.resource_version  # a watch keeps the order
 
     def _listed(self, items: Sequence[Any], version: int) -> None:
+        self.version = version
         self._engine.listed(self._kind, {item.uid for item in items}, namespace=self._namespace, version=version)
 
 
@@ -132,3 +140,21 @@ def _parted(items: Sequence[Any]) -> tuple[list[Any], list[Undecodable]]:
     """Part what can be understood from what can't."""
     unreadable = [item for item in items if isinstance(item, Undecodable)]
     return ([item for item in items if not isinstance(item, Undecodable)] if unreadable else list(items)), unreadable
+
+
+class ObjectFeeds:
+    """The feeds of one kind, made by `make` for each namespace that is watched, or for all ("")."""
+
+    def __init__(self, make: Callable[[str], ObjectFeed]) -> None:
+        self._make = make
+        self._feeds: dict[str, ObjectFeed] = {}
+
+    def add(self, namespace: str) -> ObjectFeed:
+        """Make one."""
+        feed = self._feeds[namespace] = self._make(namespace)
+        return feed
+
+    def version(self, namespace: str) -> int:
+        """Return the resourceVersion up to which the store has everything of a namespace."""
+        feed = self._feeds.get("") or self._feeds.get(namespace)
+        return 0 if feed is None else feed.version

@@ -34,10 +34,12 @@ class Metrics:
             registry=self.registry,
         )
         self._write_counts: dict[tuple[str, str], Counter] = {}
-        self._decisions = Counter("podwright_decisions", "Looks at a job.", registry=self.registry)
+        self._decisions = Counter("podwright_decisions", "Reconciliations of a job.", registry=self.registry)
         self._commands = Counter("podwright_commands", "Commands that decisions asked for.", registry=self.registry)
         self._errors = Counter(
-            "podwright_internal_errors", "Looks at a job that failed by an error of ours.", registry=self.registry
+            "podwright_internal_errors",
+            "Reconciliations that failed with an internal error of Podwright.",
+            registry=self.registry,
         )
         self._undecodable = Counter(
             "podwright_undecodable_objects", "Objects that could not be read.", ["kind"], registry=self.registry

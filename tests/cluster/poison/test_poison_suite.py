@@ -29,10 +29,13 @@ JOBS: Final = 20
 pytestmark = [pytest.mark.skipif(why_not() is not None, reason=why_not() or "")]
 
 
-FULL: Final = dict.fromkeys(POISONS, 0.9) | {"L4 giants": 1 / 8}
-"""Least part of the undisturbed rate beside the attacks in full. After each of the kills the next leader has to read all jobs before
-it may act on any; 150 of 700 kB are what the API server takes seconds to encode, whatever is asked of it."""
-SMALL: Final = dict.fromkeys(POISONS, 0.3) | {"L4 giants": 0.1}
+FULL: Final = dict.fromkeys(POISONS, 0.9) | {"L4 giants": 0.6}
+"""Least part of the undisturbed rate beside the attacks in full.
+
+Of L4 it is not yet what is wanted, 0.9: it was 0.74. What is missing is the list after each kill: 40 MB, for which the API server needs
+0.2 to 0.5 s of CPU and the operator 0.2 s before it leads. Once it leads, giants cost the others nothing that could be measured.
+"""
+SMALL: Final = dict.fromkeys(POISONS, 0.3)
 """Sizes of the attacks beside which the good jobs keep a third of their rate for certain, while other tests use the same cores."""
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from podwright.cli import options
-from podwright.cli.errors import CommandError
+from podwright.cli.errors import MisuseError
 
 
 def cancel(
@@ -36,7 +36,7 @@ def cancel(
 
     seconds = seconds_option(timeout, option="--timeout")
     if seconds is not None and not wait:
-        raise CommandError("--timeout has no effect without --wait.", remedy="Add --wait.")
+        raise MisuseError("--timeout has no effect without --wait.", remedy="Add --wait.")
     client = selection.client()
     waits = wait and manner.dry_run is options.DryRun.NONE
     done = "being cancelled" if waits else "cancelled"

@@ -6,9 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from podwright.cli.jobs.copies import Origin, announced, redrive_count
+from podwright.cli.jobs.copies import Origin, announced, original, redrive_count
 from podwright.cli.jobs.state import (
-    annotation,
     array_of,
     name_of,
     pack_of,
@@ -72,9 +71,9 @@ def _facts(job: Mapping[str, Any], *, now: float) -> Iterator[tuple[str, str]]:
     yield "Failures", _failures(job)
     yield "Idempotency key", one_line(spec.get("idempotencyKey") or "")
     yield "Duplicate of", one_line(status.get("duplicateOf") or "")
-    yield "Restart of", one_line(annotation(job, Origin.RESTART.partition("/")[2]))
-    yield "Retry of", one_line(annotation(job, Origin.RETRY.partition("/")[2]))
-    yield "Redrive of", one_line(annotation(job, Origin.REDRIVE.partition("/")[2]))
+    yield "Restart of", one_line(original(job, Origin.RESTART))
+    yield "Retry of", one_line(original(job, Origin.RETRY))
+    yield "Redrive of", one_line(original(job, Origin.REDRIVE))
     for origin in Origin:
         yield f"{origin.done.capitalize()} as", one_line(", ".join(announced(job, origin)))
     yield "Redrives", str(redrive_count(job) or "")

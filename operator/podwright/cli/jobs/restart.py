@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from podwright.cli import options
-from podwright.cli.errors import CommandError
+from podwright.cli.errors import CommandError, MisuseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,9 +36,9 @@ def restart(
     manner: options.Manner,
     place: options.Place,
 ) -> None:
-    """Run finished jobs again from the beginning, as new jobs with the same spec and new idempotency keys.
+    """Run finished jobs again from the beginning.
 
-    The old jobs stay. Repeating the command while the new job runs returns that job.
+    The new jobs have the same spec and new idempotency keys. The old jobs stay. Repeating the command while the new job runs returns that job.
     """
     from podwright.cli.jobs.copies import Origin
     from podwright.cli.jobs.create_copy import Wish
@@ -59,9 +59,9 @@ def retry(
     manner: options.Manner,
     place: options.Place,
 ) -> None:
-    """Run again what did not succeed, as new jobs with the same idempotency keys.
+    """Run again what did not succeed.
 
-    Of an array these are the tasks that failed or never ended. The old jobs stay. Repeating the command returns the
+    The new jobs have the same idempotency keys. Of an array they run the tasks that failed or never ended. The old jobs stay. Repeating the command returns the
     existing retry while it runs, and retries what is left once that has failed too.
     """
     from podwright.cli.jobs.copies import Origin
@@ -75,7 +75,7 @@ def retry(
 
 def _require_one(names: list[str], name: str) -> None:
     if name and len(set(names)) > 1:
-        raise CommandError("--name can only be used with a single job.")
+        raise MisuseError("--name can only be used with a single job.")
 
 
 def _run_all(client: JobClient, names: list[str], *, manner: options.Manner, step: Step) -> None:

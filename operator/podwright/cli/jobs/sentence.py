@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from podwright.cli.jobs.copies import run_again_as
 from podwright.cli.jobs.state import (
     array_of,
     finished,
@@ -96,7 +97,9 @@ def _why_ended(facts: Facts, name: str) -> str:
     array_failed = bool(failed) and phase is not Phase.SUCCEEDED
     if array_failed:
         told += f" Failed tasks: {_some(failed)}."
-    if phase is Phase.DEAD_LETTERED:
+    if (again := run_again_as(job)) is not None and (array_failed or phase is Phase.DEAD_LETTERED):
+        told += f" It was already {again[0].done} as {one_line(again[1])}."
+    elif phase is Phase.DEAD_LETTERED:
         told += f" Run {'what is not done' if array_failed else 'it again'}: podwright dlq redrive {name}"
     elif array_failed:
         told += f" Run what is not done: podwright retry {name}"

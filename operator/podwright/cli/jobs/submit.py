@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from podwright.cli import options
-from podwright.cli.errors import CommandError
+from podwright.cli.errors import MisuseError
 
 if TYPE_CHECKING:
     from podwright.cli.connection import Object
@@ -89,7 +89,9 @@ def submit(
     manner: options.Manner,
     place: options.Place,
 ) -> None:
-    """Submit a job from flags, or the jobs of manifests with --filename. Without a NAME one is generated.
+    """Submit a job from flags, or the jobs of manifests.
+
+    Without a NAME one is generated. Manifests are named with --filename.
 
     Before a job is created, the API server is asked whether it would accept the job's pod; mistakes in the pod template
     are reported with their field.
@@ -121,9 +123,9 @@ def submit(
     seconds = seconds_option(wait_timeout, option="--wait-timeout")
     lifetime = seconds_option(ttl, option="--ttl")
     if seconds is not None and not (wait or follow):
-        raise CommandError("--wait-timeout has no effect without --wait or --follow.", remedy="Add --wait.")
+        raise MisuseError("--wait-timeout has no effect without --wait or --follow.", remedy="Add --wait.")
     if (wait or follow) and manner.dry_run is not options.DryRun.NONE:
-        raise CommandError("A dry run creates nothing to wait for.", remedy="Leave out --wait and --follow.")
+        raise MisuseError("A dry run creates nothing to wait for.", remedy="Leave out --wait and --follow.")
     requested = arguments.resources(request or (), option="--request")
     for resource, amount in (("cpu", cpu), ("memory", memory)):
         if amount:
@@ -157,12 +159,12 @@ def submit(
         suspend=suspend,
     )
     if file and flags != Flags(name="", image=""):
-        raise CommandError(
+        raise MisuseError(
             "--filename can't be combined with NAME or --image.",
             remedy="Leave out NAME, --image and every other flag that describes a job: the manifest does.",
         )
     if not file and not image:
-        raise CommandError(
+        raise MisuseError(
             "What should run?", remedy="Give --image IMAGE [-- COMMAND...], or a manifest with --filename."
         )
     # A dry run by the client needs no cluster.
@@ -173,7 +175,7 @@ def submit(
     else:
         jobs = [from_flags(flags, namespace=namespace)]
     if follow and (len(jobs) != 1 or array_of(jobs[0]) is not None):
-        raise CommandError(
+        raise MisuseError(
             "--follow can only be used with a single job that is not an array.",
             remedy="Use --wait, and `podwright logs --follow` for an array.",
         )

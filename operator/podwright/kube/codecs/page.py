@@ -335,6 +335,7 @@ JOBS: Final = ObjectDecoder(
 
 
 _ANSWER: Final = msgspec.json.Decoder(_Answer)
+_VERSIONS: Final = msgspec.json.Decoder(_List[_VersionAnswer])
 _VERSION_ANSWER: Final = msgspec.json.Decoder(_VersionAnswer)
 
 
@@ -384,6 +385,19 @@ def decode_metadata(body: bytes) -> ObjectMetadata:
         )
     except _FAILURES as error:
         raise DecodeError(f"the answer to a write has no metadata that we understand: {error}") from error
+
+
+def decode_versions(body: bytes) -> dict[str, int]:
+    """Decode a list, whole or of metadata; return the resourceVersion of each object by its uid.
+
+    Raises:
+        DecodeError: the answer is no list of objects.
+    """
+    try:
+        items = _VERSIONS.decode(body).items or ()
+        return {item.metadata.uid: int(item.metadata.resource_version) for item in items}
+    except _FAILURES as error:
+        raise DecodeError(f"the answer is no list of objects that we understand: {error}") from error
 
 
 def decode_version(body: bytes) -> int:

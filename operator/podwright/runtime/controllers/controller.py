@@ -179,6 +179,10 @@ class Controller(Protocol):
         """Return namespace and name of an object, or of one whose children are left; None if nothing is left."""
         ...
 
+    def seen(self, namespace: str) -> int:
+        """Return the version of the collection up to which the store has everything of a namespace."""
+        ...
+
     def is_deleted(self, ref: Ref) -> bool:
         """Return whether an object is known to be deleted, rather than just not known."""
         ...
@@ -189,6 +193,10 @@ class Controller(Protocol):
 
     def priority_of(self, ref: Ref) -> int:
         """Return how urgent the writes of an object are among those of its namespace; higher is first."""
+        ...
+
+    def size_of(self, ref: Ref) -> int:
+        """Return how many bytes an object has, or about; 0 if it is small, or not known. Its children count as equally large."""
         ...
 
     def takes_turns(self, ref: Ref) -> bool:

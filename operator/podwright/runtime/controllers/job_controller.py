@@ -21,7 +21,7 @@ from podwright.runtime.controllers.job_decision import JobDecisions
 from podwright.runtime.controllers.job_outcomes import JobOutcomes
 from podwright.runtime.controllers.job_reads import JobReads, KeyReads
 from podwright.runtime.events import EventRecorder
-from podwright.runtime.feeds import ObjectFeed, PodFeed
+from podwright.runtime.feeds import ObjectFeed, ObjectFeeds, PodFeed
 from podwright.runtime.keys import Keys
 from podwright.runtime.leader_term import LeaderTerm
 from podwright.runtime.requests import request_for
@@ -55,6 +55,16 @@ class JobController:
         self.outcomes = JobOutcomes(store=self.store, keys=keys, events=events, mark=self._mark)
         self._decisions = JobDecisions(store=self.store, keys=keys, events=events)
         self._key_reads = KeyReads(keys=keys, places=reads, engine=engine, clock=clock)
+        self._feeds = ObjectFeeds(
+            lambda namespace: ObjectFeed(
+                JOB,
+                put=self.store.put_job,
+                remove=self.store.remove_job,
+                replace=self.store.replace_jobs,
+                engine=engine,
+                namespace=namespace,
+            )
+        )
 
     @property
     def kind(self) -> str:
@@ -68,14 +78,7 @@ class JobController:
                 plural="jobs",
                 path=jobs_path,
                 decoder=JOBS,
-                sink=lambda namespace: ObjectFeed(
-                    JOB,
-                    put=self.store.put_job,
-                    remove=self.store.remove_job,
-                    replace=self.store.replace_jobs,
-                    engine=self._engine,
-                    namespace=namespace,
-                ),
+                sink=self._feeds.add,
             ),
             Reflected(
                 plural="pods",
@@ -104,6 +107,10 @@ class JobController:
         pods = self.store.pods(ref.uid)
         return (pods[0].namespace, pods[0].job_name) if pods else None
 
+    def seen(self, namespace: str) -> int:
+        """Return up to which version all jobs of a namespace are known."""
+        return self._feeds.version(namespace)
+
     def is_deleted(self, ref: Ref) -> bool:
         """Return whether a job is known to be deleted."""
         return self.store.job_was_deleted(ref.uid)
@@ -117,6 +124,11 @@ class JobController:
         """Return `spec.priority`."""
         job = self.store.job(ref.uid)
         return 0 if job is None else job.priority
+
+    def size_of(self, ref: Ref) -> int:
+        """Return the bytes of a large job; its pods have most of them, too."""
+        job = self.store.job(ref.uid)
+        return 0 if job is None else job.size
 
     # Deciding.
 

@@ -174,7 +174,7 @@ def test_a_log_that_may_not_be_read_does_not_change_how_submit_exits(stub: Stub,
 def test_what_cannot_be_followed_is_not_created(tmp_path: Path) -> None:
     with SimulatedCluster(tmp_path).running() as cluster:
         answer = run("submit", "x", "--image", "a", "--array", "2", "--follow", "--kubeconfig", str(cluster.kubeconfig))
-        assert answer.returncode == 1
+        assert answer.returncode == 2
         assert "--follow can only be used with a single job" in answer.stderr
         assert cluster.created == []
 
