@@ -49,6 +49,8 @@ def _reword(error: Any) -> None:
     extra, option = _EXTRA.fullmatch(message), getattr(error, "option_name", "")
     if extra and context is not None and isinstance(context.command, ArgumentsAfterDashes):
         message = f"Unexpected: {extra[1]}. The program to run and its arguments follow `--`: -- {extra[1]}"
+    elif extra:
+        message = f"Unexpected: {extra[1]}"
     elif option and context is not None and _is_of_a_command(option, context.command):
         message += f". Options follow the command: {context.command_path} COMMAND {option} …"
     error.message = message

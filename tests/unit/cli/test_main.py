@@ -77,6 +77,7 @@ NO_CLUSTER = "--kubeconfig=/dev/null"
         ("submit x --image busybox:1 echo hi", "The program to run and its arguments follow `--`: -- echo hi"),
         ("-n q submit x", "No such option: -n. Options follow the command: podwright COMMAND -n …"),
         ("dlq -n q list", "No such option: -n. Options follow the command: podwright dlq COMMAND -n …"),
+        ("list report", "Error: Unexpected: report\n"),
         ("list --wtch", "No such option: --wtch"),
         ("submit x --image a --timeout 10x", "--timeout: invalid duration '10x'"),
         ("submit x --image a --array 2 --items a --dry-run", "either --array or --items"),

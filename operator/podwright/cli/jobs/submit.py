@@ -28,7 +28,8 @@ def submit(
     ] = None,
     image: Annotated[str, typer.Option(metavar="IMAGE", help="Container image; its command follows --.")] = "",
     env: Annotated[
-        _Pairs, typer.Option(metavar="KEY=VALUE", help="Environment variable; KEY alone passes on yours.")
+        _Pairs,
+        typer.Option(metavar="KEY=VALUE", help="Environment variable; KEY alone takes the value from this shell."),
     ] = None,
     env_from: Annotated[
         _Pairs, typer.Option(metavar="KIND/NAME", help="Variables from configmap/NAME or secret/NAME.")
