@@ -28,7 +28,7 @@ from podwright.runtime.cleanup import Cleanup
 from podwright.runtime.controllers.controller import Controller, Subject
 from podwright.runtime.lanes import HELD_BACK, NOT_LEADER, OVERTAKEN, Permit, Result, Withheld
 from podwright.runtime.leader_term import LeaderTerm, LeaderTerms
-from podwright.runtime.quota import QuotaLines
+from podwright.runtime.lines import Lines
 from podwright.runtime.responses import Responses
 from podwright.runtime.status_updates import PendingUpdates
 from podwright.runtime.writer import Writer
@@ -58,7 +58,7 @@ class Dispatcher:
         terms: LeaderTerms,
         responses: Responses,
         cleanup: Cleanup,
-        quota: QuotaLines,
+        lines: Lines,
         timers: Timers[Ref],
         clock: Callable[[], float],
         mark: Callable[[Ref], None],
@@ -67,7 +67,7 @@ class Dispatcher:
         self._terms = terms
         self._responses = responses
         self._cleanup = cleanup
-        self._quota = quota
+        self._lines = lines
         self._timers = timers
         self._clock = clock
         self._mark = mark
@@ -171,9 +171,7 @@ class Dispatcher:
         if RULES[type(command)].overtaken and not controller.still_wanted(command, decided_on=subject):
             return OVERTAKEN
         request = controller.request(command, term=term)
-        if isinstance(command, CreateChild) and not self._quota.begin(
-            command.of, command.name, namespace=command.namespace, now=self._clock()
-        ):
+        if isinstance(command, CreateChild) and not self._lines.begin(command.of, command.name, now=self._clock()):
             return HELD_BACK
         return request
 
@@ -203,7 +201,7 @@ class Dispatcher:
         finally:
             if isinstance(command, CreateChild):
                 # Nothing if it was counted: others must not wait for a place that nobody gives back.
-                self._quota.unanswered(command.name, namespace=command.namespace, now=now)
+                self._lines.unanswered(command.name, namespace=command.namespace, now=now)
             self._mark(command.of)
 
     def _watch_may_tell_until(self, term: LeaderTerm, *, now: float) -> float:

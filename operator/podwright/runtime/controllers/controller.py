@@ -99,8 +99,8 @@ class Outcomes(Protocol):
         """Record that a child was surely not created."""
         ...
 
-    def refused(self, command: CreateChild, *, error: StatusError, expectations: Any, now: float) -> bool:
-        """Record why a child was refused; True if for want of quota."""
+    def refused(self, command: CreateChild, *, error: StatusError, expectations: Any, now: float) -> str:
+        """Record why a child was refused; return the cause that is waited out in a line with others, "" if none is."""
         ...
 
     def status_refused(self, command: WriteStatus, *, error: StatusError, expectations: Any) -> None:
@@ -216,7 +216,7 @@ class Controller(Protocol):
             ref: the object.
             expectations: what is remembered of it.
             term: under which we lead.
-            granted: how many children it may ask for while its namespace's quota is full; None if it isn't known to be.
+            granted: how many children it may ask for although some were refused; None if it waits for no such cause to pass.
             room: how many more creations may wait for a place.
             now: Unix seconds.
         """

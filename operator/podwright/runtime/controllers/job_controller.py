@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from podwright.core.accounting import Accounting
+from podwright.core.attempt.refusal import recalled
 from podwright.core.commands import ClaimKey, Command, CreateChild, Decision, Delete, WriteStatus
 from podwright.core.constants import names
 from podwright.core.constants.names import pod_name
@@ -140,6 +141,8 @@ class JobController:
     def prepare(self, ref: Ref, *, expectations: JobExpectations) -> bool:
         """See to what must be known first."""
         job = self.store.job(ref.uid)
+        if job is not None and not expectations.recalled:
+            _recall(job, expectations=expectations, has_pods=bool(self.store.pods(job.uid)), now=self._clock())
         if self.store.lacks_pods(ref.uid):
             expectations.relist_children = True
         if unlisted := self.store.take_unlisted(ref.uid):
@@ -263,3 +266,11 @@ class JobController:
             and job.resource_version <= term.baseline
             and expectations.asked_for_pod_epoch != term.epoch
         )
+
+
+def _recall(job: JobView, *, expectations: JobExpectations, has_pods: bool, now: float) -> None:
+    """Put a job back into the line that its status tells of. An array asks for itself once: it may be refused for this and that."""
+    expectations.recalled = True
+    if job.array is None and not has_pods:
+        expectations.refusal = recalled(job.status, now=now)
+        expectations.waits_for = "" if expectations.refusal is None else expectations.refusal.cause
