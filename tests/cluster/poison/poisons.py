@@ -125,7 +125,7 @@ def memory(attacker: Attacker) -> None:
     many = {"size": 10_000, "parallelism": 10_000}
     large = _largest_accepted(
         attacker,
-        50_000,
+        1_380_000,
         lambda name, size: job(attacker, name, array=many, template=template(padding=size)),
     )
     assert large, "no array with a large template is accepted"

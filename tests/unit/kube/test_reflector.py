@@ -178,6 +178,31 @@ async def test_lists_in_pages() -> None:
     assert queries == [{"limit": "1"}, {"limit": "1", "continue": "two"}, {"limit": "1", "continue": "three"}]
 
 
+async def test_l4_the_next_page_is_asked_for_before_a_page_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of many large objects takes the API server and us about the same time, which passes at once."""
+    order: list[str] = []
+    decode = JOBS.page_in_steps
+
+    def decoding(body: bytes) -> Any:
+        order.append("decode")
+        return decode(body)
+
+    pages = [listed(10, job("a", 1), token="two"), listed(10, job("b", 2))]
+    async with running(lists=pages, page_size=1) as now:
+        await now.until_mirrored(a=1, b=2)
+        request = now.reflector._client.request
+
+        async def asking(*arguments: Any, **options: Any) -> Any:
+            order.append("ask")
+            return await request(*arguments, **options)
+
+        monkeypatch.setattr(JOBS, "page_in_steps", decoding)
+        monkeypatch.setattr(now.reflector._client, "request", asking)
+        now.script.lists[:] = [listed(20, job("a", 1), token="two"), listed(20, job("b", 2))]
+        await now.reflector._list()
+    assert order == ["ask", "ask", "decode", "decode"]
+
+
 async def test_a_list_that_expires_half_way_starts_over() -> None:
     pages = [listed(10, job("a", 1), token="two"), 410, listed(20, job("b", 2))]
     async with running(lists=pages) as now:

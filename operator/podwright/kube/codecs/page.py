@@ -103,6 +103,10 @@ class _List(msgspec.Struct, Generic[Wire], gc=False):
     items: list[Wire] | None
 
 
+class _ListEnd(msgspec.Struct, gc=False):
+    metadata: _ListMetadata
+
+
 class _Metadata(msgspec.Struct, gc=False, rename="camel"):
     name: str
     uid: str
@@ -172,6 +176,13 @@ class ObjectDecoder(Generic[Wire, View]):
             DecodeError: the answer is no list, or was cut off.
         """
         return poison.whole(self.page_in_steps(body))
+
+    def continue_token(self, body: bytes) -> str:
+        """Return the token of the page behind this one, without decoding its objects; "" if there is none, or it can't be told so."""
+        try:
+            return _LIST_END.decode(body).metadata.continue_token
+        except _FAILURES:
+            return ""
 
     def event(self, line: bytes) -> WatchEvent[View]:
         """Decode one line of a watch.
@@ -332,6 +343,7 @@ JOBS: Final = ObjectDecoder(
 
 
 _ANSWER: Final = msgspec.json.Decoder(_Answer)
+_LIST_END: Final = msgspec.json.Decoder(_ListEnd)
 _VERSIONS: Final = msgspec.json.Decoder(_List[_VersionAnswer])
 _VERSION_ANSWER: Final = msgspec.json.Decoder(_VersionAnswer)
 
