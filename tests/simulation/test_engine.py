@@ -13,6 +13,7 @@ from podwright.core.job import decide as job_policy
 from podwright.core.job.snapshot import Snapshot
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.responses import Ambiguous, ApiResponse, Unsent
+from podwright.runtime import engine
 from podwright.runtime.leader_term import LeaderTerm
 from podwright.runtime.writer import Send
 from tests.simulation.world import Object, World, decoded, started_world, until
@@ -180,6 +181,20 @@ async def test_thousands_of_jobs() -> None:
             world.submit(name)
         await until(lambda: all("finishTime" in world.status(name) for name in names) and not world.held(), seconds=30)
         assert len(world.writes) <= 3000
+
+
+async def test_s11_all_jobs_are_marked_in_pieces(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_MARKED_AT_ONCE", 10)
+    for number in range(35):
+        world.submit(f"job-{number}", suspend=True)
+    await until(lambda: all(world.status(f"job-{number}").get("phase") == "Suspended" for number in range(35)))
+    marked: list[tuple[str, int]] = []
+    queue = world.engine._queue
+    monkeypatch.setattr(world.engine, "_reconcile_safely", lambda ref: marked.append((ref.uid, len(queue))))
+    world.engine.mark_all()
+    await until(lambda: len(marked) >= 35)
+    assert {uid for uid, _ in marked} == world.store.uids()
+    assert max(waiting for _, waiting in marked) < 10
 
 
 async def test_a_pod_that_is_gone_with_its_finalizer_is_released_once(world: World) -> None:

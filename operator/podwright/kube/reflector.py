@@ -52,8 +52,8 @@ class Cause(enum.Enum):
 class Sink(Protocol[View_contra]):
     """What takes the objects. Called in the loop's thread, one call at a time; must be quick and must not raise."""
 
-    def replaced(self, items: Sequence[View_contra | Undecodable], list_resource_version: int) -> None:
-        """Store all objects there are. What is not among them is gone, unless it is newer than the list.
+    def replaced_in_steps(self, items: Sequence[View_contra | Undecodable], list_resource_version: int) -> Steps[None]:
+        """Store all objects there are, however many. What is not among them is gone, unless it is newer than the list.
 
         Undecodable objects are among them: they exist, so nothing that is known of them may be thrown away.
         """
@@ -182,7 +182,8 @@ class Reflector(Generic[View]):
             )
         self.lists += 1
         self.resource_version = page.resource_version
-        self._sink.replaced(items, page.resource_version)
+        self._turn_began = time.monotonic()
+        await self._in_turns(self._sink.replaced_in_steps(items, page.resource_version))
         self.last_contact = self._clock()
         self.synced.set()
 

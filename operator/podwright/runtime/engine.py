@@ -9,7 +9,8 @@ reconcile, only from the state. The engine knows no kind: it walks the controlle
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
 from typing import Any, Final
 
 from podwright.core.commands import Command, Confirm, CreateChild, WriteStatus
@@ -31,6 +32,7 @@ from podwright.store.timers import Timers
 from podwright.store.work_queue import WorkQueue
 
 _TURN: Final = 0.01  # seconds of reconciles; then other tasks of the loop (lease renewal, watches) get their turn
+_MARKED_AT_ONCE: Final = 1_000
 _LONGEST_WAIT: Final = 10.0  # seconds; so late, at most, is it noticed that the clock was set
 _SET_BACK: Final = 1.0  # seconds; less is what clocks are slewed by, and delays nothing that matters
 
@@ -54,6 +56,7 @@ class Engine:
         self._metrics = metrics
         self._controllers: dict[str, Controller] = {}
         self._queue = WorkQueue[Ref]()
+        self._to_mark: Iterator[Ref] = iter(())
         self._timers = Timers[Ref]()
         self._cleanup = Cleanup()
         self._wake = asyncio.Event()
@@ -99,12 +102,10 @@ class Engine:
         self._wake.set()
 
     def mark_all(self) -> None:
-        """Ask for every object to be reconciled: after a shard was gained."""
-        for controller in self._controllers.values():
-            for ref in controller.refs():
-                self.mark(ref)
-        for ref in self._problems.refs():
-            self.mark(ref)
+        """Ask for every object to be reconciled: after a shard was gained. They are marked in pieces, as there may be many."""
+        kinds = [controller.refs() for controller in self._controllers.values()]
+        self._to_mark = chain(*kinds, tuple(self._problems.refs()))
+        self._wake.set()
 
     def report(self, item: Undecodable) -> None:
         """Report, on its status, that an object can't be read."""
@@ -127,7 +128,12 @@ class Engine:
         while True:
             began = time.monotonic()
             self._watch_the_clock()
-            for ref in (*self._timers.pop_due(self._clock()), *self._cleanup.admitted()):
+            to_mark = tuple(islice(self._to_mark, _MARKED_AT_ONCE))
+            for ref in (
+                *to_mark,
+                *self._timers.pop_due(self._clock(), most=_MARKED_AT_ONCE),
+                *self._cleanup.admitted(),
+            ):
                 self._queue.add(ref)
             while self._queue:
                 self._reconcile_safely(self._queue.pop())
@@ -135,7 +141,7 @@ class Engine:
                     break
             rest = self._work_off()
             self._metrics.turn(time.monotonic() - began)
-            if self._queue or self._cleanup.ready or rest <= 0.0:
+            if self._queue or to_mark or self._cleanup.ready or rest <= 0.0:
                 await asyncio.sleep(0)
                 continue
             await self._wait(longest=rest)

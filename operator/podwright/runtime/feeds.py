@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from podwright.core.model.pod import PodView
 from podwright.kube.codecs.page import Undecodable
+from podwright.kube.poison import Steps
 from podwright.runtime.bounded_log import BoundedLog
 from podwright.runtime.controllers.controller import Engine
 from podwright.store.jobs import JobStore
@@ -19,8 +20,8 @@ _log = BoundedLog(logging.getLogger(__name__))
 class Replace(Protocol):
     """Puts a full list into a store."""
 
-    def __call__(self, items: Any, /, *, list_version: int, also_present: set[str], namespace: str) -> None:
-        """Put it there: what it lacks is gone. `also_present` are the uids of what can't be understood."""
+    def __call__(self, items: Any, /, *, list_version: int, also_present: set[str], namespace: str) -> Steps[None]:
+        """Put it there, in steps: what it lacks is gone. `also_present` are the uids of what can't be understood."""
         ...
 
 
@@ -42,10 +43,10 @@ class ChildFeed:
         self._engine = engine
         self._namespace = namespace
 
-    def replaced(self, items: Sequence[Any], list_resource_version: int) -> None:
+    def replaced_in_steps(self, items: Sequence[Any], list_resource_version: int) -> Steps[None]:
         """Record a full list."""
         readable, unreadable = _parted(items)
-        self._replace(
+        yield from self._replace(
             readable,
             list_version=list_resource_version,
             also_present={item.uid for item in unreadable},

@@ -152,7 +152,9 @@ class Operator:
         # What was listed stays for long; the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
+        # The younger generations are kept so small that a collection of them takes some milliseconds. They hold many times as many
+        # objects as the thresholds say, since what goes of older ones is taken off the count.
+        gc.set_threshold(2_000, 2, 20_000)
         await self._leadership.run()
 
     async def _leave(self, tasks: set[asyncio.Task[Any]]) -> None:

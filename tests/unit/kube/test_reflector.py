@@ -14,6 +14,7 @@ from podwright.kube.client import ApiClient
 from podwright.kube.codecs.page import JOBS, Undecodable
 from podwright.kube.codecs.requests import jobs_path
 from podwright.kube.paging import MOST_BYTES
+from podwright.kube.poison import Steps
 from podwright.kube.reflector import Reflector
 from tests.unit.kube.objects import bookmark_json, dumps, event_json, job_json, list_json, nested, status_json
 from tests.unit.kube.server import client_of
@@ -28,11 +29,15 @@ class Mirror:
         self.versions: dict[str, int] = {}
         self.lists: list[int] = []
         self.poisoned: list[str] = []
+        self.steps = 0
 
-    def replaced(self, items: Sequence[JobView | Undecodable], list_resource_version: int) -> None:
+    def replaced_in_steps(self, items: Sequence[JobView | Undecodable], list_resource_version: int) -> Steps[None]:
         self.lists.append(list_resource_version)
         newer = {name: version for name, version in self.versions.items() if version > list_resource_version}
         self.versions = {item.name: item.resource_version for item in items} | newer
+        for number in range(len(items)):
+            self.steps = number
+            yield
 
     def changed(self, item: JobView) -> None:
         self.versions[item.name] = item.resource_version
@@ -259,6 +264,16 @@ async def test_a_failing_list_is_tried_again(failure: int | bytes) -> None:
         await now.until_mirrored(a=1)
         assert now.reflector.synced.is_set()
         await now.until(lambda now: now.reflector.problem == "")
+
+
+async def test_s11_others_have_their_turn_while_a_long_list_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_TURN_SECONDS", 0.0)
+    seen: set[int] = set()
+    async with running(lists=[listed(10, *(job(f"j{n}", n) for n in range(1, 41)))]) as now:
+        while not now.reflector.synced.is_set():
+            seen.add(now.mirror.steps)
+            await asyncio.sleep(0)
+    assert seen == set(range(40))
 
 
 async def test_half_open_connections_are_noticed() -> None:

@@ -32,7 +32,6 @@ _FAILURES: Final = (msgspec.MsgspecError, ValueError, OverflowError, RecursionEr
 
 
 _EVENT: Final = re.compile(rb'\{"type":"([A-Z]+)","object":')
-_ITEMS_PER_STEP: Final = 50
 
 
 class Undecodable(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -199,10 +198,9 @@ class ObjectDecoder(Generic[Wire, View]):
             listed = self._page.decode(body)
             self._check_list(listed.kind)
             items: list[View | Undecodable] = []
-            for number, item in enumerate(listed.items or (), 1):
+            for item in listed.items or ():
                 items.append(self._view(item))
-                if number % _ITEMS_PER_STEP == 0:
-                    yield
+                yield
             return Page(
                 items=items,
                 resource_version=int(listed.metadata.resource_version),
@@ -266,10 +264,9 @@ class ObjectDecoder(Generic[Wire, View]):
         raw = parts["items"]
         elements = [] if raw == b"null" else (yield from poison.elements_in_steps(raw))
         items: list[View | Undecodable] = []
-        for number, element in enumerate(elements, 1):
+        for element in elements:
             items.append((yield from self._item(element)))
-            if number % _ITEMS_PER_STEP == 0:
-                yield
+            yield
         return Page(
             items=items,
             resource_version=_number(metadata.get("resourceVersion")),

@@ -75,7 +75,7 @@ class DescribedController:
 
     def refs(self) -> Iterable[Ref]:
         """Return all objects."""
-        return [Ref(self.kind, uid) for uid in self.store.uids()]
+        return (Ref(self.kind, uid) for uid in self.store.uids())
 
     def find(self, ref: Ref) -> Subject | None:
         """Return an object."""

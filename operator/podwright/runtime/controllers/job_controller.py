@@ -94,7 +94,7 @@ class JobController:
 
     def refs(self) -> Iterable[Ref]:
         """Return all jobs that exist or still have pods."""
-        return [Ref(JOB, uid) for uid in self.store.uids()]
+        return (Ref(JOB, uid) for uid in self.store.uids())
 
     def find(self, ref: Ref) -> JobView | None:
         """Return a job."""

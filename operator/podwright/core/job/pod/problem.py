@@ -1,5 +1,6 @@
 """What is wrong with a job's pod template that the API server may have accepted. Asked when a job is decoded, like `problem`."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -82,19 +83,30 @@ def _restart_problem(spec: dict[str, Any]) -> str:
 
 def _walk_problem(template: dict[str, Any]) -> str:
     """Return which text has a character that no program can be handed, or that the template is nested too deeply."""
-    # Without recursion, since a tenant decides on the depth.
-    todo: list[tuple[int, str, Any]] = [(0, "spec.template", template)]
-    while todo:
-        level, path, value = todo.pop()
-        if level > MOST_LEVELS:
-            return _too_deep()
-        if isinstance(value, str) and "\0" in value:
-            return f"{path} contains a NUL character, which can't be passed to a program: remove it"
-        if isinstance(value, dict):
-            todo.extend((level + 1, f"{path}.{key:.64}", member) for key, member in value.items())
-        elif isinstance(value, list):
-            todo.extend((level + 1, f"{path}[{number}]", member) for number, member in enumerate(value))
+    # Without recursion, since a tenant decides on the depth; and the path is put into words only where it is told, since a tenant
+    # decides on the number of members as well.
+    path: list[str | int] = []
+    levels: list[Iterator[tuple[str | int, Any]]] = [iter(template.items())]
+    while levels:
+        for key, value in levels[-1]:
+            if isinstance(value, str):
+                if "\0" in value:
+                    return f"{_in_words((*path, key))} contains a NUL character, which can't be passed to a program: remove it"
+            elif isinstance(value, dict | list) and value:
+                if len(levels) == MOST_LEVELS:
+                    return _too_deep()
+                path.append(key)
+                levels.append(enumerate(value) if isinstance(value, list) else iter(value.items()))
+                break
+        else:
+            levels.pop()
+            if path:
+                path.pop()
     return ""
+
+
+def _in_words(path: Iterable[str | int]) -> str:
+    return "spec.template" + "".join(f"[{key}]" if isinstance(key, int) else f".{key:.64}" for key in path)
 
 
 def _too_deep() -> str:
