@@ -19,6 +19,8 @@ from podwright.core.model.job import JobStatus, JobView
 from podwright.core.model.pod import PodView
 
 MOST_BYTES: Final = 1_100_000
+ADMITTED_BYTES: Final = 262_144
+"""What the admission policy `podwright-jobs` lets in of spec, labels, annotations, finalizers and owner references."""
 LARGE: Final = 16_384
 """Bytes from which on it matters how large a job is; smaller ones cost the API server about the same."""
 _LONGEST_LETTER: Final = 6  # bytes: \\u003c
