@@ -204,12 +204,6 @@ BATCH_JOB = Kind(
         Column(name="Phase", path=".status.phase", description="Summary of the job's state."),
         Column(name="Progress", path=".status.progress", description="Tasks that succeeded, of all."),
         Column(name="Attempts", path=".status.attemptCount", type="integer", description="Attempts so far."),
-        Column(
-            name="Started",
-            path=".status.startTime",
-            type="date",
-            description="Time since the job started, or was resumed.",
-        ),
         Column(name="Duration", path=".status.duration", description="How long the job took, once it has finished."),
         Column(
             name="Age", path=".metadata.creationTimestamp", type="date", description="Time since the job was created."
@@ -217,6 +211,14 @@ BATCH_JOB = Kind(
         Column(name="Reason", path=".status.reason", description="Why the job is in its phase.", wide=True),
         Column(name="Priority", path=".spec.priority", type="integer", description="Order among jobs.", wide=True),
         Column(name="Node", path=".status.attempts[-1:].node", description="Node of the last attempt.", wide=True),
+        # In most jobs the same as the age, so not in the narrow table.
+        Column(
+            name="Started",
+            path=".status.startTime",
+            type="date",
+            description="Time since the creation or the last resumption.",
+            wide=True,
+        ),
         Column(
             name="Finished", path=".status.finishTime", type="date", description="Time since the job ended.", wide=True
         ),

@@ -154,7 +154,7 @@ class Operator:
         gc.freeze()
         # The younger generations are kept so small that a collection of them takes some milliseconds. They hold many times as many
         # objects as the thresholds say, since what goes of older ones is taken off the count.
-        gc.set_threshold(2_000, 2, 20_000)
+        gc.set_threshold(5_000, 1, 10_000)
         await self._leadership.run()
 
     async def _leave(self, tasks: set[asyncio.Task[Any]]) -> None:

@@ -38,7 +38,8 @@ def show(
     spec = yaml.safe_dump(spec_of(job), sort_keys=False, allow_unicode=False).splitlines()
     print_lines([*describe(job, now=time.time()), "", "Spec:", *(f"  {line}" for line in spec)])
     again = run_again_as(job)
-    way = (
-        f"podwright dlq redrive {name}" if again is None else f"it was already {again[0].done} as {one_line(again[1])}"
-    )
-    print_lines(["", f"Run it again: {way}", f"Drop it:      podwright dlq purge {name}"])
+    if again is None:
+        print_lines(["", f"Run it again: podwright dlq redrive {name}"])
+    else:
+        print_lines(["", f"It was already {again[0].done} as {one_line(again[1])}."])
+    print_lines([f"Drop it:      podwright dlq purge {name}"])
