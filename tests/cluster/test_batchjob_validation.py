@@ -206,10 +206,10 @@ class TestKubectl:
     def test_short_name_category_and_columns(self, cluster: EmbeddedCluster, api: Api, namespace: str) -> None:
         api.create(make_job(namespace=namespace, priority=7)).expect()
         narrow = cluster.kubectl("get", "bj", f"--namespace={namespace}")
-        assert narrow.splitlines()[0].split() == ["NAME", "PHASE", "PROGRESS", "ATTEMPTS", "START", "DURATION", "AGE"]
+        assert narrow.splitlines()[0].split() == ["NAME", "PHASE", "PROGRESS", "ATTEMPTS", "DURATION", "AGE"]
         wide = cluster.kubectl("get", "podwright", f"--namespace={namespace}", "--output=wide")
         header, row = wide.splitlines()
-        assert header.split()[7:] == ["REASON", "PRIORITY", "NODE", "FINISHED"]
+        assert header.split()[6:] == ["REASON", "PRIORITY", "NODE", "STARTED", "FINISHED"]
         assert row.split()[:3] == ["job", "Pending", "0"]  # U12: no operator runs here, and nobody wrote a status
         assert row.split()[-1] == "7"
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from podwright.core.model.job import JobView
     from podwright.devcluster import EmbeddedCluster
     from podwright.kube.codecs.page import ObjectDecoder
+    from podwright.kube.poison import Steps
     from podwright.kube.responses import ApiResponse
     from tests.cluster.api import Api
 
@@ -57,9 +58,10 @@ class Mirror:
         self.items: dict[str, Any] = {}
         self.poisoned: dict[str, Undecodable] = {}
 
-    def replaced(self, items: Sequence[Any], list_resource_version: int) -> None:
+    def replaced_in_steps(self, items: Sequence[Any], list_resource_version: int) -> Steps[None]:
         self.items = {item.name: item for item in items if not isinstance(item, Undecodable)}
         self.poisoned = {item.name: item for item in items if isinstance(item, Undecodable)}
+        yield
 
     def changed(self, item: Any) -> None:
         self.items[item.name] = item

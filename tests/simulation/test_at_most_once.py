@@ -11,6 +11,7 @@ from podwright.core.accounting import Accounting
 from podwright.core.constants.names import pod_name
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.responses import Ambiguous, ApiResponse, Unsent
+from podwright.runtime.lines import QUOTA
 from podwright.runtime.writer import Send
 from podwright.store import expectations
 from tests.simulation.world import World, started_world, until
@@ -253,7 +254,7 @@ async def test_a_job_keeps_its_place_in_line_for_quota_while_it_records_its_inte
     for number in range(8):
         world.submit(f"other-{number}", script={"duration": "300ms"})
         await until(lambda number=number: world.status(f"other-{number}").get("reason") == "QuotaExceeded")  # type: ignore[misc]
-    line = world.engine._quota._lines["default"]
+    line = world.engine._lines._lines["default"][QUOTA]
     await until(lambda: next(iter(line.waiting)).uid == uid and not line.asked, seconds=60)
     room = 1
     await until(lambda: len(started) == 9, seconds=60)

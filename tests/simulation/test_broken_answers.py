@@ -11,7 +11,7 @@ from podwright.core.commands import CreateChild
 from podwright.core.values.ref import JOB, Ref
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.responses import ApiResponse
-from podwright.runtime.quota import QuotaLines
+from podwright.runtime.lines import QUOTA, Lines
 from podwright.runtime.writer import Send
 from tests.simulation.world import World, started_world, until
 from tests.support.simulator.deletion import DeleteOptions
@@ -95,14 +95,14 @@ async def test_a_pod_that_vanishes_while_it_may_not_be_changed_is_not_decided_on
 
 def test_who_is_gone_leaves_the_line_for_quota() -> None:
     woken: list[Ref] = []
-    lines = QuotaLines(wake=lambda ref, _: woken.append(ref))
+    lines = Lines(wake=lambda ref, _: woken.append(ref))
     gone, waits = Ref(JOB, "gone"), Ref(JOB, "waits")
     for ref in (gone, waits):
-        lines.refused(ref, f"{ref.uid}-0", namespace="default", now=0.0)
+        lines.refused(ref, f"{ref.uid}-0", cause=QUOTA, namespace="default", now=0.0)
     woken.clear()
-    lines.forget(gone, now=1.0)
+    lines.leave(gone, now=1.0)
     assert woken == [waits]
-    assert lines.next_at(waits, namespace="default", now=1.0) is not None
-    lines.forget(waits, now=2.0)
+    assert lines.next_at(waits, now=1.0) is not None
+    lines.leave(waits, now=2.0)
     lines.child_ended(namespace="default", now=3.0)
-    assert lines.granted(waits, namespace="default", now=3.0) is None
+    assert lines.granted(waits, cause="", namespace="default", now=3.0) is None

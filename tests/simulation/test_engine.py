@@ -13,13 +13,15 @@ from podwright.core.job import decide as job_policy
 from podwright.core.job.snapshot import Snapshot
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.responses import Ambiguous, ApiResponse, Unsent
+from podwright.runtime import engine
 from podwright.runtime.leader_term import LeaderTerm
 from podwright.runtime.writer import Send
 from tests.simulation.world import Object, World, decoded, started_world, until
 from tests.support.simulator.admission import Operation, Request
 from tests.support.simulator.errors import ApiError, forbidden
-from tests.support.simulator.kinds import BATCH_JOB, POD
+from tests.support.simulator.kinds import BATCH_JOB, NAMESPACE, POD
 from tests.support.simulator.storage import Key
+from tests.support.virtual_time import in_virtual_time
 
 # Admission that is final at once; a policy's denial is asked again for a minute.
 LIMIT_RANGE = "maximum memory usage per Container is 100Mi, but limit is 128Mi"
@@ -171,12 +173,28 @@ async def test_the_pods_of_a_deleted_job_go_with_it(world: World) -> None:
     await until(lambda: not world.pod_objects())
 
 
-async def test_thousands_of_jobs(world: World) -> None:
+@in_virtual_time
+async def test_thousands_of_jobs() -> None:
     names = [f"job-{n}" for n in range(1000)]
-    for name in names:
-        world.submit(name)
-    await until(lambda: all("finishTime" in world.status(name) for name in names) and not world.held(), seconds=30)
-    assert len(world.writes) <= 3000
+    async with started_world() as world:
+        for name in names:
+            world.submit(name)
+        await until(lambda: all("finishTime" in world.status(name) for name in names) and not world.held(), seconds=30)
+        assert len(world.writes) <= 3000
+
+
+async def test_s11_all_jobs_are_marked_in_pieces(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_MARKED_AT_ONCE", 10)
+    for number in range(35):
+        world.submit(f"job-{number}", suspend=True)
+    await until(lambda: all(world.status(f"job-{number}").get("phase") == "Suspended" for number in range(35)))
+    marked: list[tuple[str, int]] = []
+    queue = world.engine._queue
+    monkeypatch.setattr(world.engine, "_reconcile_safely", lambda ref: marked.append((ref.uid, len(queue))))
+    world.engine.mark_all()
+    await until(lambda: len(marked) >= 35)
+    assert {uid for uid, _ in marked} == world.store.uids()
+    assert max(waiting for _, waiting in marked) < 10
 
 
 async def test_a_pod_that_is_gone_with_its_finalizer_is_released_once(world: World) -> None:
@@ -351,6 +369,7 @@ async def test_a_new_leader_reads_an_old_job_before_it_starts_a_pod(world: World
     world.submit()
     await asyncio.sleep(0.05)
     reads = world.simulator.requests["operator", "get", "batchjobs"]
+    world.api.create(NAMESPACE, "", {"metadata": {"name": "other"}}, user="system:admin")  # a revision that no job has
     world.terms.current = LeaderTerm(shard=0, epoch=2, baseline=world.api.revisions.last)
     world.engine.mark_all()
     await until(world.is_over)
@@ -358,6 +377,39 @@ async def test_a_new_leader_reads_an_old_job_before_it_starts_a_pod(world: World
     world.submit("newer")
     await until(lambda: world.is_over("newer"))
     assert world.simulator.requests["operator", "get", "batchjobs"] == reads + 1
+
+
+async def test_l4_a_new_leader_reads_no_large_job_that_the_watch_confirms(world: World) -> None:
+    """Reading each of them would take the API server seconds; one event that is newer than the term proves all of them up to date."""
+    world.terms.current = None
+    large = {"spec": {"containers": [{"name": "main", "image": "busybox:1", "args": ["x" * 20_000]}]}}
+    for number in range(5):
+        world.submit(f"large-{number}", template=large)
+    await asyncio.sleep(0.1)
+    world.api.create(NAMESPACE, "", {"metadata": {"name": "other"}}, user="system:admin")  # a revision that no job has
+    world.terms.current = LeaderTerm(shard=0, epoch=2, baseline=world.api.revisions.last)
+    world.engine.mark_all()
+    await asyncio.sleep(0.1)
+    assert world.pod_objects() == []
+    lists = world.simulator.requests["operator", "list", "batchjobs"]
+    world.submit("newer", suspend=True)
+    await until(lambda: all(world.is_over(f"large-{number}") for number in range(5)))
+    assert world.simulator.requests["operator", "get", "batchjobs"] == 0
+    assert world.simulator.requests["operator", "list", "batchjobs"] == lists
+
+
+async def test_l4_a_large_job_is_read_where_the_watch_stays_silent(world: World) -> None:
+    world.terms.current = None
+    world.submit(
+        "large", template={"spec": {"containers": [{"name": "main", "image": "busybox:1", "args": ["x" * 20_000]}]}}
+    )
+    await asyncio.sleep(0.1)
+    lists = world.simulator.requests["operator", "list", "batchjobs"]
+    world.api.create(NAMESPACE, "", {"metadata": {"name": "other"}}, user="system:admin")
+    world.terms.current = LeaderTerm(shard=0, epoch=2, baseline=world.api.revisions.last)
+    world.engine.mark_all()
+    await until(lambda: world.is_over("large"))
+    assert world.simulator.requests["operator", "list", "batchjobs"] == lists + 1
 
 
 async def test_a_pod_that_is_torn_away_counts_as_lost(world: World) -> None:

@@ -17,6 +17,7 @@ from tests.support.simulator.fence import OPERATOR, SYSTEM_NAMESPACE, fence
 from tests.support.simulator.kinds import LEASE, NAMESPACE
 from tests.support.simulator.server import Simulator
 from tests.support.simulator.storage import Key
+from tests.support.virtual_time import in_virtual_time
 
 LEASE_KEY = Key(SYSTEM_NAMESPACE, "podwright-shard-0")
 
@@ -41,6 +42,7 @@ def holder(simulator: Simulator) -> str:
     return "" if lease is None else str(lease.document.get("spec", {}).get("holderIdentity") or "")
 
 
+@in_virtual_time
 async def test_s14_a_blind_leader_steps_down_and_gives_the_lease_back() -> None:
     async with simulated(bookmark_seconds=600) as simulator:
         operator = operator_at(simulator, blind_limit=2.0)
@@ -52,6 +54,7 @@ async def test_s14_a_blind_leader_steps_down_and_gives_the_lease_back() -> None:
         assert holder(simulator) == ""
 
 
+@in_virtual_time
 async def test_s14_news_and_bookmarks_keep_a_leader_in_office() -> None:
     async with simulated(bookmark_seconds=0.3) as simulator:
         operator = operator_at(simulator, blind_limit=2.0)
@@ -65,6 +68,7 @@ async def test_s14_news_and_bookmarks_keep_a_leader_in_office() -> None:
         await running
 
 
+@in_virtual_time
 async def test_s14_a_standby_that_could_not_act_does_not_compete_and_says_so() -> None:
     async with simulated(bookmark_seconds=600) as simulator:
         operator = operator_at(simulator, blind_limit=-1.0)  # blind from the beginning
@@ -78,6 +82,7 @@ async def test_s14_a_standby_that_could_not_act_does_not_compete_and_says_so() -
         await running
 
 
+@in_virtual_time
 async def test_s14_a_standby_that_may_not_take_the_lease_is_not_ready() -> None:
     async with simulated(bookmark_seconds=600) as simulator:
         settings = Settings(identity="a", namespace="missing", http_port=0)

@@ -1,12 +1,15 @@
 """Pods that the API server refuses, in the running engine: what passes is waited for and explained, what lasts ends the job."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 
 from podwright.core.attempt import refusal
 from podwright.kube.codecs.requests import ApiRequest
-from podwright.kube.responses import ApiResponse
+from podwright.kube.responses import Ambiguous, ApiResponse
 from podwright.runtime.writer import Send
 from podwright.store import expectations
 from tests.simulation.world import World, started_world, until
@@ -224,6 +227,95 @@ async def test_b18_more_memory_that_is_refused_is_the_end_of_the_task(
     assert all("usage per Container is 100Mi" in each["message"] for each in refused)
     assert (status["attemptCount"], status["outOfMemoryCount"]) == (6, 3)
     assert len(asked) <= 6  # at most once more for each that was under way at once
+
+
+class Accounts:
+    """Lets in pods whose service account exists, as Kubernetes' admission does; counts what is asked for."""
+
+    def __init__(self, world: World) -> None:
+        self.existing = {"default"}
+        self.asked: list[str] = []
+        world.api.rules.append(self._admit)
+
+    def _admit(self, request: Request) -> None:
+        if request.kind is not POD or request.operation is not Operation.CREATE:
+            return
+        self.asked.append(request.name)
+        account = (request.document or {}).get("spec", {}).get("serviceAccountName", "default")
+        if account not in self.existing:
+            words = f'error looking up service account default/{account}: serviceaccount "{account}" not found'
+            raise forbidden("pods", request.name, words)
+
+
+def template_of(account: str) -> dict[str, Any]:
+    return {"spec": {"serviceAccountName": account, "containers": [{"name": "main", "image": "busybox:1"}]}}
+
+
+def all_say(world: World, names: list[str], reason: str) -> bool:
+    return all(world.status(name).get("reason") == reason for name in names)
+
+
+async def test_s10_many_refused_jobs_ask_no_more_often_than_a_few(world: World) -> None:
+    """Of 300 each asks once and says why it waits; then they take turns, and the rest of their namespace is not held up."""
+    accounts = Accounts(world)
+    refused = [f"refused-{number}" for number in range(300)]
+    for number, name in enumerate(refused):
+        world.submit(name, template=template_of("early" if number % 3 else "late"))
+    await until(lambda: all_say(world, refused, "ServiceAccountMissing"), seconds=30)
+    assert '"early" not found' in world.status("refused-1")["message"]
+    assert '"late" not found' in world.status("refused-0")["message"]
+    asked, writes = len(accounts.asked), len(world.writes)
+    decisions = world.metrics.registry.get_sample_value("podwright_decisions_total") or 0.0
+    began = time.monotonic()
+    await asyncio.sleep(4.0)
+    world.submit("good")
+    await until(lambda: world.is_over("good"))
+    turns = 2 * (time.monotonic() - began) + 4.0  # of two lines
+    assert len(accounts.asked) - asked <= turns + 1
+    assert len(world.writes) - writes <= turns + 3, "a status is written once for each fact"
+    assert (world.metrics.registry.get_sample_value("podwright_decisions_total") or 0.0) - decisions <= 100
+    accounts.existing.add("early")
+    early = [name for number, name in enumerate(refused) if number % 3]
+    await until(lambda: all(world.is_over(name) for name in early), seconds=20)
+    assert not any(world.is_over(name) for name in refused if name not in early)
+
+
+async def test_s10_a_new_leader_asks_for_one_of_those_that_are_refused(world: World) -> None:
+    accounts = Accounts(world)
+    refused = [f"refused-{number}" for number in range(100)]
+    for name in refused:
+        world.submit(name, template=template_of("late"))
+    await until(lambda: all_say(world, refused, "ServiceAccountMissing"), seconds=20)
+    asked, began = len(accounts.asked), time.monotonic()
+    world.change_leader()
+    await asyncio.sleep(2.5)
+    assert 1 <= len(accounts.asked) - asked <= time.monotonic() - began + 2.0
+    accounts.existing.add("late")
+    await until(lambda: all(world.is_over(name) for name in refused), seconds=20)
+
+
+async def test_s10_creations_without_an_answer_are_repeated_one_by_one(world: World) -> None:
+    """Each of 50 is asked for once, is read, and then waits for its turn."""
+    broken, asked = True, 0
+
+    async def silent(request: ApiRequest, send: Send) -> ApiResponse:
+        nonlocal asked
+        if request.method != "POST":
+            return await send(request)
+        asked += 1
+        if broken:
+            raise Ambiguous("timeout")
+        return await send(request)
+
+    world.fault = silent
+    for number in range(50):
+        world.submit(f"job-{number}")
+    await until(lambda: asked >= 50)
+    began = time.monotonic()
+    await asyncio.sleep(8.0)
+    assert asked <= 50 + time.monotonic() - began + 3.0
+    broken = False
+    await until(lambda: all(world.is_over(f"job-{number}") for number in range(50)), seconds=40)
 
 
 async def test_d11_a_status_that_the_schema_refuses_is_written_without_what_programs_said(world: World) -> None:

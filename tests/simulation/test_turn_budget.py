@@ -1,7 +1,7 @@
-"""What a tenant writes must not hold up the event loop: an operator as a process of its own, its Lease, and its metric of lag.
+"""What a tenant writes must not hold up the event loop: an operator as a process of its own, its Lease, and its metric of turns.
 
-What is asserted is the operator's own work in one go (`podwright_loop_held_seconds`): how late a timer was that runs every 25 ms, as
-far as the loop's thread was computing meanwhile. How late it was altogether depends on what else the machine has to do.
+What is asserted is the processor time that the operator used in each turn of its loop (`podwright_loop_held_seconds`). How long
+turns took altogether depends on what else the machine has to do.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -21,10 +22,15 @@ from podwright.devcluster import ports
 from tests.bench import workloads
 from tests.bench.simulated import leader, simulator, submitter
 from tests.support.rest import MERGE, Rest
+from tests.support.simulator.api import Api
+from tests.support.simulator.deletion import DeleteOptions
+from tests.support.simulator.fence import SYSTEM_NAMESPACE, fence
+from tests.support.simulator.kinds import BATCH_JOB, NAMESPACE
+from tests.support.simulator.kubelet import Kubelet
+from tests.support.simulator.server import Simulator
+from tests.support.simulator.storage import Event, Key
 
-LONGEST = 0.1
-"""Seconds. Pieces are made for 50 ms; at rest the lag is sampled 10 times a second, so that beside other work on the machine all that
-was done between two samples counts as one piece."""
+LONGEST = 0.05
 JOBS = workloads.BATCH_JOB.path
 LEASE = f"/apis/coordination.k8s.io/v1/namespaces/podwright-system/leases/{names.lease_name(0)}"
 _HELD = re.compile(r'^podwright_loop_held_seconds_bucket\{le="(\S+)"\} (\S+)$', re.MULTILINE)
@@ -81,9 +87,17 @@ class Operator:
 
 @contextlib.asynccontextmanager
 async def unharmed() -> AsyncIterator[Operator]:
+    """Run an operator beside a simulator; after the block it must be as `unharmed_at` says."""
+    with simulator() as (_, server, directory):
+        async with submitter(server) as rest, unharmed_at(server, rest, directory) as operator:
+            yield operator
+
+
+@contextlib.asynccontextmanager
+async def unharmed_at(server: str, rest: Rest, directory: Path) -> AsyncIterator[Operator]:
     """Run an operator; after the block it must still lead, without having lost its Lease, and never have been held up for long."""
-    with simulator() as (_, server, directory), ports.free_ports(1) as (port,):
-        async with submitter(server) as rest, leader(rest, directory, server, http_port=port):
+    with ports.free_ports(1) as (port,):
+        async with leader(rest, directory, server, http_port=port):
             operator = Operator(rest, port)
             first, before = await operator.lease(), await operator.held()
             yield operator
@@ -129,6 +143,41 @@ async def test_s11_a_graph_of_50000_dependencies_with_cycles_and_its_deletion() 
         await operator.until("last", lambda status: status.get("phase") == "Succeeded")
 
 
+async def test_s11_a_ring_of_25000_jobs_that_are_all_listed_again(tmp_path: Path) -> None:
+    """The API server is in this process, where to create a job takes no request."""
+    jobs = 25_000
+    api = Api()
+    api.rules.append(fence(api))
+    api.create(NAMESPACE, "", {"metadata": {"name": SYSTEM_NAMESPACE}}, user="system:admin")
+    Kubelet(api)
+    told = asyncio.Event()
+
+    def look(event: Event) -> None:
+        if event.current.document.get("status", {}).get("reason") == "DependencyCycle":
+            told.set()
+
+    def create(name: str, **spec: Any) -> None:
+        body = {"apiVersion": names.API_VERSION, "kind": names.JOB_KIND, "metadata": {"name": name}}
+        api.create(BATCH_JOB, workloads.NAMESPACE, {**body, "spec": {"template": template(), **spec}}, user="user")
+
+    async with (
+        Simulator(api) as server,
+        submitter(server.url) as rest,
+        unharmed_at(server.url, rest, tmp_path) as operator,
+    ):
+        for number in range(jobs):
+            create(f"job-{number}", dependsOn=[{"name": f"job-{(number + 1) % jobs}"}])
+            if number % 50 == 0:
+                await asyncio.sleep(0)
+        api.table(BATCH_JOB).listeners.append(look)
+        await asyncio.wait_for(told.wait(), 100)
+        async with server.away():
+            api.delete(BATCH_JOB, Key(workloads.NAMESPACE, "job-7"), DeleteOptions(), user="user")
+            api.table(BATCH_JOB).compact()
+        create("last")
+        await operator.until("last", lambda status: status.get("phase") == "Succeeded")
+
+
 async def test_s21_records_of_eleven_thousand_ranges() -> None:
     size = 22_000
     done = IndexSet.of_ranges((number, number) for number in range(0, size, 2))
@@ -145,18 +194,25 @@ async def test_s21_records_of_eleven_thousand_ranges() -> None:
             await operator.until(name, lambda status: status.get("phase") == "Succeeded")
 
 
+def deep(opening: bytes, closing: bytes) -> bytes:
+    """Return a list of values that are nested as deeply as the API server lets in."""
+    value = opening * 900 + b"1" + closing * 900
+    return b"[" + b",".join([value] * (100_000 // len(value))) + b"]"
+
+
 @pytest.mark.parametrize(
-    ("opening", "levels"),
-    [pytest.param(b'{"a":', 900, id="S22 objects"), pytest.param(b"[", 900, id="S22 lists")],
+    "value",
+    [
+        pytest.param(deep(b'{"a":', b"}"), id="S22 deep objects"),
+        pytest.param(deep(b"[", b"]"), id="S22 deep lists"),
+        pytest.param(b"[" + b",".join([b"{}"] * 80_000) + b"]", id="S22 objects without number"),
+    ],
 )
-async def test_s22_deep_templates(opening: bytes, levels: int) -> None:
-    closing = b"}" if opening.startswith(b"{") else b"]"
-    deep = opening * levels + b"1" + closing * levels
-    value = b"[" + b",".join([deep] * (100_000 // len(deep))) + b"]"
-    spec = b'{"template":{"spec":{"containers":[{"name":"main","image":"busybox:1"}],"deep":' + value + b"}}}"
+async def test_s22_templates_that_take_long_to_decode(value: bytes) -> None:
+    spec = b'{"template":{"spec":{"containers":[{"name":"main","image":"busybox:1"}],"odd":' + value + b"}}}"
     async with unharmed() as operator:
         for number in range(60):
-            await operator.submit(f"deep-{number}", spec)
+            await operator.submit(f"odd-{number}", spec)
         await operator.submit("good", {"template": template()})
         await operator.until("good", lambda status: status.get("phase") == "Succeeded")
-        await operator.until("deep-59", lambda status: bool(status.get("phase")))
+        await operator.until("odd-59", lambda status: bool(status.get("phase")))

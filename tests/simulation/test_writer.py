@@ -13,8 +13,9 @@ from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.responses import Ambiguous, ApiResponse, Unsent
 from podwright.runtime import lanes
 from podwright.runtime.flow import AdaptiveLimit
-from podwright.runtime.lanes import NOT_LEADER, Permit, Result, Withheld
+from podwright.runtime.lanes import NOT_LEADER, OVERTAKEN, Permit, Result, Withheld
 from podwright.runtime.writer import Writer
+from tests.support.virtual_time import in_virtual_time
 
 
 class Server:
@@ -54,6 +55,7 @@ def write(
     priority: int = 0,
     namespace: str = "default",
     admitted: bool = False,
+    size: int = 0,
     withhold: Callable[[], Withheld | None] = lambda: None,
 ) -> Permit:
     """Build a permit whose result lands in `results`."""
@@ -64,6 +66,7 @@ def write(
         build=lambda: withhold() or ApiRequest(method="POST", path=name),
         done=lambda result: results.__setitem__(name, result),
         admitted=admitted,
+        size=size,
     )
 
 
@@ -132,6 +135,7 @@ async def test_trouble_is_reported_and_slows_the_pool_down(server: Server, failu
     assert writer.limit == 8
 
 
+@in_virtual_time
 async def test_retry_after_pauses_everything_and_then_goes_on(server: Server) -> None:
     writer = Writer(send=server.send, limit=AdaptiveLimit(start=1, highest=1, lowest=1))
     results: dict[str, Result] = {}
@@ -159,6 +163,7 @@ async def test_closing_waits_for_what_is_under_way_and_sends_no_more(server: Ser
     assert (server.sent, list(results)) == (["a"], ["a"])
 
 
+@in_virtual_time
 async def test_a_slow_server_keeps_news_back_only_while_we_are_the_ones_who_strain_it() -> None:
     slow = 0.0
 
@@ -221,6 +226,7 @@ async def test_trouble_of_one_tenant_is_nobody_elses(server: Server, failure: Re
     assert writer.limit == 16
 
 
+@in_virtual_time
 async def test_s10_writes_that_hang_leave_places_to_other_namespaces() -> None:
     answered: list[str] = []
 
@@ -252,6 +258,48 @@ async def test_l5_priority_counts_within_a_namespace_only(server: Server) -> Non
     await drain(writer)
     assert server.sent.index("high") <= 2
     assert server.sent.index("low") <= 4
+
+
+async def test_l4_small_writes_of_a_namespace_go_beside_its_large_ones(server: Server) -> None:
+    writer = Writer(send=server.send, limit=AdaptiveLimit())
+    results: dict[str, Result] = {}
+    for number in range(10):
+        writer.submit(write(f"large-{number}", results, size=262_144))
+    writer.submit(write("small", results))
+    assert server.sent == []
+    await asyncio.sleep(0)
+    assert server.sent == ["small"]
+    server.gate.set()
+    await drain(writer)
+    assert len(results) == 11
+    assert server.most <= 3, "of large ones half a megabyte is under way"
+
+
+async def test_l4_large_writes_beside_others_go_one_by_one_and_all_go(server: Server) -> None:
+    writer = Writer(send=server.send, limit=AdaptiveLimit())
+    results: dict[str, Result] = {}
+    server.gate.set()
+    for number in range(3):
+        for namespace in ("a", "b"):
+            writer.submit(write(f"{namespace}-{number}", results, namespace=namespace, size=262_144))
+    async with asyncio.timeout(10):
+        while len(results) < 6:
+            writer.submit(write("small", {}, namespace="others"))
+            await asyncio.sleep(0.01)
+    large = [name for name in server.sent if name != "small"]
+    assert sorted(large) == ["a-0", "a-1", "a-2", "b-0", "b-1", "b-2"]
+    assert [name[0] for name in large] in (["a", "b"] * 3, ["b", "a"] * 3), "namespaces take turns"
+    await drain(writer)
+
+
+async def test_l4_a_withheld_large_write_holds_up_no_other(server: Server) -> None:
+    writer = Writer(send=server.send, limit=AdaptiveLimit())
+    results: dict[str, Result] = {}
+    server.gate.set()
+    writer.submit(write("late", results, size=262_144, withhold=lambda: OVERTAKEN))
+    writer.submit(write("next", results, size=262_144))
+    await drain(writer)
+    assert (results["late"], server.sent) == (OVERTAKEN, ["next"])
 
 
 async def test_s4_a_request_is_built_when_its_turn_comes(server: Server) -> None:
@@ -295,6 +343,7 @@ async def test_a_request_that_cannot_be_built_stops_no_other(server: Server) -> 
     assert server.sent == ["fine"]
 
 
+@in_virtual_time
 async def test_many_namespaces_whose_writes_hang_leave_the_others_their_rate() -> None:
     """The rate is measured in places, of which there are 16, so that it doesn't hang on the machine."""
     under_way: set[str] = set()
@@ -325,6 +374,7 @@ async def test_many_namespaces_whose_writes_hang_leave_the_others_their_rate() -
     assert statistics.fmean(places) >= 0.9 * 16
 
 
+@in_virtual_time
 async def test_writes_that_hang_keep_no_status_of_their_namespace_from_being_written() -> None:
     async def send(request: ApiRequest) -> ApiResponse:
         await asyncio.sleep(30.0 if request.path.startswith("pod") else 0.001)
@@ -364,6 +414,7 @@ async def test_lanes_of_namespaces_that_are_gone_are_forgotten(server: Server, m
     assert (writer._lanes._lanes, len(writer._lanes._quiet)) == ({}, 0)
 
 
+@in_virtual_time
 async def test_nothing_is_parked_while_the_server_itself_is_slow() -> None:
     async def send(request: ApiRequest) -> ApiResponse:
         await asyncio.sleep(30.0)
@@ -380,6 +431,7 @@ async def test_nothing_is_parked_while_the_server_itself_is_slow() -> None:
         task.cancel()
 
 
+@in_virtual_time
 async def test_a_gap_in_a_burst_is_no_time_for_writes_that_only_inform() -> None:
     """A second later it is, although no write comes that would show it."""
     seconds = 0.001

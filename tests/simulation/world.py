@@ -138,6 +138,16 @@ class World:
         """Carry out a write of the engine's whose answer it never got, late."""
         return await self._client.send(request)
 
+    def change_leader(self) -> None:
+        """Go on as another process would: with what the API server has, and in the next epoch."""
+        assert self.terms.current is not None
+        epoch, baseline = self.terms.current.epoch + 1, self.api.revisions.last
+        self.terms.current = LeaderTerm(shard=0, epoch=epoch, baseline=baseline)
+        for ref in self.controller.refs():
+            self.controller.expectations.drop(ref, gone=True)
+            self.engine._lines.leave(ref, now=time.time())
+        self.engine.mark_all()
+
     def submit(
         self, name: str = "job", *, namespace: str = "default", script: dict[str, str] | None = None, **spec: Any
     ) -> str:

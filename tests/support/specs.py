@@ -94,8 +94,8 @@ REFUSED: list[Any] = [
         "spec.timeouts.attempt",
         "attempt is greater than total: it must be at most total",
     ),
-    ({"array": {}}, "spec.array", "give exactly one of size and items"),
-    ({"array": {"size": 2, "items": ["a"]}}, "spec.array", "give exactly one of size and items"),
+    ({"array": {}}, "spec.array", "set exactly one of size and items"),
+    ({"array": {"size": 2, "items": ["a"]}}, "spec.array", "set exactly one of size and items"),
     (
         {"array": {"size": 2, "maxFailedTasks": -1}},
         "spec.array.maxFailedTasks",
@@ -117,7 +117,7 @@ REFUSED: list[Any] = [
         "spec.timeouts.task",
         "set array.pack above 1, or use timeouts.attempt",
     ),
-    ({"array": {"size": 2, "successPolicy": {}}}, "spec.array.successPolicy", "give count, indexes or both"),
+    ({"array": {"size": 2, "successPolicy": {}}}, "spec.array.successPolicy", "set count, indexes or both"),
     (
         {"failurePolicy": {"rules": [{"action": "Fail"}]}},
         "spec.failurePolicy.rules[0]",

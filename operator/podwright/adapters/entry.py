@@ -8,17 +8,15 @@ import asyncio
 import logging
 import signal
 import threading
-import time
-from typing import Any, Final
+from typing import Final
 
-import kopf
-
-from podwright.adapters.frame import configure, connection
 from podwright.adapters.service import serve
 from podwright.kube.credentials import Credentials
 from podwright.runtime.settings import Settings
+from podwright.runtime.turns import LoopTurns
 
-_RESTART_PAUSE: Final = 5.0
+_HEAD_START: Final = 2.0
+"""Seconds before kopf is imported, which takes as long as all else: meanwhile the engine may have taken over what it has to lead."""
 _LEAVE_TIME: Final = 3.0
 
 _log = logging.getLogger(__name__)
@@ -27,16 +25,18 @@ _log = logging.getLogger(__name__)
 def run_operator(*, credentials: Credentials, settings: Settings) -> None:
     """Run until SIGTERM or SIGINT. Raises what `Operator.run` raises, and PortError."""
     stop_kopf = threading.Event()
-    frame = threading.Thread(target=_supervise, args=(credentials, stop_kopf), name="kopf", daemon=True)
+    frame = threading.Thread(target=_run_kopf, args=(credentials, stop_kopf), name="kopf", daemon=True)
     frame.start()
+    turns = LoopTurns()
     try:
-        asyncio.run(_run(credentials=credentials, settings=settings))
+        with asyncio.Runner(loop_factory=turns.new_loop) as runner:
+            runner.run(_run(credentials=credentials, settings=settings, turns=turns))
     finally:
         stop_kopf.set()
         frame.join(timeout=_LEAVE_TIME)
 
 
-async def _run(*, credentials: Credentials, settings: Settings) -> None:
+async def _run(*, credentials: Credentials, settings: Settings, turns: LoopTurns) -> None:
     stop = asyncio.Event()
 
     def leave(name: str) -> None:
@@ -46,30 +46,11 @@ async def _run(*, credentials: Credentials, settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, leave, number.name)
-    await serve(credentials=credentials, settings=settings, stop=stop)
-
-
-def _supervise(credentials: Credentials, stop: threading.Event) -> None:
-    while not stop.is_set():
-        began = time.monotonic()
-        try:
-            _run_kopf(credentials, stop)
-        except Exception as error:
-            _log.warning("kopf ended and is started again: %s", error)
-        if not stop.is_set() and time.monotonic() - began < _RESTART_PAUSE:
-            stop.wait(_RESTART_PAUSE)
+    await serve(credentials=credentials, settings=settings, stop=stop, turns=turns)
 
 
 def _run_kopf(credentials: Credentials, stop: threading.Event) -> None:
-    registry = kopf.OperatorRegistry()
-    settings = kopf.OperatorSettings()
-    configure(settings)
+    if not stop.wait(_HEAD_START):
+        from podwright.adapters.kopf_thread import supervise
 
-    @kopf.on.login(registry=registry)
-    async def login(**_: Any) -> kopf.ConnectionInfo:
-        return connection(credentials)
-
-    with asyncio.Runner() as runner:
-        runner.run(
-            kopf.operator(registry=registry, settings=settings, standalone=True, clusterwide=True, stop_flag=stop)
-        )
+        supervise(credentials, stop)

@@ -15,6 +15,7 @@ from podwright.adapters.http import HttpServer
 from podwright.kube.credentials import Credentials
 from podwright.runtime.operator import Operator
 from podwright.runtime.settings import Settings
+from podwright.runtime.turns import LoopTurns
 
 _log = logging.getLogger(__name__)
 
@@ -50,9 +51,9 @@ def new_identity() -> str:
     return f"{socket.gethostname()}_{uuid.uuid4()}"
 
 
-async def serve(*, credentials: Credentials, settings: Settings, stop: asyncio.Event) -> None:
-    """Run the operator and its HTTP server until `stop` is set. Raises what `Operator.run` raises, and PortError."""
-    operator = Operator(credentials=credentials, settings=settings)
+async def serve(*, credentials: Credentials, settings: Settings, stop: asyncio.Event, turns: LoopTurns) -> None:
+    """Run the operator and its HTTP server until `stop` is set; `turns` measures the loop. Raises what `Operator.run` raises, and PortError."""
+    operator = Operator(credentials=credentials, settings=settings, turns=turns)
     server = HttpServer(
         host=settings.http_host, port=settings.http_port, health=operator.health, metrics=operator.exposition
     )
@@ -80,7 +81,8 @@ class ServiceThread:
         self._credentials = credentials
         self._settings = settings
         self._on_end = on_end
-        self._loop = asyncio.new_event_loop()
+        self._turns = LoopTurns()
+        self._loop = self._turns.new_loop()
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="podwright", daemon=True)
 
@@ -98,7 +100,9 @@ class ServiceThread:
         problem: BaseException | None = None
         try:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-                runner.run(serve(credentials=self._credentials, settings=self._settings, stop=self._stop))
+                runner.run(
+                    serve(credentials=self._credentials, settings=self._settings, stop=self._stop, turns=self._turns)
+                )
         except BaseException as error:
             problem = error
         self._on_end(problem)

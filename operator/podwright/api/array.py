@@ -33,7 +33,7 @@ class SuccessPolicy(ApiModel):
     """When the array has succeeded although not all of its tasks have."""
 
     model_config = validated_by(
-        Rule(rule="has(self.count) || has(self.indexes)", message="give count, indexes or both"),
+        Rule(rule="has(self.count) || has(self.indexes)", message="set count, indexes or both"),
     )
 
     count: Annotated[Int32, Field(ge=1, le=MOST_TASKS)] | None = Field(
@@ -46,7 +46,7 @@ class Array(ApiModel):
     """Many tasks of one template. Exactly one of size and items says which."""
 
     model_config = validated_by(
-        Rule(rule="has(self.size) != has(self.items)", message="give exactly one of size and items"),
+        Rule(rule="has(self.size) != has(self.items)", message="set exactly one of size and items"),
         Rule(
             rule="self.packParallelism == 1 || self.pack > 1",
             message="packParallelism is for tasks that share a pod: set pack above 1, or leave it out and use parallelism",

@@ -50,10 +50,10 @@ class RetryPolicy(ApiModel):
     )
     platform_limit: Annotated[Int32, Field(ge=0, le=1000)] = Field(
         10,
-        description="Maximum further attempts after losses that aren't the job's fault, such as eviction or node loss. Default: 10.",
+        description="Maximum retries after losses that aren't the job's fault, such as eviction or node loss. Default: 10.",
     )
     timeout_limit: Annotated[Int32, Field(ge=0, le=100)] | None = Field(
-        None, description="Maximum further attempts after timeouts. Default: they count towards limit."
+        None, description="Maximum retries after timeouts. Default: they count towards limit."
     )
 
 
@@ -204,13 +204,24 @@ BATCH_JOB = Kind(
         Column(name="Phase", path=".status.phase", description="Summary of the job's state."),
         Column(name="Progress", path=".status.progress", description="Tasks that succeeded, of all."),
         Column(name="Attempts", path=".status.attemptCount", type="integer", description="Attempts so far."),
-        Column(name="Start", path=".status.startTime", type="date", description="When the total time began to count."),
         Column(name="Duration", path=".status.duration", description="How long the job took, once it has finished."),
-        Column(name="Age", path=".metadata.creationTimestamp", type="date", description="Time since the creation."),
+        Column(
+            name="Age", path=".metadata.creationTimestamp", type="date", description="Time since the job was created."
+        ),
         Column(name="Reason", path=".status.reason", description="Why the job is in its phase.", wide=True),
         Column(name="Priority", path=".spec.priority", type="integer", description="Order among jobs.", wide=True),
         Column(name="Node", path=".status.attempts[-1:].node", description="Node of the last attempt.", wide=True),
-        Column(name="Finished", path=".status.finishTime", type="date", description="When the job ended.", wide=True),
+        # In most jobs the same as the age, so not in the narrow table.
+        Column(
+            name="Started",
+            path=".status.startTime",
+            type="date",
+            description="Time since the creation or the last resumption.",
+            wide=True,
+        ),
+        Column(
+            name="Finished", path=".status.finishTime", type="date", description="Time since the job ended.", wide=True
+        ),
     ),
     selectable_fields=(".status.phase",),
     # Pods carry the name in a label, whose value can't be longer.

@@ -137,9 +137,9 @@ class ArrayStatus(ApiModel):
     task_failures: Annotated[list[TaskRetries], Field(max_length=200), ATOMIC] | None = Field(
         None, description="Of packed arrays: tasks that failed and aren't done, by how often."
     )
-    given_up: Count | None = Field(None, description="How many of failed never ran because of a dependency.")
+    given_up: Count | None = Field(None, description="How many of the failed never ran because of a dependency.")
     not_retried: Count | None = Field(
-        None, description="How many of failed were not to be retried: by a failure rule, or as no retries are allowed."
+        None, description="How many of the failed were not retried, by a failure rule or since no retries are allowed."
     )
     lost_nodes: Annotated[list[Word], Field(max_length=10), ATOMIC] | None = Field(
         None, description="Nodes that pods were lost with, until 10 tasks succeeded; see quarantineAfter."
@@ -169,7 +169,7 @@ class AttemptStatus(ApiModel):
     pod_name: ObjectName = Field(description="Name of its pod.")
     pod_uid: Uid | None = Field(None, alias="podUID", description="Uid of its pod; empty if it never got one.")
     node: Word | None = Field(None, description="Node that the pod ran on.")
-    start_time: datetime | None = Field(None, description="When the kubelet took up the pod.")
+    start_time: datetime | None = Field(None, description="When the kubelet accepted the pod.")
     end_time: datetime | None = Field(None, description="When the last container ended.")
     outcome: Literal["Succeeded", "Failed", "Stopped", "Lost"] | None = Field(
         None,
@@ -185,7 +185,9 @@ class AttemptStatus(ApiModel):
         description=f"Why it ended, in one word: {listed(Subject.ATTEMPT)} Or a reason of the kubelet, such as "
         "CreateContainerConfigError.",
     )
-    message: Message | None = Field(None, description="Termination message of the container or the pod, cut at 1024.")
+    message: Message | None = Field(
+        None, description="Termination message of the container or the pod, cut to 1024 characters."
+    )
 
 
 class BatchJobStatus(ApiModel):

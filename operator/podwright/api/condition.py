@@ -12,7 +12,7 @@ from podwright.api.scalars import Generation
 class Condition(ApiModel):
     """One aspect of the object's state."""
 
-    type: Annotated[str, Field(min_length=1, max_length=316)] = Field(description="Which aspect. Example: Finished.")
+    type: Annotated[str, Field(min_length=1, max_length=316)] = Field(description="Condition type. Example: Finished.")
     status: Literal["True", "False", "Unknown"] = Field(description="Whether it holds.")
     observed_generation: Annotated[Generation, Field(ge=0)] | None = Field(
         None, description="The metadata.generation that it describes."

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
 from podwright.cli.connection import Object
-from podwright.cli.errors import CommandError
+from podwright.cli.errors import CommandError, MisuseError
 from podwright.cli.job_client import JobClient
 
 _RATE: Final = re.compile(r"([0-9]{1,5})(?:/([sm]))?")
@@ -27,9 +27,9 @@ def chosen(
     """
     selected = bool(selector or fields or every)
     if names and (selected or client.everywhere):
-        raise CommandError("Give either names or selectors, not both.")
+        raise MisuseError("Give either names or selectors, not both.")
     if not names and not selected:
-        raise CommandError("Which jobs? Give names, or a selector such as --selector=team=finance.")
+        raise MisuseError("Which jobs? Give names, or a selector such as --selector=team=finance.")
     if names:
         return [client.read(name) for name in dict.fromkeys(names)]
     return client.all(selector=selector, fields=fields)
@@ -43,7 +43,7 @@ def parse_rate(text: str) -> float:
     """
     match = _RATE.fullmatch(text)
     if match is None or int(match[1]) == 0:
-        raise CommandError(f"{text!r} is not a rate: write a number of at least 1 with /s or /m, such as 10/s.")
+        raise MisuseError(f"{text!r} is not a rate: write a number of at least 1 with /s or /m, such as 10/s.")
     return (60.0 if match[2] == "m" else 1.0) / int(match[1])
 
 

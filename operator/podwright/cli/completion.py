@@ -27,7 +27,9 @@ class Shell(enum.StrEnum):
 
 
 def completion(shell: Annotated[Shell, typer.Argument(metavar="SHELL", show_default=False)]) -> None:
-    """Print a script that completes commands, options, job names, phases and namespaces in a shell.
+    """Print a completion script for a shell.
+
+    It completes commands, options, job names, phases and namespaces.
 
     For example:
 

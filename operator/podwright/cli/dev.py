@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 DATA_VARIABLE = "PODWRIGHT_DATA"
 
 app = typer.Typer(
-    help="A Kubernetes cluster of your own, for development, the demo and tests. Never touches any other cluster.",
+    help="A Kubernetes cluster for development and tests. Never touches any other cluster.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -99,7 +99,7 @@ def up(
         ),
     ] = None,
 ) -> None:
-    """Start a cluster, or find the one that is there, and say how to use it.
+    """Start a cluster, or find the running one.
 
     The first time its programs are built, which takes some minutes; after that a start takes seconds.
     """
@@ -143,7 +143,10 @@ def load(
     ],
     data: DataOption,
 ) -> None:
-    """Load container images, as `docker save` writes them, onto the cluster's nodes, which don't pull images themselves."""
+    """Load container images onto the cluster's nodes.
+
+    The nodes don't pull images themselves. Each file is an archive as `docker save` writes it.
+    """
     from podwright.devcluster.up import open_cluster
 
     with errors_for_the_user():

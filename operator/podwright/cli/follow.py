@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -43,6 +43,7 @@ class Follower:
         known: Iterable[Object] = (),
         version: str = "",
         tables: bool = False,
+        order: Callable[[list[Object]], list[Object]] = list,
     ) -> None:
         """Prepare.
 
@@ -53,9 +54,11 @@ class Follower:
             deadline: when to stop.
             known: follow only these jobs, which are known as they are: it is told that they changed, or are gone.
             version: the resourceVersion from which on changes are told, if it is not too old; else begin with a list.
+            order: puts what a list shows into the order in which it is told.
             tables: give lines of tables, with the jobs' `metadata` and `cells`, whose columns are in `headings`.
         """
         self.headings: tuple[str, ...] = ()
+        self._order = order
         self._accept = TABLE if tables else JSON
         self._client = client
         self._query = {"labelSelector": selector, "fieldSelector": fields}
@@ -104,7 +107,7 @@ class Follower:
         # Of the first chunk: that is the state that all chunks show.
         self._known, self._version = found, answers[0]["metadata"]["resourceVersion"]
         yield from (Change(job, gone=True) for job in vanished)
-        yield from (Change(job) for job in changed)
+        yield from (Change(job) for job in self._order(changed))
 
     def _watch(self, patience: Patience) -> Iterator[Change]:
         seconds = min(_WATCH_SECONDS, self._deadline.left())

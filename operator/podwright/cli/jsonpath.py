@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from podwright.cli.errors import CommandError
+from podwright.cli.errors import MisuseError
 
 _STEP: Final = re.compile(
     r"\.(?P<name>(?:\\.|[^.\[\]\s\\])+)|\[(?:'(?P<quoted>[^']*)'|(?P<star>\*)|(?P<index>-?[0-9]+)"
@@ -51,7 +51,7 @@ def select(path: str, value: Any) -> list[Any]:
     while position < len(text):
         match = _STEP.match(text, position)
         if match is None:
-            raise CommandError(
+            raise MisuseError(
                 f"{path!r} is not a JSON path that podwright knows.",
                 remedy="Examples: {.status.phase}, {.items[*].metadata.name}, {.metadata.labels['team']}",
             )
@@ -88,12 +88,12 @@ def _parse(template: str) -> list[str | _Path | _Range]:
             stack.append(inner.parts)
         elif part == "end":
             if len(stack) == 1:
-                raise CommandError(f"The JSON path {template!r} has an end without a range.")
+                raise MisuseError(f"The JSON path {template!r} has an end without a range.")
             stack.pop()
         else:
             stack[-1].append(_literal(part, template) if part[:1] in ("'", '"') else _Path(part))
     if len(stack) > 1 or "{" in text[position:]:
-        raise CommandError(f"The JSON path {template!r} is not closed.")
+        raise MisuseError(f"The JSON path {template!r} is not closed.")
     stack[-1].append(text[position:])
     return stack[0]
 
@@ -104,7 +104,7 @@ def _literal(part: str, template: str) -> str:
     try:
         return str(json.loads(part))
     except ValueError as error:
-        raise CommandError(f"The text {part} in the JSON path {template!r} is malformed.") from error
+        raise MisuseError(f"The text {part} in the JSON path {template!r} is malformed.") from error
 
 
 def _render(parts: list[str | _Path | _Range], value: Any, root: Any) -> Iterator[str]:

@@ -20,12 +20,14 @@ import podwright
 from podwright.cli import completion, dev, operator
 from podwright.cli.dead_letters import commands as dead_letters
 from podwright.cli.demo.command import demo
-from podwright.cli.errors import CommandError
+from podwright.cli.errors import CommandError, MisuseError
 from podwright.cli.jobs import commands as jobs
+from podwright.cli.usage import Program
 
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 app = typer.Typer(
+    cls=Program,
     help="Podwright runs jobs on Kubernetes: with retries, arrays, dependencies and a record of every attempt.",
     epilog="`podwright COMMAND --help` shows the options and examples of a command.",
     context_settings={"help_option_names": ["--help", "-h"]},
@@ -60,7 +62,7 @@ def main() -> None:
         print(f"{name}: {error.problem}", file=sys.stderr)
         if error.remedy:
             print(error.remedy, file=sys.stderr)
-        sys.exit(1)
+        sys.exit(error.exit_code)
     except OSError as error:
         if error.errno not in _UNWRITABLE or error.filename is not None:
             raise
@@ -122,7 +124,7 @@ def _help(
     for name in command or ():
         found = group.get_command(path, name) if isinstance(group, TyperGroup) else None
         if found is None:
-            raise CommandError(f"There is no command {' '.join(command or ())}.", remedy="podwright help lists them.")
+            raise MisuseError(f"There is no command {' '.join(command or ())}.", remedy="podwright help lists them.")
         group, path = found, typer.Context(found, info_name=name, parent=path)
     print(path.get_help())
 

@@ -27,7 +27,7 @@ def run(
         typer.Option(
             metavar="FILE",
             envvar="KUBECONFIG",
-            help="The cluster; by default the one whose service account this pod has.",
+            help="Kubeconfig file. Default: the service account of the pod that it runs in.",
         ),
     ] = None,
     namespace: Annotated[
@@ -59,7 +59,11 @@ def run(
     http_port: Annotated[
         int,
         typer.Option(
-            metavar="PORT", envvar="PODWRIGHT_HTTP_PORT", min=0, max=65535, help="Port for them; 0 takes a free one."
+            metavar="PORT",
+            envvar="PODWRIGHT_HTTP_PORT",
+            min=0,
+            max=65535,
+            help="Port for probes and metrics; 0 picks a free one.",
         ),
     ] = 8080,
     accounting: Annotated[
@@ -101,7 +105,7 @@ def run(
         str, typer.Option(metavar="LEVEL", envvar="PODWRIGHT_LOG_LEVEL", help="debug, info, warning or error.")
     ] = "info",
 ) -> None:
-    """Run the operator until SIGTERM; exits with 1 if it loses its Lease, to be started anew."""
+    """Run the operator until SIGTERM. Exits with 1 if it loses its Lease, to be restarted."""
     # kopf and aiohttp take most of a second to import; other commands must not wait for them.
     from podwright.adapters.entry import run_operator
     from podwright.adapters.service import PortError, new_identity

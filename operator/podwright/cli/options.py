@@ -81,7 +81,7 @@ RateOption = Annotated[
     str, typer.Option("--rate", metavar="N/s", help="Maximum number of jobs per second, or N/m per minute.")
 ]
 AgainOption = Annotated[
-    bool, typer.Option("--again", help="Create a new job although an earlier one has finished, or is gone.")
+    bool, typer.Option("--again", help="Create a new job even if an earlier one has finished or is gone.")
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask for confirmation.")]
 
@@ -111,7 +111,7 @@ class Place:
     ] = None
     kubeconfig: Annotated[
         str | None,
-        typer.Option("--kubeconfig", metavar="FILE", help="Kubeconfig. Default: the one that kubectl uses."),
+        typer.Option("--kubeconfig", metavar="FILE", help="Kubeconfig file. Default: the one that kubectl uses."),
     ] = None
 
     def client(self) -> JobClient:

@@ -27,6 +27,14 @@ def several_lines(text: str) -> str:
     return "".join(part if part in "\n\t" else _visible(part) for part in re.split(r"([\n\t])", unified))
 
 
+def shortened(text: str, *, limit: int) -> str:
+    """Return a text of at most `limit` characters, cut out of the middle: messages begin with what failed and end with why."""
+    if len(text) <= limit:
+        return text
+    head = (limit - 1) // 3
+    return f"{text[:head].rstrip()}…{text[head + 1 - limit :].lstrip()}"
+
+
 def _without_escapes(text: str) -> str:
     return _ESCAPES.sub("", text)
 

@@ -8,9 +8,12 @@ from typing import Final
 
 from podwright.cli.errors import CommandError
 from podwright.cli.printable import one_line
-from podwright.kube.errors import StatusError
+from podwright.kube.errors import Cause, StatusError
 
 _INSTALL: Final = "kubectl apply --server-side --kustomize=manifests (see docs/how-to/install.md)"
+
+_PATTERN: Final = "should match '"
+"""How the API server begins to quote the regular expression of a schema."""
 
 
 def explain(error: StatusError, *, doing: str, namespace: str = "", everywhere: bool = False) -> CommandError:
@@ -37,7 +40,9 @@ def explain(error: StatusError, *, doing: str, namespace: str = "", everywhere: 
         )
     if error.code == 422 and error.causes:
         causes = "\n".join(
-            f"  {one_line(cause.field) or 'the object'}: {one_line(cause.message)}" for cause in error.causes
+            f"  {one_line(cause.field) or 'the object'}: {one_line(cause.message)}"
+            for cause in error.causes
+            if not (_PATTERN in cause.message and _said_otherwise(cause, error.causes))
         )
         return CommandError(f"Cannot {doing}: these fields are invalid:\n{causes}")
     if error.code == 429 or error.code >= 500:
@@ -45,6 +50,11 @@ def explain(error: StatusError, *, doing: str, namespace: str = "", everywhere: 
             f"Cannot {doing}: the API server is in trouble: {words} ({error.code}).", remedy="Try again later."
         )
     return CommandError(f"Cannot {doing}: {words or error.reason or error.code}.")
+
+
+def _said_otherwise(cause: Cause, causes: Sequence[Cause]) -> bool:
+    """Return whether another cause says about the same field more than that a pattern isn't matched."""
+    return any(each.field == cause.field and _PATTERN not in each.message for each in causes)
 
 
 def _missing_right(*, everywhere: bool) -> str:

@@ -10,9 +10,9 @@ from typing import Final
 PAGE_SIZE: Final = 500
 FIRST_PAGE: Final = 50
 """Objects on the first page ever, of which nobody knows yet how large they are."""
-PAGE_BYTES: Final = 1 << 20
+PAGE_BYTES: Final = 4 << 20
 """About how large a page should be: what is decoded at once holds the loop, and memory."""
-MOST_BYTES: Final = 8 * PAGE_BYTES
+MOST_BYTES: Final = 4 * PAGE_BYTES
 """How much of a page of several objects is read before it is given up."""
 _MOST_GROWTH: Final = 2
 

@@ -21,7 +21,7 @@ from podwright.kube.codecs.page import EventType, ObjectDecoder, Undecodable, Wa
 from podwright.kube.errors import DecodeError, StatusError, parse_status
 from podwright.kube.paging import PAGE_SIZE, PageLimit
 from podwright.kube.poison import Result, Steps
-from podwright.kube.responses import AnswerTooLarge, ApiUnreachable
+from podwright.kube.responses import AnswerTooLarge, ApiResponse, ApiUnreachable
 
 View = TypeVar("View")
 View_contra = TypeVar("View_contra", contravariant=True)
@@ -52,8 +52,8 @@ class Cause(enum.Enum):
 class Sink(Protocol[View_contra]):
     """What takes the objects. Called in the loop's thread, one call at a time; must be quick and must not raise."""
 
-    def replaced(self, items: Sequence[View_contra | Undecodable], list_resource_version: int) -> None:
-        """Store all objects there are. What is not among them is gone, unless it is newer than the list.
+    def replaced_in_steps(self, items: Sequence[View_contra | Undecodable], list_resource_version: int) -> Steps[None]:
+        """Store all objects there are, however many. What is not among them is gone, unless it is newer than the list.
 
         Undecodable objects are among them: they exist, so nothing that is known of them may be thrown away.
         """
@@ -151,13 +151,50 @@ class Reflector(Generic[View]):
 
     async def _list(self) -> None:
         items: list[View | Undecodable] = []
-        token = ""
+        token, ahead = "", None
+        try:
+            while True:
+                answer = await (self._answer(token) if ahead is None else ahead)
+                if answer.status != 200:
+                    # 410 here says that the list took too long for its snapshot; it starts over.
+                    raise parse_status(answer.status, answer.body, retry_after=answer.retry_after)
+                self.last_contact = self._clock()
+                self._limit.received(len(answer.body))
+                token = self._decoder.continue_token(answer.body)
+                # The API server encodes the next page while we decode this one.
+                ahead = asyncio.create_task(self._answer(token)) if token else None
+                await asyncio.sleep(0)  # it is sent now
+                self._turn_began = time.monotonic()
+                page = await self._in_turns(self._decoder.page_in_steps(answer.body))
+                items += page.items
+                if ahead is None:
+                    token = page.continue_token
+                    if not token:
+                        break
+        finally:
+            if ahead is not None:
+                ahead.cancel()
+        self.went_back = page.resource_version < self.resource_version
+        if self.went_back:
+            raise WentBackError(
+                f"{self._path}: the API server lists version {page.resource_version}, but {self.resource_version} was seen "
+                "before: it is behind, or was restored from a backup"
+            )
+        self.lists += 1
+        self.resource_version = page.resource_version
+        self._turn_began = time.monotonic()
+        await self._in_turns(self._sink.replaced_in_steps(items, page.resource_version))
+        self.last_contact = self._clock()
+        self.synced.set()
+
+    async def _answer(self, token: str) -> ApiResponse:
+        """Ask for a page, and for a smaller one while it is too large."""
         while True:
             query = {"limit": str(self._limit.objects), **self._selection}
             if token:
                 query["continue"] = token
             try:
-                answer = await self._client.request(
+                return await self._client.request(
                     "GET",
                     self._path,
                     query=query,
@@ -167,30 +204,6 @@ class Reflector(Generic[View]):
                 )
             except AnswerTooLarge as error:
                 self._limit.received(error.size)
-                continue
-            if answer.status != 200:
-                # 410 here says that the list took too long for its snapshot; it starts over.
-                raise parse_status(answer.status, answer.body, retry_after=answer.retry_after)
-            self.last_contact = self._clock()
-            self._turn_began = time.monotonic()
-            page = await self._in_turns(self._decoder.page_in_steps(answer.body))
-            self._limit.received(len(answer.body))
-            items += page.items
-            token = page.continue_token
-            if not token:
-                break
-            await asyncio.sleep(0)
-        self.went_back = page.resource_version < self.resource_version
-        if self.went_back:
-            raise WentBackError(
-                f"{self._path}: the API server lists version {page.resource_version}, but {self.resource_version} was seen "
-                "before: it is behind, or was restored from a backup"
-            )
-        self.lists += 1
-        self.resource_version = page.resource_version
-        self._sink.replaced(items, page.resource_version)
-        self.last_contact = self._clock()
-        self.synced.set()
 
     async def _watch(self) -> None:
         query = {

@@ -9,11 +9,13 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
+from podwright.core.attempt.refusal_cause import UNANSWERED
 from podwright.core.values.ref import Ref
 from podwright.runtime.backoff import Backoff
 from podwright.runtime.bounded_log import BoundedLog
 from podwright.runtime.controllers.controller import Controller
 from podwright.runtime.leader_term import LeaderTerm
+from podwright.runtime.lines import Lines
 
 _FAILURES_IN_A_ROW: Final = 3  # then the API server has other troubles, and the rest is left for later
 
@@ -43,13 +45,20 @@ class ReadPlaces:
 
 
 class Confirmation:
-    """Made once per engine. `mark` asks for an object to be reconciled."""
+    """Made once per engine. `mark` asks for an object to be reconciled, `lines` are where those wait whose creations came to nothing."""
 
     def __init__(
-        self, *, reads: ReadPlaces, backoff: Backoff[Ref], clock: Callable[[], float], mark: Callable[[Ref], None]
+        self,
+        *,
+        reads: ReadPlaces,
+        backoff: Backoff[Ref],
+        lines: Lines,
+        clock: Callable[[], float],
+        mark: Callable[[Ref], None],
     ) -> None:
         self._reads = reads
         self._backoff = backoff
+        self._lines = lines
         self._clock = clock
         self._mark = mark
 
@@ -81,11 +90,18 @@ class Confirmation:
                     if in_a_row >= _FAILURES_IN_A_ROW:
                         break
             expectations.end(None)
+            self._wait_in_line(ref, namespace, expectations)
             if failures:
                 self._backoff.failed(ref, now=self._clock())
             self._mark(ref)
 
         self._reads.start(run())
+
+    def _wait_in_line(self, ref: Ref, namespace: str, expectations: Any) -> None:
+        """Have an object wait whose creation of unknown outcome was found not to have been carried out."""
+        for name in expectations.take_unmade():
+            expectations.waits_for = UNANSWERED
+            self._lines.refused(ref, name, cause=UNANSWERED, namespace=namespace, now=self._clock())
 
 
 def _steps(

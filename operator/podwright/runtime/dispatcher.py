@@ -28,7 +28,7 @@ from podwright.runtime.cleanup import Cleanup
 from podwright.runtime.controllers.controller import Controller, Subject
 from podwright.runtime.lanes import HELD_BACK, NOT_LEADER, OVERTAKEN, Permit, Result, Withheld
 from podwright.runtime.leader_term import LeaderTerm, LeaderTerms
-from podwright.runtime.quota import QuotaLines
+from podwright.runtime.lines import Lines
 from podwright.runtime.responses import Responses
 from podwright.runtime.status_updates import PendingUpdates
 from podwright.runtime.writer import Writer
@@ -40,6 +40,10 @@ MOST_CREATIONS: Final = 1000
 FEW_CREATIONS: Final = 16
 """The same while very many wait already."""
 MANY_WAITING: Final = 10_000
+_WATCH_PATIENCE: Final = 2.0
+"""Seconds of a term in which the watch may confirm large objects. Any event later than the term's begin does that for all; to read
+each of them takes the API server long, and others wait for it."""
+_WATCH_PAUSE: Final = 0.5
 _OF_A_TARGET: Final = (Delete, PatchChild, Release)
 _OF_STATUS: Final = (WriteStatus, ReportProblem)
 
@@ -54,7 +58,7 @@ class Dispatcher:
         terms: LeaderTerms,
         responses: Responses,
         cleanup: Cleanup,
-        quota: QuotaLines,
+        lines: Lines,
         timers: Timers[Ref],
         clock: Callable[[], float],
         mark: Callable[[Ref], None],
@@ -63,10 +67,12 @@ class Dispatcher:
         self._terms = terms
         self._responses = responses
         self._cleanup = cleanup
-        self._quota = quota
+        self._lines = lines
         self._timers = timers
         self._clock = clock
         self._mark = mark
+        self._epoch = -1
+        self._unsure_since = 0.0
         self.updates = PendingUpdates()
         writer.on_idle = self._tell
 
@@ -113,9 +119,16 @@ class Dispatcher:
             self.updates.add(of, now=time.monotonic())
         elif is_child_change(command) and now < expectations.refused_until(command.name):
             self._timers.bring_forward(of, expectations.refused_until(command.name))
-        elif isinstance(command, CreateChild) and subject is not None and not _confirmed(subject, expectations, term):
-            expectations.confirm_self = True
-            self._mark(of)
+        elif (
+            isinstance(command, CreateChild)
+            and subject is not None
+            and not _confirmed(subject, controller, expectations, term)
+        ):
+            if controller.size_of(of) and now < self._watch_may_tell_until(term, now=now):
+                self._timers.bring_forward(of, now + _WATCH_PAUSE)
+            else:
+                expectations.confirm_self = True
+                self._mark(of)
         elif not controller.may_send(command, expectations=expectations, term=term, now=now):
             pass  # the controller has seen to it that it is decided again
         elif is_cleanup(command) and not self._cleanup.begin(of):
@@ -144,6 +157,7 @@ class Dispatcher:
                 build=functools.partial(self._build, command, controller, subject, term),
                 done=functools.partial(self._done, command, controller, subject, then),
                 admitted=_is_admitted(command),
+                size=controller.size_of(command.of),
             )
         )
 
@@ -157,9 +171,7 @@ class Dispatcher:
         if RULES[type(command)].overtaken and not controller.still_wanted(command, decided_on=subject):
             return OVERTAKEN
         request = controller.request(command, term=term)
-        if isinstance(command, CreateChild) and not self._quota.begin(
-            command.of, command.name, namespace=command.namespace, now=self._clock()
-        ):
+        if isinstance(command, CreateChild) and not self._lines.begin(command.of, command.name, now=self._clock()):
             return HELD_BACK
         return request
 
@@ -189,8 +201,14 @@ class Dispatcher:
         finally:
             if isinstance(command, CreateChild):
                 # Nothing if it was counted: others must not wait for a place that nobody gives back.
-                self._quota.unanswered(command.name, namespace=command.namespace, now=now)
+                self._lines.unanswered(command.name, namespace=command.namespace, now=now)
             self._mark(command.of)
+
+    def _watch_may_tell_until(self, term: LeaderTerm, *, now: float) -> float:
+        """Return until when large objects are not read since the watch may soon show that they are known."""
+        if term.epoch != self._epoch:
+            self._epoch, self._unsure_since = term.epoch, now
+        return self._unsure_since + _WATCH_PATIENCE
 
     def _puts_off(self, of: Ref) -> bool:
         return not self.updates.take_grant(of) and self._writer.busy
@@ -207,9 +225,13 @@ def is_child_change(command: Command) -> bool:
     return isinstance(command, _OF_A_TARGET) and command.target != command.of
 
 
-def _confirmed(subject: Subject, expectations: Expectations, term: LeaderTerm) -> bool:
-    """Return whether the snapshot is surely newer than anything the shard's former holder did."""
-    return subject.resource_version > term.baseline or expectations.confirmed_epoch == term.epoch
+def _confirmed(subject: Subject, controller: Controller, expectations: Expectations, term: LeaderTerm) -> bool:
+    """Return whether the snapshot is surely as new as anything the shard's former holder did."""
+    return (
+        subject.resource_version > term.baseline
+        or expectations.confirmed_epoch == term.epoch
+        or controller.seen(subject.namespace) >= term.baseline
+    )
 
 
 def _is_admitted(command: Command) -> bool:

@@ -9,7 +9,8 @@ reconcile, only from the state. The engine knows no kind: it walks the controlle
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
 from typing import Any, Final
 
 from podwright.core.commands import Command, Confirm, CreateChild, WriteStatus
@@ -21,15 +22,17 @@ from podwright.runtime.confirmation import Confirmation, ReadPlaces
 from podwright.runtime.controllers.controller import Controller, Reflected, Subject
 from podwright.runtime.dispatcher import Dispatcher, is_child_change
 from podwright.runtime.leader_term import LeaderTerm, LeaderTerms
+from podwright.runtime.lines import Lines
 from podwright.runtime.metrics import Metrics
 from podwright.runtime.problems import Problems
-from podwright.runtime.quota import QuotaLines
 from podwright.runtime.responses import Responses
 from podwright.runtime.writer import Writer
+from podwright.store.expectations import Expectations
 from podwright.store.timers import Timers
 from podwright.store.work_queue import WorkQueue
 
 _TURN: Final = 0.01  # seconds of reconciles; then other tasks of the loop (lease renewal, watches) get their turn
+_MARKED_AT_ONCE: Final = 1_000
 _LONGEST_WAIT: Final = 10.0  # seconds; so late, at most, is it noticed that the clock was set
 _SET_BACK: Final = 1.0  # seconds; less is what clocks are slewed by, and delays nothing that matters
 
@@ -53,24 +56,27 @@ class Engine:
         self._metrics = metrics
         self._controllers: dict[str, Controller] = {}
         self._queue = WorkQueue[Ref]()
+        self._to_mark: Iterator[Ref] = iter(())
         self._timers = Timers[Ref]()
         self._cleanup = Cleanup()
         self._wake = asyncio.Event()
         self._latest = clock()
-        self._quota = QuotaLines(wake=self._mark_at)
-        responses = Responses(metrics=metrics, quota=self._quota, failed=self._failed)
+        self._lines = Lines(wake=self._mark_at)
+        responses = Responses(metrics=metrics, lines=self._lines, failed=self._failed)
         self._backoff = responses.backoff
         self._dispatcher = Dispatcher(
             writer=writer,
             terms=terms,
             responses=responses,
             cleanup=self._cleanup,
-            quota=self._quota,
+            lines=self._lines,
             timers=self._timers,
             clock=clock,
             mark=self.mark,
         )
-        self._confirmation = Confirmation(reads=reads, backoff=self._backoff, clock=clock, mark=self.mark)
+        self._confirmation = Confirmation(
+            reads=reads, backoff=self._backoff, lines=self._lines, clock=clock, mark=self.mark
+        )
         self._problems = Problems(
             dispatcher=self._dispatcher,
             controllers=self._controllers,
@@ -96,12 +102,10 @@ class Engine:
         self._wake.set()
 
     def mark_all(self) -> None:
-        """Ask for every object to be reconciled: after a shard was gained."""
-        for controller in self._controllers.values():
-            for ref in controller.refs():
-                self.mark(ref)
-        for ref in self._problems.refs():
-            self.mark(ref)
+        """Ask for every object to be reconciled: after a shard was gained. They are marked in pieces, as there may be many."""
+        kinds = [controller.refs() for controller in self._controllers.values()]
+        self._to_mark = chain(*kinds, tuple(self._problems.refs()))
+        self._wake.set()
 
     def report(self, item: Undecodable) -> None:
         """Report, on its status, that an object can't be read."""
@@ -117,14 +121,19 @@ class Engine:
 
     def child_ended(self, namespace: str) -> None:
         """Record that a child stopped using its namespace's quota."""
-        self._quota.child_ended(namespace=namespace, now=self._clock())
+        self._lines.child_ended(namespace=namespace, now=self._clock())
 
     async def run(self) -> None:
         """Reconcile what is marked until cancelled."""
         while True:
             began = time.monotonic()
             self._watch_the_clock()
-            for ref in (*self._timers.pop_due(self._clock()), *self._cleanup.admitted()):
+            to_mark = tuple(islice(self._to_mark, _MARKED_AT_ONCE))
+            for ref in (
+                *to_mark,
+                *self._timers.pop_due(self._clock(), most=_MARKED_AT_ONCE),
+                *self._cleanup.admitted(),
+            ):
                 self._queue.add(ref)
             while self._queue:
                 self._reconcile_safely(self._queue.pop())
@@ -132,7 +141,7 @@ class Engine:
                     break
             rest = self._work_off()
             self._metrics.turn(time.monotonic() - began)
-            if self._queue or self._cleanup.ready or rest <= 0.0:
+            if self._queue or to_mark or self._cleanup.ready or rest <= 0.0:
                 await asyncio.sleep(0)
                 continue
             await self._wait(longest=rest)
@@ -159,6 +168,7 @@ class Engine:
             _log.warning("the clock was set back by %.0f s", self._latest - now)
             self._latest = now
             self._backoff.forget()
+            self._lines.set_back(now)
             for controller in self._controllers.values():
                 controller.clock_set_back(now)
                 controller.expectations.set_back(now)
@@ -222,13 +232,13 @@ class Engine:
         namespace: str,
         now: float,
     ) -> None:
-        granted = self._quota.granted(ref, namespace=namespace, now=now)
+        granted = self._lines.granted(ref, cause=expectations.waits_for, namespace=namespace, now=now)
         decision = controller.decide(
             ref,
             expectations=expectations,
             term=term,
             granted=granted,
-            room=self._dispatcher.room(expectations),
+            room=0 if granted == 0 else self._dispatcher.room(expectations),
             now=now,
         )
         commands = decision.commands
@@ -236,7 +246,7 @@ class Engine:
             commands = tuple(command for command in commands if _lets_go(command))
         self._timers.set(ref, decision.requeue_at)
         if granted is not None and not decision.postponed:
-            self._keep_in_line(ref, commands, namespace=namespace, granted=granted, now=now)
+            self._keep_in_line(ref, commands, expectations=expectations, granted=granted, now=now)
         self._metrics.decided(len(commands))
         if commands:
             self._dispatcher.issue(
@@ -248,17 +258,18 @@ class Engine:
                 controller.expectations.drop(ref)
 
     def _keep_in_line(
-        self, ref: Ref, commands: tuple[Command, ...], *, namespace: str, granted: int, now: float
+        self, ref: Ref, commands: tuple[Command, ...], *, expectations: Expectations, granted: int, now: float
     ) -> None:
-        """Have an object leave its namespace's line for quota when it asks for nothing; else see to its next turn.
+        """Have an object leave its line when it asks for nothing; else see to its next turn.
 
         One that writes its status first keeps its place: what it does next hangs on that, such as an intent that must be on record.
         """
         if granted and not any(_may_lead_to_a_child(command) for command in commands):
-            if not self._controllers[ref.kind].expectations.of(ref).creating:
-                self._quota.leave(ref, namespace=namespace, now=now)
+            if not expectations.creating:
+                expectations.waits_for = ""
+                self._lines.leave(ref, now=now)
             return
-        next_at = self._quota.next_at(ref, namespace=namespace, now=now)
+        next_at = self._lines.next_at(ref, now=now)
         if next_at is not None and next_at > now:
             self._timers.bring_forward(ref, next_at)
 
@@ -266,7 +277,7 @@ class Engine:
         self._timers.set(ref, None)
         self._backoff.succeeded(ref)
         self._dispatcher.updates.discard(ref)
-        self._quota.forget(ref, now=self._clock())
+        self._lines.leave(ref, now=self._clock())
         controller.expectations.drop(ref, gone=True)
         controller.forget(ref)
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from podwright.core.model.pod import PodView
 from podwright.kube.codecs.page import Undecodable
+from podwright.kube.poison import Steps
 from podwright.runtime.bounded_log import BoundedLog
 from podwright.runtime.controllers.controller import Engine
 from podwright.store.jobs import JobStore
@@ -19,8 +20,8 @@ _log = BoundedLog(logging.getLogger(__name__))
 class Replace(Protocol):
     """Puts a full list into a store."""
 
-    def __call__(self, items: Any, /, *, list_version: int, also_present: set[str], namespace: str) -> None:
-        """Put it there: what it lacks is gone. `also_present` are the uids of what can't be understood."""
+    def __call__(self, items: Any, /, *, list_version: int, also_present: set[str], namespace: str) -> Steps[None]:
+        """Put it there, in steps: what it lacks is gone. `also_present` are the uids of what can't be understood."""
         ...
 
 
@@ -42,10 +43,10 @@ class ChildFeed:
         self._engine = engine
         self._namespace = namespace
 
-    def replaced(self, items: Sequence[Any], list_resource_version: int) -> None:
+    def replaced_in_steps(self, items: Sequence[Any], list_resource_version: int) -> Steps[None]:
         """Record a full list."""
         readable, unreadable = _parted(items)
-        self._replace(
+        yield from self._replace(
             readable,
             list_version=list_resource_version,
             also_present={item.uid for item in unreadable},
@@ -86,8 +87,16 @@ class ObjectFeed(ChildFeed):
     ) -> None:
         super().__init__(put=put, remove=remove, replace=replace, engine=engine, namespace=namespace)
         self._kind = kind
+        self.version = 0
+        """The store has everything of the collection up to this resourceVersion."""
+
+    def changed(self, item: Any) -> None:
+        """Record an object."""
+        self._put(item)
+        self.version = item.resource_version  # a watch keeps the order
 
     def _listed(self, items: Sequence[Any], version: int) -> None:
+        self.version = version
         self._engine.listed(self._kind, {item.uid for item in items}, namespace=self._namespace, version=version)
 
 
@@ -131,3 +140,21 @@ def _parted(items: Sequence[Any]) -> tuple[list[Any], list[Undecodable]]:
     """Part what can be understood from what can't."""
     unreadable = [item for item in items if isinstance(item, Undecodable)]
     return ([item for item in items if not isinstance(item, Undecodable)] if unreadable else list(items)), unreadable
+
+
+class ObjectFeeds:
+    """The feeds of one kind, made by `make` for each namespace that is watched, or for all ("")."""
+
+    def __init__(self, make: Callable[[str], ObjectFeed]) -> None:
+        self._make = make
+        self._feeds: dict[str, ObjectFeed] = {}
+
+    def add(self, namespace: str) -> ObjectFeed:
+        """Make one."""
+        feed = self._feeds[namespace] = self._make(namespace)
+        return feed
+
+    def version(self, namespace: str) -> int:
+        """Return the resourceVersion up to which the store has everything of a namespace."""
+        feed = self._feeds.get("") or self._feeds.get(namespace)
+        return 0 if feed is None else feed.version

@@ -7,14 +7,15 @@ runs, which store nothing: a pod of the former epoch must be refused, one of our
 
 import asyncio
 import enum
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
-from podwright.core.constants import names
 from podwright.kube.codecs.requests import METADATA_ONLY, ApiRequest, pods_path
 from podwright.kube.errors import parse_status
 from podwright.kube.responses import ApiUnreachable
+from podwright.runtime.fence_probe import demanded, probe
 from podwright.runtime.writer import Send
 
 _PATIENCE: Final = 15.0  # seconds; the API server's watch of the Lease normally takes milliseconds
@@ -62,11 +63,12 @@ async def prove_fence(*, send: Send, namespace: str, shard: int, epoch: int) -> 
     """
     loop = asyncio.get_running_loop()
     now = loop.time()
+    resources: dict[str, str] = {}
     # Only time in which the API server gave conclusive answers counts against the fence.
     patience, asked, given_up = _PATIENCE, now, now + _LONGEST_DOUBT
     while True:
         try:
-            problem = await _problem(send=send, namespace=namespace, shard=shard, epoch=epoch)
+            problem = await _problem(send=send, namespace=namespace, shard=shard, epoch=epoch, resources=resources)
         except (ApiUnreachable, _Inconclusive) as error:
             if loop.time() >= given_up:
                 raise FenceUnprovenError(f"Cannot prove that former leaders are fenced out: {error}") from error
@@ -84,29 +86,32 @@ async def prove_fence(*, send: Send, namespace: str, shard: int, epoch: int) -> 
         await asyncio.sleep(_PAUSE)
 
 
-async def _problem(*, send: Send, namespace: str, shard: int, epoch: int) -> str:
-    """Ask for both dry runs; return what is wrong, nothing if the fence stands.
+async def _problem(*, send: Send, namespace: str, shard: int, epoch: int, resources: dict[str, str]) -> str:
+    """Ask for both dry runs; return what is wrong, nothing if the fence stands. What a LimitRange asks for is added to `resources`.
 
     Raises:
         ApiUnreachable, _Inconclusive: the answers prove nothing.
     """
-    former, _ = await _dry_run(send=send, namespace=namespace, shard=shard, epoch=epoch - 1)
-    ours, words = await _dry_run(send=send, namespace=namespace, shard=shard, epoch=epoch)
+    former, _ = await _dry_run(send=send, namespace=namespace, shard=shard, epoch=epoch - 1, resources=resources)
+    ours, words = await _dry_run(send=send, namespace=namespace, shard=shard, epoch=epoch, resources=resources)
     let_in = (_Verdict.ADMITTED, _Verdict.OVER_QUOTA)
     if ours not in let_in:
+        resources |= demanded(words)
         return words
     if former in let_in:
         return "it accepts pods of a former leader"
     return "" if former is _Verdict.FENCED else "a pod of a former leader was refused, but not by the fence"
 
 
-async def _dry_run(*, send: Send, namespace: str, shard: int, epoch: int) -> tuple[_Verdict, str]:
+async def _dry_run(
+    *, send: Send, namespace: str, shard: int, epoch: int, resources: Mapping[str, str]
+) -> tuple[_Verdict, str]:
     answer = await send(
         ApiRequest(
             method="POST",
             path=pods_path(namespace),
             query={"dryRun": "All"},
-            body=msgspec.json.encode(_probe(shard=shard, epoch=epoch)),
+            body=msgspec.json.encode(probe(shard=shard, epoch=epoch, resources=resources)),
             accept=METADATA_ONLY,
         )
     )
@@ -120,31 +125,3 @@ async def _dry_run(*, send: Send, namespace: str, shard: int, epoch: int) -> tup
     if error.code == 403 and not error.fenced and any(words in error.message for words in _QUOTA_REFUSALS):
         return _Verdict.OVER_QUOTA, error.message
     return _Verdict.REFUSED, error.message
-
-
-def _probe(*, shard: int, epoch: int) -> dict[str, Any]:
-    """Build a pod that every Pod Security level allows.
-
-    It names no resources: any amount could be below what a LimitRange asks for, whose defaults need none to be named.
-    """
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "generateName": "podwright-fence-",
-            "labels": {names.LABEL_SHARD: str(shard)},
-            "annotations": {names.ANNOTATION_EPOCH: str(epoch)},
-        },
-        "spec": {
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "securityContext": {"runAsNonRoot": True, "runAsUser": 65534, "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [
-                {
-                    "name": "never-started",
-                    "image": "podwright.dev/none",
-                    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-                }
-            ],
-        },
-    }

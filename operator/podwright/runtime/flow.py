@@ -83,9 +83,10 @@ class NamespaceLimit:
         return max(1, min(own, of - of // _SHARE_LEFT_TO_OTHERS))
 
     def sent(self, size: int) -> None:
-        """Record the size of a request, in bytes: while its objects are large, a namespace has few places.
+        """Record the size of a request, in bytes: while its status updates are large, a namespace has few places.
 
-        Each write of an object of 500 kB takes the API server as long as those of many small ones, which others wait for.
+        Each of 200 kB takes the API server as long as many small ones, which others wait for. What is large from the
+        beginning has turns of its own (`pace`).
         """
         if size > _LARGE:
             self._size = max(self._size, float(size))

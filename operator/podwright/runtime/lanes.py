@@ -1,7 +1,8 @@
 """Whose write goes next: one lane per namespace, served in turn, each with a bounded number of places. Used by the writer only.
 
 Within a lane, by rank, then by priority (higher first), then in order of arrival. What finishes or starts work goes before what only
-informs or tidies up, over all lanes; so one namespace's many or slow writes never keep another's from being sent.
+informs or tidies up, over all lanes; so one namespace's many or slow writes never keep another's from being sent. Writes of large
+objects have turns of their own, at the pace that `pace` allows, and the small ones of their namespace don't wait for them.
 """
 
 import heapq
@@ -16,9 +17,12 @@ from podwright.core.commands import Rank
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.responses import Ambiguous, ApiResponse, Unsent
 from podwright.runtime.flow import NamespaceLimit
+from podwright.runtime.pace import Pace
 
 _REMEMBERED: Final = 300.0
 """Seconds for which the trouble of a namespace is remembered that has nothing to send."""
+_BYTES_UNDER_WAY: Final = 524_288
+"""Of one namespace's large objects; or one object."""
 
 
 class Withheld(msgspec.Struct, frozen=True, gc=False):
@@ -45,6 +49,7 @@ class Permit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         build: called right before sending; may find that it must not be sent any more.
         done: gets the result, in the loop's thread.
         admitted: policies and webhooks for pods have a say in it, so that its trouble may be its namespace's own.
+        size: of the object that it writes, in bytes, as far as it matters: 0 for small ones.
     """
 
     namespace: str
@@ -53,6 +58,16 @@ class Permit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     build: Callable[[], ApiRequest | Withheld]
     done: Callable[[Result], None]
     admitted: bool = False
+    size: int = 0
+
+    @property
+    def is_large(self) -> bool:
+        """Return whether its object is large."""
+        return self.size > 0
+
+
+_Queue = list[tuple[int, int, int, Permit]]
+_Turns = OrderedDict[str, None]
 
 
 class Lane:
@@ -65,14 +80,16 @@ class Lane:
         self.under_way = 0
         self.parked = 0
         self.hangs = False
+        self.bytes_under_way = 0  # of large objects
         self.limit = NamespaceLimit()
-        self.urgent: list[tuple[int, int, int, Permit]] = []
-        self.idle: list[tuple[int, int, int, Permit]] = []
+        self.urgent: _Queue = []
+        self.idle: _Queue = []
+        self.large: _Queue = []
 
     @property
     def is_empty(self) -> bool:
         """Return whether nothing waits or is under way."""
-        return not (self.urgent or self.idle or self.under_way)
+        return not (self.urgent or self.idle or self.large or self.under_way)
 
 
 class Lanes:
@@ -81,9 +98,11 @@ class Lanes:
     def __init__(self) -> None:
         self._lanes: dict[str, Lane] = {}
         self._order = itertools.count()
-        # Namespaces with writes of either sort, the one whose turn it is first.
-        self._urgent: OrderedDict[str, None] = OrderedDict()
-        self._idle: OrderedDict[str, None] = OrderedDict()
+        # Namespaces with writes of each sort, the one whose turn it is first.
+        self._urgent: _Turns = OrderedDict()
+        self._idle: _Turns = OrderedDict()
+        self._large: _Turns = OrderedDict()
+        self._pace = Pace()
         self._quiet: OrderedDict[str, float] = (
             OrderedDict()
         )  # lanes with trouble on record and nothing to send, since when
@@ -96,7 +115,7 @@ class Lanes:
 
     @property
     def has_urgent(self) -> bool:
-        """Return whether writes wait that finish or start work."""
+        """Return whether writes wait that finish or start work, those of large objects aside: they may wait for long."""
         return self._urgent_waiting > 0
 
     def of(self, namespace: str) -> Lane:
@@ -109,27 +128,46 @@ class Lanes:
     def add(self, permit: Permit) -> None:
         """Queue a permit in its lane."""
         lane = self.of(permit.namespace)
-        urgent = permit.rank <= Rank.RELEASE
-        queue, turns = (lane.urgent, self._urgent) if urgent else (lane.idle, self._idle)
+        urgent = False
+        if permit.is_large:
+            queue, turns = lane.large, self._large
+        elif permit.rank <= Rank.RELEASE:
+            queue, turns, urgent = lane.urgent, self._urgent, True
+        else:
+            queue, turns = lane.idle, self._idle
         heapq.heappush(queue, (permit.rank, -permit.priority, next(self._order), permit))
         turns.setdefault(permit.namespace, None)
         self._waiting += 1
         self._urgent_waiting += urgent
 
-    def take(self, *, places: int) -> Permit | None:
+    def take(self, *, places: int, now: float) -> Permit | None:
         """Remove and return the permit whose turn it is; None if none waits that its namespace has a place for.
 
         Args:
             places: how many writes of all namespaces together may be under way.
+            now: monotonic seconds.
         """
-        permit = self._take(self._urgent, places=places, urgent=True) if self._urgent else None
+        permit = self._take_large(places=places, now=now) if self._large else None
+        if permit is None and self._urgent:
+            permit = self._take(self._urgent, places=places, urgent=True)
         if permit is None and self._idle:
             permit = self._take(self._idle, places=places, urgent=False)
         return permit
 
-    def begin(self, namespace: str) -> None:
-        """Take a place of a namespace."""
-        self.of(namespace).under_way += 1
+    def large_due(self, *, now: float) -> float | None:
+        """Return when a write of a large object that waits may go, None if none does."""
+        first = itertools.islice(self._large, 2)
+        return min([self._pace.due(namespace, now=now) for namespace in first], default=None)
+
+    def begin(self, permit: Permit, *, now: float) -> None:
+        """Take a place of a permit's namespace."""
+        lane = self.of(permit.namespace)
+        lane.under_way += 1
+        if permit.is_large:
+            lane.bytes_under_way += permit.size
+            self._pace.began(now=now)
+        else:
+            self._pace.sent_small(permit.namespace, now=now)
 
     def park(self, namespace: str) -> None:
         """Record that a write hangs."""
@@ -137,12 +175,18 @@ class Lanes:
         lane.parked += 1
         lane.hangs = True
 
-    def end(self, namespace: str, *, now: float, parked: bool = False, was_quick: bool = False) -> None:
-        """Return it. A lane that is empty is forgotten: at once, or some minutes later if it has trouble on record."""
+    def end(
+        self, permit: Permit, *, now: float, seconds: float = 0.0, parked: bool = False, was_quick: bool = False
+    ) -> None:
+        """Return it, after so many seconds. A lane that is empty is forgotten: at once, or minutes later if it has trouble on record."""
+        namespace = permit.namespace
         lane = self.of(namespace)
         lane.under_way -= 1
         lane.parked -= parked
         lane.hangs = lane.hangs and not was_quick
+        if permit.is_large:
+            lane.bytes_under_way -= permit.size
+            self._pace.ended(size=permit.size, creates=permit.rank is Rank.CREATE, seconds=seconds, now=now)
         if lane.is_empty:
             if lane.limit.is_reduced:
                 self._quiet[namespace] = now
@@ -162,19 +206,41 @@ class Lanes:
             if lane is not None and lane.is_empty:
                 del self._lanes[namespace]
 
-    def _take(self, turns: OrderedDict[str, None], *, places: int, urgent: bool) -> Permit | None:
+    def _take(self, turns: _Turns, *, places: int, urgent: bool) -> Permit | None:
         # No more lanes can be without a place than there are writes under way, so this ends soon.
         for namespace in turns:
             lane = self._lanes[namespace]
             queue = lane.urgent if urgent else lane.idle
-            if lane.under_way - lane.parked >= lane.limit.places(of=places) or (lane.parked and queue[0][3].admitted):
-                continue
-            permit = heapq.heappop(queue)[3]
-            if queue:
-                turns.move_to_end(namespace)
-            else:
-                del turns[namespace]
-            self._waiting -= 1
-            self._urgent_waiting -= urgent
-            return permit
+            if _has_place(lane, queue, places=places):
+                self._urgent_waiting -= urgent
+                return self._pop(turns, namespace, queue)
         return None
+
+    def _take_large(self, *, places: int, now: float) -> Permit | None:
+        held_back = 0
+        for namespace in self._large:
+            if self._pace.due(namespace, now=now) > now:
+                held_back += 1
+                if held_back > 1:
+                    return None  # what holds back two of them holds back all but one, and there may be many
+                continue
+            lane = self._lanes[namespace]
+            size = lane.bytes_under_way + lane.large[0][3].size
+            if (size <= _BYTES_UNDER_WAY or not lane.bytes_under_way) and _has_place(lane, lane.large, places=places):
+                return self._pop(self._large, namespace, lane.large)
+        return None
+
+    def _pop(self, turns: _Turns, namespace: str, queue: _Queue) -> Permit:
+        permit = heapq.heappop(queue)[3]
+        if queue:
+            turns.move_to_end(namespace)
+        else:
+            del turns[namespace]
+        self._waiting -= 1
+        return permit
+
+
+def _has_place(lane: Lane, queue: _Queue, *, places: int) -> bool:
+    if lane.under_way - lane.parked >= lane.limit.places(of=places):
+        return False
+    return not (lane.parked and queue[0][3].admitted)

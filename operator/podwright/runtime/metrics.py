@@ -6,7 +6,7 @@ Labels never hold names of users' objects but for namespaces, so the number of s
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.exposition import generate_latest
 
 from podwright.core.commands import Command, CreateChild, Delete, PatchChild, Release, WriteStatus
@@ -14,14 +14,18 @@ from podwright.core.model.array import ArrayRecord
 from podwright.core.model.job import JobView
 from podwright.kube.responses import Ambiguous, ApiResponse, Unsent
 from podwright.runtime.lanes import Result, Withheld
+from podwright.runtime.turns import LoopTurns
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Metrics:
-    """All counters and gauges, in a registry of their own so that several operators can live in one process."""
+    """All counters and gauges, in a registry of their own so that several operators can live in one process.
 
-    def __init__(self) -> None:
+    `turns` is what measures the event loop; without one, nothing does.
+    """
+
+    def __init__(self, turns: LoopTurns | None = None) -> None:
         self.registry = CollectorRegistry()
         self._writes = Counter(
             "podwright_api_writes",
@@ -30,10 +34,12 @@ class Metrics:
             registry=self.registry,
         )
         self._write_counts: dict[tuple[str, str], Counter] = {}
-        self._decisions = Counter("podwright_decisions", "Looks at a job.", registry=self.registry)
+        self._decisions = Counter("podwright_decisions", "Reconciliations of a job.", registry=self.registry)
         self._commands = Counter("podwright_commands", "Commands that decisions asked for.", registry=self.registry)
         self._errors = Counter(
-            "podwright_internal_errors", "Looks at a job that failed by an error of ours.", registry=self.registry
+            "podwright_internal_errors",
+            "Reconciliations that failed with an internal error of Podwright.",
+            registry=self.registry,
         )
         self._undecodable = Counter(
             "podwright_undecodable_objects", "Objects that could not be read.", ["kind"], registry=self.registry
@@ -113,18 +119,8 @@ class Metrics:
             ["kind"],
             registry=self.registry,
         )
-        self._loop_lag = Histogram(
-            "podwright_loop_lag_seconds",
-            "How late the event loop ran a timer, measured up to 40 times a second: what held it up so long held up everything.",
-            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
-            registry=self.registry,
-        )
-        self._loop_held = Histogram(
-            "podwright_loop_held_seconds",
-            "The part of that lag in which the operator itself was at work, rather than waiting for a processor.",
-            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
-            registry=self.registry,
-        )
+        self._turns = turns or LoopTurns()
+        self.registry.register(self._turns)
         self._causes: dict[str, tuple[str, ...]] = {}
         self._leading = Gauge("podwright_leading_shards", "Shards that this operator holds.", registry=self.registry)
 
@@ -209,11 +205,6 @@ class Metrics:
             if self._told_dead_letters.get(namespace) != count:
                 self._dead_letters.labels(namespace).set(count)
         self._told_dead_letters = dict(dead_letters)
-
-    def lagged(self, seconds: float, *, held: float) -> None:
-        """Record how late a timer of the event loop was, and for how much of that the loop's own work was the reason."""
-        self._loop_lag.observe(seconds)
-        self._loop_held.observe(held)
 
     def mirrored(
         self, *, kind: str, age: float, relists: int, rewatches: int, causes: Collection[str], blind: bool

@@ -29,12 +29,12 @@ from podwright.runtime.keys import Keys
 from podwright.runtime.leadership import Leadership
 from podwright.runtime.metrics import Metrics
 from podwright.runtime.settings import Settings
-from podwright.runtime.sight import BlindError, LoopLag, Sight
+from podwright.runtime.sight import BlindError, Sight
+from podwright.runtime.turns import LoopTurns
 from podwright.runtime.writer import Writer
 
 _LEAVE_TIME: Final = 1.5
 """Seconds that writes under way have to be answered when the operator is told to stop; a successor waits for them."""
-_LOOP_LAG_LIMIT: Final = 30.0
 _SILENCE_LIMIT: Final = 600.0
 
 _log = logging.getLogger(__name__)
@@ -48,12 +48,12 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class Operator:
-    """One operator process's work. Make and use it inside one event loop."""
+    """One operator process's work. Make and use it inside one event loop, that of `turns` if its turns are to be measured."""
 
-    def __init__(self, *, credentials: Credentials, settings: Settings) -> None:
+    def __init__(self, *, credentials: Credentials, settings: Settings, turns: LoopTurns | None = None) -> None:
         self._settings = settings
         self._client = ApiClient(credentials, user_agent="podwright-operator")
-        self.metrics = Metrics()
+        self.metrics = Metrics(turns)
         self._writer = Writer(send=self._write, limit=AdaptiveLimit(highest=settings.highest_concurrency))
         self._leadership = Leadership(
             client=self._client, settings=settings, on_gain=self._gained, obstacle=self._obstacle
@@ -84,7 +84,6 @@ class Operator:
             reflector for namespace in settings.watch_namespaces or ("",) for reflector in self._mirror(namespace)
         ]
         self._sight = Sight(self._reflectors, limit=settings.blind_limit, metrics=self.metrics)
-        self._lag = LoopLag(self.metrics)
         self._key_sweep = KeySweep(
             send=self._read,
             keys=keys,
@@ -112,7 +111,6 @@ class Operator:
             asyncio.create_task(self.engine.run(), name="engine"),
             asyncio.create_task(self._key_sweep.run(), name="sweep of old keys"),
             asyncio.create_task(self._events.run(), name="event recorder"),
-            asyncio.create_task(self._lag.run(), name="measurement of the loop's lag"),
             asyncio.create_task(self._step_down_when_blind(), name="watch over the caches"),
         }
         stopped = asyncio.create_task(stop.wait(), name="stop")
@@ -126,10 +124,9 @@ class Operator:
 
     def health(self) -> Health:
         """Return what the probes tell: alive unless a new process would help, ready if this one can act or take over."""
-        lag = time.monotonic() - self._lag.beat
-        alive = f"the event loop has been stuck for {lag:.0f} s" if lag > _LOOP_LAG_LIMIT else ""
         # What is kept is newer than the API server's state and will stay so; a new process starts from what is there.
-        alive = alive or self._sight.hopeless(after=_SILENCE_LIMIT)
+        # A loop that is stuck needs no words: it doesn't answer.
+        alive = self._sight.hopeless(after=_SILENCE_LIMIT)
         problems = self._sight.unlisted() or [self._sight.blindness(), self._leadership.problem]
         return Health(alive_problem=alive, ready_problem="; ".join(dict.fromkeys(filter(None, problems))))
 
@@ -155,7 +152,9 @@ class Operator:
         # What was listed stays for long; the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
+        # The younger generations are kept so small that a collection of them takes some milliseconds. They hold many times as many
+        # objects as the thresholds say, since what goes of older ones is taken off the count.
+        gc.set_threshold(5_000, 1, 10_000)
         await self._leadership.run()
 
     async def _leave(self, tasks: set[asyncio.Task[Any]]) -> None:

@@ -23,8 +23,8 @@ from podwright.runtime.backoff import Backoff
 from podwright.runtime.bounded_log import BoundedLog
 from podwright.runtime.controllers.controller import Controller, Subject
 from podwright.runtime.lanes import Result, Withheld
+from podwright.runtime.lines import Lines
 from podwright.runtime.metrics import Metrics
-from podwright.runtime.quota import QuotaLines
 from podwright.runtime.trouble import admission_failed, is_too_large
 
 _REFUSED_PAUSE: Final = 5.0
@@ -39,9 +39,9 @@ class Responses:
     `failed` is called with errors of ours.
     """
 
-    def __init__(self, *, metrics: Metrics, quota: QuotaLines, failed: Callable[[Ref, Exception], None]) -> None:
+    def __init__(self, *, metrics: Metrics, lines: Lines, failed: Callable[[Ref, Exception], None]) -> None:
         self._metrics = metrics
-        self._quota = quota
+        self._lines = lines
         self._failed = failed
         self._bounded = BoundedLog(_log)
         self.backoff: Backoff[Ref] = Backoff()
@@ -59,7 +59,7 @@ class Responses:
         """Record the result of one command that was decided on this snapshot of its object."""
         self._metrics.answered(command, result, before=before)
         if isinstance(command, WriteStatus) and not (isinstance(result, ApiResponse) and result.status < 300):
-            self._quota.step_back(command.of, namespace=command.namespace, now=now)
+            self._lines.step_back(command.of, now=now)
         if isinstance(command, CreateChild) and _surely_not_created(result):
             controller.outcomes.not_created(command, expectations=expectations)
         if isinstance(result, Withheld):
@@ -100,9 +100,10 @@ class Responses:
             # A server error does not tell whether the write was carried out either.
             self._unknown(command, expectations=expectations, now=now)
             if isinstance(command, CreateChild) and isinstance(result, ApiResponse):
-                # The server's words are told, and set the pace; that the pod may exist stays expected until it was read.
+                # The server's words are told; that the pod may exist stays expected until it was read.
                 words = parse_status(result.status, result.body)
                 controller.outcomes.refused(command, error=words, expectations=expectations, now=now)
+            self._lines.step_back(command.of, now=now)
             self.backoff.failed(command.of, now=now, at_least=_pause(result))
         elif isinstance(result, Unsent) or result.status == 429:
             self.backoff.failed(command.of, now=now, at_least=_pause(result))
@@ -134,7 +135,7 @@ class Responses:
         controller.outcomes.succeeded(command, before=before, body=body, expectations=expectations, now=now)
         if isinstance(command, CreateChild):
             expectations.created(command.name)
-            self._quota.let_in(command.of, command.name, namespace=command.namespace, now=now)
+            self._lines.let_in(command.of, command.name, namespace=command.namespace, now=now)
         elif unknown_outcome(command) is Unknown.CHILD:
             expectations.child_accepted(command.name)
 
@@ -184,7 +185,6 @@ class Responses:
     def _not_created(
         self, command: CreateChild, *, controller: Controller, error: StatusError, expectations: Any, now: float
     ) -> None:
-        for_quota = False
         if _is_taken(error):
             expectations.name_was_taken(command.name)
         elif error.fenced:
@@ -197,9 +197,10 @@ class Responses:
             expectations.confirm_self = True
             self.backoff.failed(command.of, now=now, at_least=_FENCED_PAUSE)
         else:
-            for_quota = controller.outcomes.refused(command, error=error, expectations=expectations, now=now)
-        if for_quota:
-            self._quota.refused(command.of, command.name, namespace=command.namespace, now=now)
+            cause = controller.outcomes.refused(command, error=error, expectations=expectations, now=now)
+            expectations.waits_for = cause
+            if cause:
+                self._lines.refused(command.of, command.name, cause=cause, namespace=command.namespace, now=now)
 
     def _log_refusal(self, command: Command, error: StatusError, outlook: str) -> None:
         self._bounded.log(

@@ -1,22 +1,15 @@
-"""Whether this operator still sees what happens: how old its caches are, and how late its event loop is.
+"""Whether this operator still sees what happens: how old its caches are.
 
 A leader that renews its Lease while it sees nothing keeps everybody else from acting; so it steps down, and a standby that
 could not see either doesn't compete. Used by `operator` for that, for the probes and for the metrics.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 from podwright.kube.reflector import Cause, Reflector
 from podwright.runtime.metrics import Metrics
-
-_LAG_INTERVAL: Final = 0.025
-_IDLE_INTERVAL: Final = 0.1
-"""Seconds between two measurements while there is little to do: to be woken for them would be most of what is done then."""
-_LITTLE: Final = 0.2
-"""Part of the time below which the thread has little to do."""
 
 
 class BlindError(RuntimeError):
@@ -92,25 +85,6 @@ class Sight:
     def _words(self, reflector: Reflector[Any]) -> str:
         why = reflector.problem or "the watch is silent"
         return f"no news of {_name(reflector)} for {self._age(reflector):.0f} s: {why}"
-
-
-class LoopLag:
-    """Measures how late the event loop runs its timers. `beat` is when it last ran one, in monotonic seconds."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-        self.beat = time.monotonic()
-
-    async def run(self) -> None:
-        """Measure until cancelled."""
-        interval = _LAG_INTERVAL
-        while True:
-            due, used = time.monotonic() + interval, time.thread_time()
-            await asyncio.sleep(interval)
-            self.beat = time.monotonic()
-            late, worked = max(0.0, self.beat - due), time.thread_time() - used
-            self._metrics.lagged(late, held=min(late, worked))
-            interval = _LAG_INTERVAL if worked > _LITTLE * (interval + late) else _IDLE_INTERVAL
 
 
 def _name(reflector: Reflector[Any]) -> str:

@@ -53,6 +53,7 @@ class Writer:
         self._wake: asyncio.TimerHandle | None = None
         self._next_turn: asyncio.Handle | None = None
         self._next_parking: asyncio.TimerHandle | None = None
+        self._next_large: asyncio.TimerHandle | None = None
         self._pumping = False
         self._closed = False
 
@@ -96,6 +97,8 @@ class Writer:
             self._next_turn.cancel()
         if self._next_parking is not None:
             self._next_parking.cancel()
+        if self._next_large is not None:
+            self._next_large.cancel()
         if self._under_way:
             await asyncio.wait(set(self._under_way))
 
@@ -142,19 +145,21 @@ class Writer:
             if now >= until:
                 self._continue_later()
                 return
-            permit = self._lanes.take(places=self._limit.current)
+            permit = self._lanes.take(places=self._limit.current, now=now)
             if permit is None:
+                self._go_on_when_large_are_due(now)
                 return
-            self._lanes.begin(permit.namespace)
+            self._lanes.begin(permit, now=now)
             request = _built(permit)
             if isinstance(request, Withheld):
                 now = time.monotonic()
-                self._lanes.end(permit.namespace, now=now)
+                self._lanes.end(permit, now=now)
                 permit.done(request)
                 continue
             now = time.monotonic()
             lane = self._lanes.of(permit.namespace)
-            lane.limit.sent(len(request.body or b""))
+            if not permit.is_large:
+                lane.limit.sent(len(request.body or b""))
             if self._parking.begin(permit, now=now, hangs=lane.hangs):
                 self._lanes.park(permit.namespace)
             self._under_way.add(asyncio.create_task(self._carry_out(permit, request)))
@@ -176,6 +181,17 @@ class Writer:
 
     def _go_on_parking(self) -> None:
         self._next_parking = None
+        self._pump()
+
+    def _go_on_when_large_are_due(self, now: float) -> None:
+        if self._next_large is not None:
+            return
+        due = self._lanes.large_due(now=now)
+        if due is not None and due > now:
+            self._next_large = asyncio.get_running_loop().call_later(due - now, self._go_on_with_large)
+
+    def _go_on_with_large(self) -> None:
+        self._next_large = None
         self._pump()
 
     def _continue_later(self) -> None:
@@ -202,7 +218,7 @@ class Writer:
             self._latency.answered(now - sent, admitted=permit.admitted)
             self._learn(permit, result)
             was_quick = permit.admitted and now - sent < HANGING
-            self._lanes.end(permit.namespace, now=now, parked=self._parking.end(permit), was_quick=was_quick)
+            self._lanes.end(permit, now=now, seconds=now - sent, parked=self._parking.end(permit), was_quick=was_quick)
             permit.done(result)
         finally:
             self._under_way.discard(cast("asyncio.Task[None]", asyncio.current_task()))

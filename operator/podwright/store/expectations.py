@@ -58,6 +58,8 @@ class Expectations(msgspec.Struct, kw_only=True):
         creation_until: when a creation whose outcome a read did not tell can no longer take effect (Unix seconds).
         confirmed_epoch: the epoch in which the object was last read from the API server itself.
         refused_children: by name, children of which the last write was refused.
+        unmade: names whose creation, of unknown outcome, came to nothing as far as a read can tell.
+        waits_for: why its last child was refused, if that may pass: what it waits for in a line with others.
         taken: names whose creation was answered with "already exists"; what has them must be read first.
     """
 
@@ -72,6 +74,8 @@ class Expectations(msgspec.Struct, kw_only=True):
     confirmed_epoch: int = -1
     refused_children: dict[str, RefusedChild] = msgspec.field(default_factory=dict)
     taken: frozenset[str] = frozenset()
+    waits_for: str = ""
+    unmade: tuple[str, ...] = ()
 
     @property
     def must_confirm(self) -> bool:
@@ -149,6 +153,12 @@ class Expectations(msgspec.Struct, kw_only=True):
         elif child.state is ChildState.UNKNOWN:
             self.creation_until = max(self.creation_until, child.until)
             self.children[name] = msgspec.structs.replace(child, state=ChildState.ABSENT)
+            self.unmade = (*self.unmade, name)
+
+    def take_unmade(self) -> tuple[str, ...]:
+        """Return the children that reads found not to have been created, which nobody has taken yet."""
+        unmade, self.unmade = self.unmade, ()
+        return unmade
 
     # Children whose changes the API server refuses.
 

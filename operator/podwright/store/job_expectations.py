@@ -70,6 +70,7 @@ class JobExpectations(Expectations, kw_only=True):
 
     Attributes:
         refusal: the last refusal of a pod.
+        recalled: its status was asked whether pods of it were refused, or this process asked for a pod.
         asked_for_pod_epoch: the epoch in which the API server itself was last asked for a first pod that the cache lacks.
         key_doubtful: the Lease of its idempotency key must be read before it can be claimed.
         key_held: the job is known to hold its idempotency key.
@@ -89,6 +90,7 @@ class JobExpectations(Expectations, kw_only=True):
     """
 
     refusal: Refusal | None = None
+    recalled: bool = False
     asked_for_pod_epoch: int = -1
     key_doubtful: bool = False
     key_held: bool = False

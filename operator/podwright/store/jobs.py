@@ -7,7 +7,7 @@ No IO and no decisions. Two rules make it safe to decide on:
 Whose a pod is, is decided once, by its marks when it first comes in (`core.job.identity`); a pod that is nobody's is not kept.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import Final
 
 import msgspec
@@ -23,7 +23,7 @@ from podwright.core.run.retention import pods_go_early
 from podwright.store.compaction import compacted, is_closed, keeps_pods, kept_pod, lacks_pods
 from podwright.store.dead_letters import DeadLetters
 from podwright.store.dependents import Dependents
-from podwright.store.full_list import vanished
+from podwright.store.full_list import replace_in_steps
 from podwright.store.owner_index import OwnerIndex
 from podwright.store.tombstones import Tombstones
 
@@ -152,18 +152,21 @@ class JobStore:
         list_version: int,
         also_present: frozenset[str] | set[str] = frozenset(),
         namespace: str = "",
-    ) -> None:
-        """Store a full list: what it lacks is gone, unless it is newer than the list.
+    ) -> Generator[None, None, None]:
+        """Store a full list, in steps: what it lacks is gone, unless it is newer than the list.
 
         `also_present` are uids that were listed without a picture that could be understood. The list is of one `namespace`, or
         of all.
         """
-        listed = set(also_present)
-        for job in jobs:
-            listed.add(job.uid)
-            self.put_job(job)
-        for job in vanished(self._jobs.values(), listed=listed, list_version=list_version, namespace=namespace):
-            self.remove_job(job.uid)
+        return replace_in_steps(
+            jobs,
+            put=self.put_job,
+            known=self._jobs.values,
+            remove=lambda job: self.remove_job(job.uid),
+            list_version=list_version,
+            also_present=also_present,
+            namespace=namespace,
+        )
 
     # What the pod reflector and our own writes feed.
 
@@ -247,22 +250,28 @@ class JobStore:
         list_version: int,
         also_present: frozenset[str] | set[str] = frozenset(),
         namespace: str = "",
-    ) -> None:
+    ) -> Generator[None, None, None]:
         """Store a full list, as `replace_jobs` does, except that a pod that can't be gone is to be read first."""
-        listed = set(also_present)
-        for pod in pods:
-            listed.add(pod.uid)
-            self.put_pod(pod)
         self._unlisted = {uid: names for uid, names in self._unlisted.items() if uid in self._pods.by_owner}
-        known = (pod for pods in self._pods.by_owner.values() for pod in pods.values())
-        for pod in vanished(known, listed=listed, list_version=list_version, namespace=namespace):
-            if pod.gone or is_unwatched(pod):
-                continue
-            if self._may_only_be_unlabelled(pod):
-                self._unlisted.setdefault(pod.job_uid, set()).add(pod.name)
-                self._on_change(pod.job_uid)
-            else:
-                self.remove_pod(pod)
+        return replace_in_steps(
+            pods,
+            put=self.put_pod,
+            known=lambda: (pod for pods in self._pods.by_owner.values() for pod in pods.values()),
+            remove=self._lacked,
+            list_version=list_version,
+            also_present=also_present,
+            namespace=namespace,
+        )
+
+    def _lacked(self, pod: PodView) -> None:
+        """Record that a full list lacks a pod."""
+        if pod.gone or is_unwatched(pod):
+            return
+        if self._may_only_be_unlabelled(pod):
+            self._unlisted.setdefault(pod.job_uid, set()).add(pod.name)
+            self._on_change(pod.job_uid)
+        else:
+            self.remove_pod(pod)
 
     def _may_only_be_unlabelled(self, pod: PodView) -> bool:
         """Return whether a pod that a list by label lacks may still run although its job would be told that it is lost.

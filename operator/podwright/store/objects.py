@@ -5,10 +5,10 @@ deleted stays known as deleted for a while. Owners are told how many children ar
 last asked, so that an owner of ten thousand costs what changed.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Generic, Protocol, TypeVar
 
-from podwright.store.full_list import vanished
+from podwright.store.full_list import replace_in_steps
 from podwright.store.owner_index import CountedIndex, RollUp
 from podwright.store.tombstones import Tombstones
 
@@ -111,14 +111,19 @@ class ObjectStore(Generic[O, C]):
         self._children.forget(uid)
         self._on_change(uid)
 
-    def replace(self, items: Iterable[O], *, list_version: int, also_present: set[str], namespace: str) -> None:
-        """Store a full list: what it lacks is gone, unless it is newer than the list."""
-        listed = set(also_present)
-        for item in items:
-            listed.add(item.uid)
-            self.put(item)
-        for known in vanished(self._objects.values(), listed=listed, list_version=list_version, namespace=namespace):
-            self.remove(known.uid)
+    def replace(
+        self, items: Iterable[O], *, list_version: int, also_present: set[str], namespace: str
+    ) -> Generator[None, None, None]:
+        """Store a full list, in steps: what it lacks is gone, unless it is newer than the list."""
+        return replace_in_steps(
+            items,
+            put=self.put,
+            known=self._objects.values,
+            remove=lambda known: self.remove(known.uid),
+            list_version=list_version,
+            also_present=also_present,
+            namespace=namespace,
+        )
 
     def put_child(self, child: C) -> None:
         """Store a child, if it is one: what belongs to nobody is not kept."""
@@ -147,12 +152,14 @@ class ObjectStore(Generic[O, C]):
 
     def replace_children(
         self, items: Iterable[C], *, list_version: int, also_present: set[str], namespace: str
-    ) -> None:
+    ) -> Generator[None, None, None]:
         """Store a full list, as `replace` does."""
-        listed = set(also_present)
-        for child in items:
-            listed.add(child.uid)
-            self.put_child(child)
-        known = (child for children in self._children.by_owner.values() for child in children.values())
-        for child in vanished(known, listed=listed, list_version=list_version, namespace=namespace):
-            self.remove_child(child.uid)
+        return replace_in_steps(
+            items,
+            put=self.put_child,
+            known=lambda: (child for children in self._children.by_owner.values() for child in children.values()),
+            remove=lambda child: self.remove_child(child.uid),
+            list_version=list_version,
+            also_present=also_present,
+            namespace=namespace,
+        )

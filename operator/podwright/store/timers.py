@@ -31,10 +31,10 @@ class Timers(Generic[K]):
         if when < self._due.get(key, float("inf")):
             self.set(key, when)
 
-    def pop_due(self, now: float) -> list[K]:
-        """Remove and return all keys whose time has come."""
+    def pop_due(self, now: float, *, most: int) -> list[K]:
+        """Remove and return keys whose time has come, those that were due first, and no more than so many."""
         due: list[K] = []
-        while self._heap and self._heap[0][0] <= now:
+        while len(due) < most and self._heap and self._heap[0][0] <= now:
             when, _, key = heapq.heappop(self._heap)
             if self._due.get(key) == when:
                 del self._due[key]

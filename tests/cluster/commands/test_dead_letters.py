@@ -66,9 +66,10 @@ def test_redrive_replaces_the_dead_letter(podwright: Shell, letters: Any, api: A
     copy = api.get("BatchJob", jobs.namespace, "dead-r1").expect()
     # The record tells of four attempts; nobody could account for a fifth.
     work = {"podwright.dev/work-of": uid, "podwright.dev/tokens-before": "5"}
-    marks = {"podwright.dev/redrive-of": uid, "podwright.dev/redrive-count": "1"}
+    marks = {"podwright.dev/redrive-of": uid, "podwright.dev/copy-of": "dead", "podwright.dev/redrive-count": "1"}
     assert copy["metadata"]["annotations"] == {**marks, **work}
     assert copy["spec"]["idempotencyKey"] == "k"
+    assert "Redrive of:       dead\n" in podwright.out("get", "dead-r1")
 
 
 def test_an_interrupted_redrive_is_completed_without_a_second_job(

@@ -183,8 +183,8 @@ def test_why_pods_wait_is_told_until_the_start_limit(jobs: Jobs) -> None:
 
 
 def test_the_longest_list_of_items_that_is_accepted_runs(jobs: Jobs) -> None:
-    """B39, K4: nearly 900,000 bytes of items."""
-    items = [f"{number}:{'x' * 80}" for number in range(10_000)]
+    """B39, K4: nearly 256 KiB of items."""
+    items = [f"{number:05}:{'x' * 16}" for number in range(10_000)]
     jobs.submit("big", array={"items": items, "indexes": "0-4,9995-9999"})
     status = jobs.wait_until_over("big")
     assert (status["phase"], status["progress"]) == ("Succeeded", "10/10")

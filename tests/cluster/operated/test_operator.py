@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -57,6 +57,48 @@ def test_a_life_of_an_operator(either: OperatorProcess, api: Api, jobs: Jobs, sh
     assert either.stop() == 0
     lease = api.get("Lease", "podwright-system", shard).expect()
     assert not lease["spec"].get("holderIdentity"), "the Lease was not given back"
+
+
+@pytest.mark.parametrize(
+    ("plural", "body"),
+    [
+        pytest.param(
+            "resourcequotas", {"kind": "ResourceQuota", "spec": {"hard": {"limits.cpu": "100"}}}, id="S7 quota"
+        ),
+        pytest.param(
+            "limitranges",
+            {
+                "kind": "LimitRange",
+                "spec": {
+                    "limits": [
+                        {
+                            "type": "Pod",
+                            "min": {"cpu": "10m"},
+                            "max": {"cpu": "8", "memory": "8Gi"},
+                            "maxLimitRequestRatio": {"memory": "2"},
+                        }
+                    ]
+                },
+            },
+            id="S7 limit range",
+        ),
+    ],
+)
+def test_what_demands_resources_keeps_no_operator_from_leading(
+    start: Start, api: Api, plural: str, body: dict[str, Any]
+) -> None:
+    """The pods of its dry runs name none at first; the API server asks LimitRanges before its policies, and quotas after them."""
+    path = f"/api/v1/namespaces/podwright-system/{plural}"
+    api.request("POST", path, {"apiVersion": "v1", "metadata": {"name": "limits"}, **body}).expect()
+    try:
+        while plural == "resourcequotas" and "hard" not in api.request("GET", f"{path}/limits").expect().get(
+            "status", {}
+        ):
+            time.sleep(0.05)
+        with start("limited") as operator:
+            operator.wait_until_leading()
+    finally:
+        api.request("DELETE", f"{path}/limits").expect()
 
 
 def test_only_one_of_two_acts_and_the_other_takes_over_after_a_kill(start: Start, jobs: Jobs) -> None:

@@ -125,20 +125,21 @@ def memory(attacker: Attacker) -> None:
     many = {"size": 10_000, "parallelism": 10_000}
     large = _largest_accepted(
         attacker,
-        [50_000, 25_000, 10_000],
+        1_380_000,
         lambda name, size: job(attacker, name, array=many, template=template(padding=size)),
     )
     assert large, "no array with a large template is accepted"
     arrays = [job(attacker, f"many-{number}", array=many) for number in range(attacker.scaled(13))]
     assert attacker.create_all(arrays) == {201: len(arrays)}
-    for size in (1_000_000, 500_000, 250_000, 100_000):
-        idle = [
-            job(attacker, f"idle-{size}-{number}", suspend=True, template=template(padding=size))
-            for number in range(attacker.scaled(100))
-        ]
-        if attacker.create_all(idle[:1])[201]:
-            attacker.create_all(idle[1:])
-            return
+    idle = _largest_accepted(
+        attacker,
+        1_380_000,
+        lambda name, size: job(attacker, f"idle-{name}", suspend=True, template=template(padding=size)),
+    )
+    attacker.create_all(
+        job(attacker, f"idle-{number}", suspend=True, template=template(padding=idle))
+        for number in range(attacker.scaled(100))
+    )
 
 
 def expression(attacker: Attacker) -> None:
@@ -161,17 +162,14 @@ def expression(attacker: Attacker) -> None:
 
 def giants(attacker: Attacker) -> None:
     """L4: jobs so near to etcd's limit that their status can't be written, or as large as they are let in."""
-    notes = {"example.com/notes": "x" * 192_000}
-    size = _largest_accepted(
-        attacker,
-        [1_380_000, 1_000_000, 500_000, 250_000, 100_000],
-        lambda name, size: job(attacker, name, annotations=notes, template=template(padding=size)),
-    )
+
+    def giant(name: str, size: int) -> dict[str, Any]:
+        notes = {"example.com/notes": "x" * (size // 8)}
+        return job(attacker, name, annotations=notes, template=template(padding=size - size // 8))
+
+    size = _largest_accepted(attacker, 1_570_000, giant)
     assert size, "no large job is accepted"
-    manifests = [
-        job(attacker, f"giant-{number}", annotations=notes, template=template(padding=size))
-        for number in range(attacker.scaled(150))
-    ]
+    manifests = [giant(f"giant-{number}", size) for number in range(attacker.scaled(150))]
     answers = attacker.create_all(manifests)
     assert answers[201] > len(manifests) // 2, answers
 
@@ -235,12 +233,19 @@ POISONS: Final[Mapping[str, Callable[[Attacker], Callable[[], None] | None]]] = 
 }
 
 
-def _largest_accepted(attacker: Attacker, sizes: Iterable[int], build: Callable[[str, int], dict[str, Any]]) -> int:
-    """Create one of the largest size that is let in; return the size, 0 if there is none."""
-    for size in sizes:
+def _largest_accepted(attacker: Attacker, most: int, build: Callable[[str, int], dict[str, Any]]) -> int:
+    """Find out, by halving, up to which size a job is let in, to one part in a hundred; return it, 0 if none is.
+
+    Those that were let in stay.
+    """
+    lowest, refused, size = 0, most + 1, most
+    while refused - lowest > max(1, most // 100):
         manifest = build(f"first-{size}", size)
         (answer,) = attacker.create_all([manifest])
         if answer == 201:
-            return size
-        assert answer in _ACCEPTED_REFUSALS, (answer, len(json.dumps(manifest)))
-    return 0
+            lowest = size
+        else:
+            assert answer in _ACCEPTED_REFUSALS, (answer, len(json.dumps(manifest)))
+            refused = size
+        size = (lowest + refused) // 2
+    return lowest

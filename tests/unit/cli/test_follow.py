@@ -164,6 +164,26 @@ def test_watches_that_end_at_once_are_not_begun_anew_at_once(
     assert len(stub.asked) <= 6
 
 
+def test_a_watched_table_begins_with_the_newest_job(
+    stub: Stub, client: JobClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def row(name: str, created: str) -> dict[str, Any]:
+        meta = {"name": name, "uid": name, "resourceVersion": "1", "creationTimestamp": created}
+        return {"cells": [name, "Running"], "object": {"metadata": meta}}
+
+    table = {
+        "kind": "Table",
+        "metadata": {"resourceVersion": "5"},
+        "columnDefinitions": [{"name": "Name"}, {"name": "Phase"}],
+        "rows": [row("a", "2026-11-21T10:00:00Z"), row("b", "2026-11-21T12:00:00Z"), row("c", "2026-11-21T11:00:00Z")],
+    }
+    refused = (403, {"kind": "Status", "code": 403, "reason": "Forbidden", "message": "no more"})
+    play(stub, (200, table), (200, table), refused)
+    with pytest.raises(CommandError):
+        show(client, View(watch=True))
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["NAME", "b", "c", "a"]
+
+
 def test_a_job_that_ended_and_was_deleted_since_it_was_read_is_told_as_it_ended(
     stub: Stub, client: JobClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -174,13 +194,20 @@ def test_a_job_that_ended_and_was_deleted_since_it_was_read_is_told_as_it_ended(
     assert stub.asked[0][1]["resourceVersion"] == "3"
 
 
+def test_a_cancelled_job_is_told_without_a_reason(client: JobClient, capsys: pytest.CaptureFixture[str]) -> None:
+    status = {"reason": "Cancelled", "message": "the job was cancelled (spec.cancel: Graceful)"}
+    cancelled = make_job("a", phase="Cancelled", status=status)
+    assert wait_for(client, [cancelled], deadline=Deadline(5.0), tell=print) == 1
+    assert capsys.readouterr().out == "batchjob.podwright.dev/a was cancelled\n"
+
+
 def test_of_many_unfinished_jobs_some_are_named(
     stub: Stub, client: JobClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
     many = [job(f"j{number}", "1") for number in range(12)]
     play(stub, listed("5", *many), *[events() for _ in range(1000)])
     assert wait_for(client, many, deadline=Deadline(0.05), tell=print) == 124
-    assert capsys.readouterr().err.endswith("j9 (not reconciled yet) and 2 more.\n")
+    assert capsys.readouterr().err.endswith("j9 (Pending) and 2 more.\n")
 
 
 def test_a_job_that_was_deleted_too_long_ago_is_told_as_gone(stub: Stub, client: JobClient) -> None:

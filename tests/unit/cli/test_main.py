@@ -64,6 +64,51 @@ def test_misuse_ends_with_2_and_says_what_is_allowed(arguments: tuple[str, ...],
     assert "Traceback" not in answer.stderr
 
 
+MISUSE = ("podwright: Which", "podwright: Give either names or selectors", "podwright: 'fast' is not a rate")
+NO_CLUSTER = "--kubeconfig=/dev/null"
+
+
+@pytest.mark.parametrize(
+    ("command", "complaint"),
+    [
+        ("submit x --image a --retry many", "Invalid value for '--retry': it must be a whole number."),
+        ("submit x --image a --retry -1", "Invalid value for '--retry': it must be at least 0."),
+        ("completion tcsh", "Invalid value for 'SHELL': 'tcsh' is not one of 'bash', 'zsh', 'fish'."),
+        ("submit x --image busybox:1 echo hi", "The program to run and its arguments follow `--`: -- echo hi"),
+        ("-n q submit x", "No such option: -n. Options follow the command: podwright COMMAND -n …"),
+        ("dlq -n q list", "No such option: -n. Options follow the command: podwright dlq COMMAND -n …"),
+        ("list report", "Error: Unexpected: report\n"),
+        ("list --wtch", "No such option: --wtch"),
+        ("submit x --image a --timeout 10x", "--timeout: invalid duration '10x'"),
+        ("submit x --image a --array 2 --items a --dry-run", "either --array or --items"),
+        ("submit", "What should run?"),
+        ("cancel a --timeout 5s", "--timeout has no effect without --wait."),
+        (f"list --phase Canceled {NO_CLUSTER}", "There is no phase Canceled."),
+        ("list -o yml", "'yml' is not one of"),
+        ("logs", "Whose logs?"),
+        ("restart a b --name c", "--name can only be used with a single job."),
+        ("dlq redrive a --patch 1", "--patch must be a JSON object."),
+        ("help nope", "There is no command nope."),
+    ],
+)
+def test_misuse_is_told_in_words_for_people(command: str, complaint: str) -> None:
+    answer = run(*command.split())
+    assert answer.returncode == 2
+    assert complaint in answer.stderr
+    assert "Input should be" not in answer.stderr
+    assert "Value error" not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "command", ["cancel", "wait", "delete", "dlq redrive", "get a --phase Failed", "cancel a --rate fast"]
+)
+def test_misuse_that_shows_late_is_misuse_too(tmp_path: Path, command: str) -> None:
+    with SimulatedCluster(tmp_path).running() as cluster:
+        answer = run(*command.split(), "--kubeconfig", str(cluster.kubeconfig))
+    assert answer.returncode == 2
+    assert answer.stderr.startswith(MISUSE)
+
+
 def test_a_command_error_is_printed_plainly(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -148,6 +193,13 @@ def test_u21_output_that_cannot_be_written_is_told_without_a_traceback(redirecti
     assert answer.returncode == 1
     assert "Traceback" not in answer.stderr
     assert "standard output is closed" in answer.stderr or "cannot write the output: No space left" in answer.stderr
+
+
+@pytest.mark.parametrize("group", ["", "dlq", "dev", "operator"])
+def test_every_command_says_what_it_does_in_one_line(group: str) -> None:
+    _, _, commands = run(*group.split(), "--help").stdout.partition("Commands:\n")
+    assert commands
+    assert "..." not in commands
 
 
 @pytest.mark.parametrize("command", ["get", "submit", "lint", "help", "dev load", "dev up", "operator run"])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from podwright.cli.printable import one_line, several_lines
+from podwright.cli.printable import one_line, several_lines, shortened
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,16 @@ from podwright.cli.printable import one_line, several_lines
 )
 def test_one_line(text: str, shown: str) -> None:
     assert one_line(text) == shown
+
+
+def test_a_long_message_keeps_its_beginning_and_its_end() -> None:
+    message = (
+        "attempt 1 failed with exit code 3 (Error); retry limit 1 reached; last line of its message: FATAL: disk full"
+    )
+    shown = shortened(message, limit=80)
+    assert shown == "attempt 1 failed with exit…1 reached; last line of its message: FATAL: disk full"
+    assert len(shown) == 80
+    assert shortened("short", limit=80) == "short"
 
 
 @pytest.mark.parametrize(

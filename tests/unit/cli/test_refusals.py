@@ -36,6 +36,21 @@ def test_refusals_say_what_to_do(error: StatusError, parts: tuple[str, ...]) -> 
     assert "\x1b" not in str(told)
 
 
+def test_a_field_that_matches_no_pattern_is_told_once_and_in_words() -> None:
+    pattern = "Invalid value: \"10x\": spec.timeout in body should match '^([0-9]+(h|m|s))+$'"
+    words = 'Invalid value: "10x": must be a duration such as 90s, 10m or 1h30m'
+    causes = (
+        Cause(field="spec.timeout", message=pattern),
+        Cause(field="spec.timeout", message=words),
+        Cause(field="spec.key", message="Invalid value: in body should match '^x$'"),
+    )
+    told = explain(StatusError(code=422, reason="Invalid", message="long", causes=causes), doing="create x")
+    assert told.problem.splitlines()[1:] == [
+        f"  spec.timeout: {words}",
+        "  spec.key: Invalid value: in body should match '^x$'",
+    ]
+
+
 @pytest.mark.parametrize(
     ("others", "advice"),
     [

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podwright.kube.lease import LeaseElector
-from tests.unit.kube import virtual_time
+from tests.support import virtual_time
 from tests.unit.kube.leases import NEVER, START, Candidate, Fault, LeaseServer
 
 

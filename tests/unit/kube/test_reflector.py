@@ -14,6 +14,7 @@ from podwright.kube.client import ApiClient
 from podwright.kube.codecs.page import JOBS, Undecodable
 from podwright.kube.codecs.requests import jobs_path
 from podwright.kube.paging import MOST_BYTES
+from podwright.kube.poison import Steps
 from podwright.kube.reflector import Reflector
 from tests.unit.kube.objects import bookmark_json, dumps, event_json, job_json, list_json, nested, status_json
 from tests.unit.kube.server import client_of
@@ -28,11 +29,15 @@ class Mirror:
         self.versions: dict[str, int] = {}
         self.lists: list[int] = []
         self.poisoned: list[str] = []
+        self.steps = 0
 
-    def replaced(self, items: Sequence[JobView | Undecodable], list_resource_version: int) -> None:
+    def replaced_in_steps(self, items: Sequence[JobView | Undecodable], list_resource_version: int) -> Steps[None]:
         self.lists.append(list_resource_version)
         newer = {name: version for name, version in self.versions.items() if version > list_resource_version}
         self.versions = {item.name: item.resource_version for item in items} | newer
+        for number in range(len(items)):
+            self.steps = number
+            yield
 
     def changed(self, item: JobView) -> None:
         self.versions[item.name] = item.resource_version
@@ -173,6 +178,31 @@ async def test_lists_in_pages() -> None:
     assert queries == [{"limit": "1"}, {"limit": "1", "continue": "two"}, {"limit": "1", "continue": "three"}]
 
 
+async def test_l4_the_next_page_is_asked_for_before_a_page_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of many large objects takes the API server and us about the same time, which passes at once."""
+    order: list[str] = []
+    decode = JOBS.page_in_steps
+
+    def decoding(body: bytes) -> Any:
+        order.append("decode")
+        return decode(body)
+
+    pages = [listed(10, job("a", 1), token="two"), listed(10, job("b", 2))]
+    async with running(lists=pages, page_size=1) as now:
+        await now.until_mirrored(a=1, b=2)
+        request = now.reflector._client.request
+
+        async def asking(*arguments: Any, **options: Any) -> Any:
+            order.append("ask")
+            return await request(*arguments, **options)
+
+        monkeypatch.setattr(JOBS, "page_in_steps", decoding)
+        monkeypatch.setattr(now.reflector._client, "request", asking)
+        now.script.lists[:] = [listed(20, job("a", 1), token="two"), listed(20, job("b", 2))]
+        await now.reflector._list()
+    assert order == ["ask", "ask", "decode", "decode"]
+
+
 async def test_a_list_that_expires_half_way_starts_over() -> None:
     pages = [listed(10, job("a", 1), token="two"), 410, listed(20, job("b", 2))]
     async with running(lists=pages) as now:
@@ -234,6 +264,16 @@ async def test_a_failing_list_is_tried_again(failure: int | bytes) -> None:
         await now.until_mirrored(a=1)
         assert now.reflector.synced.is_set()
         await now.until(lambda now: now.reflector.problem == "")
+
+
+async def test_s11_others_have_their_turn_while_a_long_list_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_TURN_SECONDS", 0.0)
+    seen: set[int] = set()
+    async with running(lists=[listed(10, *(job(f"j{n}", n) for n in range(1, 41)))]) as now:
+        while not now.reflector.synced.is_set():
+            seen.add(now.mirror.steps)
+            await asyncio.sleep(0)
+    assert seen == set(range(40))
 
 
 async def test_half_open_connections_are_noticed() -> None:

@@ -10,9 +10,9 @@ from podwright.core.constants import names
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.responses import ApiResponse, Unsent
 from podwright.runtime.fence import FenceMissingError, FenceUnprovenError, prove_fence
+from tests.support.virtual_time import run
 from tests.unit.kube.objects import dumps, status_json
 from tests.unit.kube.test_errors import COMPARED, FENCE, UNLABELLED
-from tests.unit.kube.virtual_time import run
 
 EPOCH = 8
 ADMITTED = ApiResponse(201, b"{}")
@@ -105,3 +105,44 @@ def test_s7_a_quota_that_refuses_ours_is_asked_after_the_policies_and_keeps_nobo
         run(prove((0, answering(quota, quota))))
     with pytest.raises(FenceMissingError):
         run(prove((0, answering(FENCED, refused(403, COMPARED + words)))))
+
+
+FORBIDDEN = 'pods "podwright-fence-x" is forbidden: '
+
+
+@pytest.mark.parametrize(
+    ("refusal", "amounts"),
+    [
+        pytest.param("maximum memory usage per Pod is 1Gi.  No limit is specified", {"memory": "1Gi"}, id="a maximum"),
+        pytest.param(
+            "[minimum cpu usage per Pod is 100m.  No request is specified, maximum cpu usage per Pod is 2.  No limit is"
+            " specified, maximum memory usage per Pod is 1Gi.  No limit is specified]",
+            {"cpu": "100m", "memory": "1Gi"},
+            id="a minimum is enough",
+        ),
+        pytest.param(
+            "[cpu max limit to request ratio per Pod is 2, but no request is specified or request is 0, memory max limit to"
+            " request ratio per Container is 1500m, but no limit is specified or limit is 0]",
+            {"cpu": "100m", "memory": "64Mi"},
+            id="ratios",
+        ),
+        pytest.param("maximum memory usage per Pod is 1Gi, but limit is 2Gi", {}, id="an amount that was named"),
+    ],
+)
+def test_s7_a_limit_range_without_defaults_keeps_no_operator_from_leading(
+    refusal: str, amounts: dict[str, str]
+) -> None:
+    """It is asked before the fence, and refuses pods that name no resources; the probe then names what the refusal asks for."""
+
+    def answer(request: ApiRequest) -> ApiResponse:
+        pod = msgspec.json.decode(request.body or b"")
+        resources = pod["spec"]["containers"][0].get("resources")
+        if not amounts or resources != {"requests": amounts, "limits": amounts}:
+            return refused(403, FORBIDDEN + refusal)
+        return answering(FENCED)(request)
+
+    if amounts:
+        assert run(prove((0, answer))) < 1
+    else:
+        with pytest.raises(FenceMissingError):
+            run(prove((0, answer)))

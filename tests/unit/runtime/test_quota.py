@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from podwright.core.values.ref import Ref
-from podwright.runtime.quota import QuotaLines
+from podwright.runtime.lines import QUOTA, Lines
 
 ROUND_TRIP = 0.01
 PLACES = 32
@@ -45,12 +45,13 @@ class Namespace:
         self._creating = dict.fromkeys(self._waiting, 0)
         self._paused_until = dict.fromkeys(self._waiting, 0.0)
         self._marked: set[Ref] = set()
+        self._refused: set[Ref] = set()
         self._unsent: list[Ref] = []
         self._now = 0.0
         self._order = itertools.count()
         self._random = random.Random(1)
         self._events: list[tuple[float, int, Callable[[], None]]] = []
-        self._lines = QuotaLines(wake=lambda ref, when: self._at(when, lambda: self._reconcile(ref)))
+        self._lines = Lines(wake=lambda ref, when: self._at(when, lambda: self._reconcile(ref)))
 
     @property
     def busy(self) -> float:
@@ -58,6 +59,7 @@ class Namespace:
 
     def run(self) -> "Namespace":
         """Let all pods run; fail if some never do."""
+        random.seed(1)  # what the lines themselves draw
         for ref in self._waiting:
             self._reconcile(ref)
         while self._events and self._now < 3000.0:
@@ -78,23 +80,25 @@ class Namespace:
             return
         self._marked.discard(ref)
         self._paused_until[ref] = self._now + PAUSE
-        granted = self._lines.granted(ref, namespace=NAMESPACE, now=self._now)
+        cause = QUOTA if ref in self._refused else ""
+        granted = self._lines.granted(ref, cause=cause, namespace=NAMESPACE, now=self._now)
         wanted = self._waiting[ref] - self._creating[ref]
         asked = wanted if granted is None else min(wanted, granted)
         self._creating[ref] += asked
         self._unsent += [ref] * asked
         self._send()
         if granted and not asked and not self._creating[ref]:
-            self._lines.leave(ref, namespace=NAMESPACE, now=self._now)
+            self._refused.discard(ref)
+            self._lines.leave(ref, now=self._now)
         elif granted is not None:
-            again = self._lines.next_at(ref, namespace=NAMESPACE, now=self._now)
+            again = self._lines.next_at(ref, now=self._now)
             if again is not None and again > self._now:
                 self._at(again, lambda: self._reconcile(ref))
 
     def _send(self) -> None:
         while self._unsent and self._under_way < PLACES:
             ref, name = self._unsent.pop(0), f"pod-{next(self._order)}"
-            if not self._lines.begin(ref, name, namespace=NAMESPACE, now=self._now):
+            if not self._lines.begin(ref, name, now=self._now):
                 self._creating[ref] -= 1
                 self._reconcile(ref)
                 continue
@@ -112,7 +116,8 @@ class Namespace:
             self._lines.let_in(ref, name, namespace=NAMESPACE, now=self._now)
             self._at(self._now + 2.0 * (1.0 + self.spread * self._random.uniform(-1.0, 1.0)), self._end)
         else:
-            self._lines.refused(ref, name, namespace=NAMESPACE, now=self._now)
+            self._refused.add(ref)
+            self._lines.refused(ref, name, cause=QUOTA, namespace=NAMESPACE, now=self._now)
         self._send()
         self._reconcile(ref)
 

@@ -7,7 +7,7 @@ import pytest
 
 from podwright.kube.reflector import Cause, Reflector
 from podwright.runtime.metrics import Metrics
-from podwright.runtime.sight import LoopLag, Sight
+from podwright.runtime.sight import Sight
 
 
 class Mirror:
@@ -76,18 +76,3 @@ def test_s14_metrics_tell_age_repetitions_and_cause() -> None:
     text = metrics.exposition().decode()
     assert "podwright_cache_problem{" not in text
     assert 'podwright_blind{kind="Pod"} 0.0' in text
-
-
-async def test_s14_a_held_up_loop_shows_in_the_metrics() -> None:
-    metrics = Metrics()
-    running = asyncio.create_task(LoopLag(metrics).run())
-    await asyncio.sleep(0.1)
-    began = asyncio.get_running_loop().time()
-    while asyncio.get_running_loop().time() - began < 0.4:
-        pass  # what a decision that takes too long does
-    await asyncio.sleep(0.05)
-    running.cancel()
-    lines = metrics.exposition().decode().splitlines()
-    (total,) = [line for line in lines if line.startswith("podwright_loop_lag_seconds_count")]
-    (quick,) = [line for line in lines if line.startswith('podwright_loop_lag_seconds_bucket{le="0.2"}')]
-    assert float(total.split()[1]) - float(quick.split()[1]) >= 1

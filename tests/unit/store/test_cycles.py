@@ -112,7 +112,7 @@ def operators_garbage_collection() -> Iterator[None]:
     thresholds = gc.get_threshold()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(5_000, 1, 10_000)
     yield
     gc.unfreeze()
     gc.set_threshold(*thresholds)

@@ -15,6 +15,7 @@ from podwright.core.model.phase import Phase
 from podwright.core.model.pod import PodPhase, PodView
 from podwright.core.spec import ArraySpec, Dependency, DependencyCondition, Retention
 from podwright.core.values.index_set import IndexSet
+from podwright.kube.poison import whole
 from podwright.store.jobs import JobStore
 from tests.support.builders import CREATED, finished, kept_for, make_attempt, make_job, make_pod, running, with_status
 
@@ -56,16 +57,23 @@ def test_a_change_marks_the_job_once(store: JobStore, marked: list[str]) -> None
     assert (len(marked), store.pods(JOB.uid)) == (2, (pod_at(7),))
 
 
+def test_s11_a_full_list_is_stored_in_steps_and_what_it_lacks_goes_last(store: JobStore) -> None:
+    gone, listed = job_at(5), [msgspec.structs.replace(job_at(10), uid=f"uid-{number}") for number in range(3)]
+    store.put_job(gone)
+    known = [store.counts()[0] for _ in store.replace_jobs(listed, list_version=10)]
+    assert known == [2, 3, 4, 3]
+
+
 def test_a_list_removes_what_it_lacks_but_nothing_newer_than_itself(store: JobStore) -> None:
     """A list that began before our own write must not undo it (the old list of F8)."""
     store.put_job(job_at(10))
     store.put_pod(pod_at(20, held=False))
-    store.replace_jobs([], list_version=9)
-    store.replace_pods([], list_version=19)
+    whole(store.replace_jobs([], list_version=9))
+    whole(store.replace_pods([], list_version=19))
     assert (store.job(JOB.uid), store.pods(JOB.uid)) == (job_at(10), (pod_at(20, held=False),))
-    store.replace_pods([], list_version=20)
+    whole(store.replace_pods([], list_version=20))
     assert [pod.gone for pod in store.pods(JOB.uid)] == [True]
-    store.replace_jobs([], list_version=10)
+    whole(store.replace_jobs([], list_version=10))
     assert store.job(JOB.uid) is None
     assert store.pods(JOB.uid) == ()
 
@@ -75,7 +83,7 @@ def test_a_held_pod_that_a_list_by_label_lacks_is_not_proven_gone(store: JobStor
     store.put_job(job_at(10))
     store.put_pod(pod_at(20))
     marked.clear()
-    store.replace_pods([], list_version=21)
+    whole(store.replace_pods([], list_version=21))
     assert (store.pods(JOB.uid), marked) == ((pod_at(20),), [JOB.uid])
     assert list(store.take_unlisted(JOB.uid)) == [pod_at(20).name]
     assert list(store.take_unlisted(JOB.uid)) == []
@@ -91,7 +99,7 @@ def test_a_held_pod_that_a_list_by_label_lacks_is_not_proven_gone(store: JobStor
 def test_a_pod_that_can_be_gone_is_so_when_a_list_lacks_it(store: JobStore, changes: dict[str, Any]) -> None:
     store.put_job(job_at(10))
     store.put_pod(pod_at(20, **changes))
-    store.replace_pods([], list_version=21)
+    whole(store.replace_pods([], list_version=21))
     assert [pod.gone for pod in store.pods(JOB.uid)] == [True]
     assert list(store.take_unlisted(JOB.uid)) == []
 
@@ -99,11 +107,11 @@ def test_a_pod_that_can_be_gone_is_so_when_a_list_lacks_it(store: JobStore, chan
 def test_s24_the_list_of_one_namespace_says_nothing_of_the_others(store: JobStore) -> None:
     store.put_job(job_at(10))
     store.put_pod(pod_at(20))
-    store.replace_jobs([], list_version=99, namespace="elsewhere")
-    store.replace_pods([], list_version=99, namespace="elsewhere")
+    whole(store.replace_jobs([], list_version=99, namespace="elsewhere"))
+    whole(store.replace_pods([], list_version=99, namespace="elsewhere"))
     assert (store.job(JOB.uid), store.pods(JOB.uid)) == (job_at(10), (pod_at(20),))
-    store.replace_pods([], list_version=99, namespace=JOB.namespace)
-    store.replace_jobs([], list_version=99, namespace=JOB.namespace)
+    whole(store.replace_pods([], list_version=99, namespace=JOB.namespace))
+    whole(store.replace_jobs([], list_version=99, namespace=JOB.namespace))
     assert store.job(JOB.uid) is None
 
 
@@ -163,7 +171,7 @@ def test_the_picture_never_goes_back(steps: list[tuple[int, str]]) -> None:
             store.put_job(job_at(number))
             newest = max(newest, number)
         elif kind == "list":
-            store.replace_jobs([job_at(number)], list_version=number)
+            whole(store.replace_jobs([job_at(number)], list_version=number))
             newest = max(newest, number)
         else:
             store.remove_job(JOB.uid)

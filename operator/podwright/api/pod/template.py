@@ -97,7 +97,7 @@ class PodSpec(OpenModel):
         None, description="Volumes that containers may mount."
     )
     node_selector: Labels | None = Field(None, description="Labels that the node must have.")
-    affinity: Affinity | None = Field(None, description="Finer rules about the node.")
+    affinity: Affinity | None = Field(None, description="Node and pod affinity.")
     tolerations: Annotated[list[Toleration], Field(max_length=64), ATOMIC] | None = Field(
         None, description="Taints of nodes that don't keep the pod away."
     )
@@ -125,13 +125,13 @@ class PodSpec(OpenModel):
         "may run on unseen. Default: 30.",
     )
     active_deadline_seconds: Annotated[Int64, Field(ge=1)] | None = Field(
-        None, description="As in a pod; rather use spec.timeouts.attempt. Default: no limit."
+        None, description="As in a pod; prefer spec.timeouts.attempt. Default: no limit."
     )
     resources: Resources | None = Field(
         None, description="Compute resources of all containers together, where the cluster supports it. Default: none."
     )
     host_aliases: Annotated[list[HostAlias], Field(max_length=64), list_map("ip")] | None = Field(
-        None, description="Further lines of /etc/hosts."
+        None, description="Extra entries in /etc/hosts."
     )
     runtime_class_name: ObjectName | None = Field(
         None, description="RuntimeClass that runs the containers. Default: the node's own runtime."

@@ -48,21 +48,19 @@ def row_of(job: Object, *, now: float, everywhere: bool, whole: bool) -> tuple[s
     """Return the line of a dead letter. Pure."""
     from podwright.cli.jobs.copies import redrive_count
     from podwright.cli.jobs.state import name_of, status_of
-    from podwright.cli.printable import one_line
+    from podwright.cli.printable import one_line, shortened
     from podwright.cli.table import NOTHING
     from podwright.cli.times import seconds_of, span
 
     status = status_of(job)
     finished = seconds_of(status.get("finishTime"))
     message = one_line(status.get("message") or NOTHING)
-    if not whole and len(message) > _MESSAGE_LENGTH:
-        message = f"{message[: _MESSAGE_LENGTH - 1]}…"
     row = (
         one_line(name_of(job)),
         one_line(status.get("reason") or NOTHING),
         one_line(status.get("attemptCount", 0)),
         str(redrive_count(job)),
         NOTHING if finished is None else f"{span(now - finished)} ago",
-        message,
+        message if whole else shortened(message, limit=_MESSAGE_LENGTH),
     )
     return (one_line(job["metadata"].get("namespace", "")), *row) if everywhere else row

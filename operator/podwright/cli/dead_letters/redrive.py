@@ -20,7 +20,9 @@ def redrive(
     all_tasks: Annotated[
         bool, typer.Option("--all-tasks", help="Run all tasks of an array again, not only those that did not succeed.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Redrive even what has been redriven 5 times.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Redrive even dead letters that were redriven 5 times.")
+    ] = False,
     again: options.AgainOption = False,
     manner: options.Manner,
     labels: options.Labels,

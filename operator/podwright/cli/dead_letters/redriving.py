@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from podwright.cli.bulk import paced
 from podwright.cli.connection import Object
-from podwright.cli.errors import CommandError
+from podwright.cli.errors import CommandError, MisuseError
 from podwright.cli.job_client import JobClient
 from podwright.cli.jobs.copies import Origin, redrive_count, undone
 from podwright.cli.jobs.create_copy import Wish, create_copy, find_copy, judge_copy
@@ -66,11 +66,11 @@ def read_patch(text: str) -> Mapping[str, Any] | None:
         content = Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text
         found = json.loads(content)
     except (OSError, ValueError) as error:
-        raise CommandError(f"--patch: cannot read {text}: {error}") from error
+        raise MisuseError(f"--patch: cannot read {text}: {error}") from error
     if not isinstance(found, dict):
-        raise CommandError("--patch must be a JSON object.", remedy="""Example: --patch '{"retry": {"limit": 5}}'""")
+        raise MisuseError("--patch must be a JSON object.", remedy="""Example: --patch '{"retry": {"limit": 5}}'""")
     if found.keys() == {"spec"}:
-        raise CommandError("--patch is applied to the spec: leave out the outer `spec`.")
+        raise MisuseError("--patch is applied to the spec: leave out the outer `spec`.")
     return found
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from podwright.cli.connection import Object
-from podwright.cli.errors import CommandError
+from podwright.cli.errors import CommandError, MisuseError
 from podwright.cli.job_client import JobClient
-from podwright.cli.jobs.state import finished, phase_of, succeeded
+from podwright.cli.jobs.state import finished, phase_of, shown_phase, succeeded
 from podwright.core.model.phase import Phase
 
 FIELDS: Final = f"status.phase={Phase.DEAD_LETTERED}"
@@ -27,7 +27,7 @@ def read_dead_letter(client: JobClient, name: str) -> Object:
         remedy = f"Run it again: podwright retry {name}"
     else:
         remedy = "`podwright dlq list` shows the dead letters."
-    raise CommandError(f"{name} is not a dead letter: it is {phase_of(job) or 'not reconciled yet'}.", remedy=remedy)
+    raise CommandError(f"{name} is not a dead letter: it is {shown_phase(job)}.", remedy=remedy)
 
 
 def dead_letters(client: JobClient, names: Sequence[str], *, selector: str, every: bool) -> list[Object]:
@@ -37,9 +37,9 @@ def dead_letters(client: JobClient, names: Sequence[str], *, selector: str, ever
         CommandError: none or both ways are used, or a named one is none.
     """
     if names and (selector or every or client.everywhere):
-        raise CommandError("Give either names or selectors, not both.")
+        raise MisuseError("Give either names or selectors, not both.")
     if names:
         return [read_dead_letter(client, name) for name in dict.fromkeys(names)]
     if not selector and not every:
-        raise CommandError("Which dead letters? Give names, or --selector or --all.")
+        raise MisuseError("Which dead letters? Give names, or --selector or --all.")
     return client.all(selector=selector, fields=FIELDS)

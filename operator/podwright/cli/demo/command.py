@@ -39,7 +39,7 @@ def demo(
         typer.Option(help="kind: in a container engine. embedded: as processes here. auto: kind if an engine answers."),
     ] = dev.Cluster.AUTO,
 ) -> None:
-    """Bring up a cluster, install Podwright, run the examples and show them.
+    """Run the examples on a cluster with Podwright.
 
     Uses the cluster that is there already, or starts one. Cluster and operator go on afterwards, to be explored. Exits
     with 1 if an example didn't end as it should.

@@ -71,7 +71,7 @@ class Promise:
             return f"should be {expected}, but there is no such job."
         if job.phase == self.phase and job.outcomes == self.outcomes:
             return ""
-        found = f"{job.phase or 'not reconciled yet'} after attempts {', '.join(job.outcomes) or 'none'}"
+        found = f"{job.phase or 'Pending'} after attempts {', '.join(job.outcomes) or 'none'}"
         why = f" ({job.reason}: {job.message})" if job.reason else ""
         return f"should be {expected}, but is {found}{why}."
 

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Final, Protocol
 
 from podwright.cli.printable import one_line
-from podwright.cli.table import layout
+from podwright.cli.table import layout, widths_of
 from podwright.core.model.phase import Phase
 
 if TYPE_CHECKING:
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from podwright.cli.demo.jobs import Job
 
 _HEADINGS: Final = ("NAME", "PHASE", "PROGRESS", "ATTEMPTS", "EXIT CODES", "TIME", "REASON")
+_PHASE: Final = _HEADINGS.index("PHASE")
+_EXPENDABLE: Final = ("EXIT CODES", "PROGRESS")
+"""Columns that a narrow terminal does without, the first one first."""
+_GAP: Final = 2
+_LEAST_MESSAGE: Final = 20
 _STYLES: Final[Mapping[str, str]] = {
     Phase.SUCCEEDED: "green",
     Phase.FAILED: "red",
@@ -84,26 +89,36 @@ class TableView:
     def show(self, jobs: Mapping[str, Job], *, changed: Job | None) -> None:
         """Draw the table with the present time."""
         del changed
-        self._live.update(_rich_table(list(jobs.values())), refresh=True)
+        self._live.update(_rich_table(list(jobs.values()), width=self._live.console.width), refresh=True)
 
 
-def _rich_table(jobs: Sequence[Job]) -> Table:
+def _rich_table(jobs: Sequence[Job], *, width: int) -> Table:
     from rich.table import Table
     from rich.text import Text
 
     now = time.time()
     rows = [_cells(job, now=now) for job in jobs]
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for column, heading in enumerate(_HEADINGS):
-        # On a narrow terminal the message gives way, not these.
-        width = max(len(heading), *(len(row[column]) for row in rows)) if rows else len(heading)
-        table.add_column(heading, no_wrap=True, min_width=width)
-    table.add_column("MESSAGE", no_wrap=True, overflow="ellipsis")
+    widths = widths_of(_HEADINGS, rows)
+    shown = _columns_shown(widths, room=width)
+    table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False)
+    for column in shown:
+        table.add_column(_HEADINGS[column], no_wrap=True, min_width=widths[column])
+    # Rich narrows the columns that may wrap, so this must be the only one; its cells don't wrap either.
+    table.add_column("MESSAGE")
     for job, row in zip(jobs, rows, strict=True):
-        cells = [Text(cell) for cell in row]
-        cells[1].stylize(_STYLES.get(job.phase, ""))
-        table.add_row(*cells, Text(one_line(job.message), style="dim"))
+        cells = [Text(row[column], style=_STYLES.get(job.phase, "") if column == _PHASE else "") for column in shown]
+        table.add_row(*cells, Text(one_line(job.message), style="dim", no_wrap=True, overflow="ellipsis"))
     return table
+
+
+def _columns_shown(widths: Sequence[int], *, room: int) -> list[int]:
+    """Choose the columns that leave room for a message that says something; the table at the end has all of them."""
+    shown = list(range(len(_HEADINGS)))
+    for heading in _EXPENDABLE:
+        if sum(widths[column] + _GAP for column in shown) + _LEAST_MESSAGE <= room:
+            break
+        shown.remove(_HEADINGS.index(heading))
+    return shown
 
 
 def plain_table(jobs: Sequence[Job], *, now: float) -> str:

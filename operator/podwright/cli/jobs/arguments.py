@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from podwright.cli.errors import CommandError
+from podwright.cli.errors import MisuseError
 from podwright.cli.jobs.flags import Volume
 from podwright.cli.jobs.quantity import quantity_problem
 
@@ -17,13 +17,13 @@ def pairs(values: Iterable[str], *, option: str) -> dict[str, str]:
     """Read `KEY=VALUE` texts.
 
     Raises:
-        CommandError: one of them is none.
+        MisuseError: one of them is none.
     """
     found: dict[str, str] = {}
     for value in values:
         key, sign, rest = value.partition("=")
         if not key or not sign:
-            raise CommandError(f"{option} {value!r} must be written KEY=VALUE.")
+            raise MisuseError(f"{option} {value!r} must be written KEY=VALUE.")
         found[key] = rest
     return found
 
@@ -32,10 +32,10 @@ def quantity(value: str, *, option: str) -> str:
     """Return an amount of a resource.
 
     Raises:
-        CommandError: it is none.
+        MisuseError: it is none.
     """
     if problem := quantity_problem(value):
-        raise CommandError(f"{option}: {problem}" if problem.endswith("?") else f"{option}: {problem}.")
+        raise MisuseError(f"{option}: {problem}" if problem.endswith("?") else f"{option}: {problem}.")
     return value
 
 
@@ -43,7 +43,7 @@ def resources(values: Iterable[str], *, option: str) -> dict[str, str]:
     """Read `RESOURCE=QUANTITY` texts, several of which may share one with commas between.
 
     Raises:
-        CommandError: one of them is none.
+        MisuseError: one of them is none.
     """
     found = pairs([each for value in values for each in value.split(",")], option=option)
     return {name: quantity(amount, option=f"{option} {name}={amount}") for name, amount in found.items()}
@@ -53,13 +53,13 @@ def env_from(values: Iterable[str]) -> list[dict[str, Any]]:
     """Read `--env-from configmap/NAME` or `secret/NAME`.
 
     Raises:
-        CommandError: one of them is neither.
+        MisuseError: one of them is neither.
     """
     found = []
     for value in values:
         kind, _, name = value.partition("/")
         if kind.lower() not in _SOURCES or not name:
-            raise CommandError(f"--env-from {value!r} must be written configmap/NAME or secret/NAME.")
+            raise MisuseError(f"--env-from {value!r} must be written configmap/NAME or secret/NAME.")
         found.append({f"{_SOURCES[kind.lower()]}Ref": {"name": name}})
     return found
 
@@ -68,7 +68,7 @@ def volume(text: str) -> Volume:
     """Read `--volume SOURCE:PATH[:ro]`.
 
     Raises:
-        CommandError: it is written otherwise.
+        MisuseError: it is written otherwise.
     """
     source, _, rest = text.partition(":")
     path, _, mode = rest.partition(":")
@@ -85,7 +85,7 @@ def volume(text: str) -> Volume:
         or mode not in ("", "ro", "rw")
         or bool(name) == (kind.lower() == "emptydir")
     ):
-        raise CommandError(
+        raise MisuseError(
             f"--volume {text!r} must be written SOURCE:PATH, or SOURCE:PATH:ro to mount it read-only.",
             remedy="SOURCE is pvc/NAME, configmap/NAME, secret/NAME or emptydir. Example: --volume pvc/data:/data",
         )
@@ -96,7 +96,7 @@ def count_or_share(text: str, *, option: str) -> int | str | None:
     """Read a number of tasks, or a share such as `5%`; None if there is none.
 
     Raises:
-        CommandError: it is neither.
+        MisuseError: it is neither.
     """
     if not text:
         return None
@@ -105,24 +105,22 @@ def count_or_share(text: str, *, option: str) -> int | str | None:
     share = text.removesuffix("%")
     if share != text and share.isascii() and share.isdigit() and int(share) <= 100:
         return text
-    raise CommandError(f"{option} {text!r} must be a number of tasks, or a share of them such as 5%.")
+    raise MisuseError(f"{option} {text!r} must be a number of tasks, or a share of them such as 5%.")
 
 
 def variables(values: Iterable[str], *, environment: Mapping[str, str]) -> list[dict[str, str]]:
     """Read `--env` values as entries of a container's `env`; `KEY` alone takes the value from our own environment.
 
     Raises:
-        CommandError: one has no name, or no value anywhere.
+        MisuseError: one has no name, or no value anywhere.
     """
     found: dict[str, str] = {}
     for value in values:
         key, sign, rest = value.partition("=")
         if not key:
-            raise CommandError(
-                f"--env {value!r} must be written KEY=VALUE, or KEY to pass on a variable of this shell."
-            )
+            raise MisuseError(f"--env {value!r} must be written KEY=VALUE, or KEY to pass on a variable of this shell.")
         if not sign and key not in environment:
-            raise CommandError(f"--env {key}: this shell has no variable {key}.", remedy=f"Write --env {key}=VALUE.")
+            raise MisuseError(f"--env {key}: this shell has no variable {key}.", remedy=f"Write --env {key}=VALUE.")
         found[key] = rest if sign else environment[key]
     return [{"name": key, "value": value} for key, value in found.items()]
 
@@ -131,7 +129,7 @@ def items(text: str) -> list[str]:
     r"""Read `--items a,b`. A comma that belongs to an item is written `\,`.
 
     Raises:
-        CommandError: there is none, or an empty one.
+        MisuseError: there is none, or an empty one.
     """
     found: list[str] = []
     current = ""
@@ -149,7 +147,7 @@ def items(text: str) -> list[str]:
             current += character
     found.append(current + ("\\" if escaped else ""))
     if "" in found:
-        raise CommandError(
+        raise MisuseError(
             f"--items {text!r} has an empty item.", remedy="Write them with commas between: --items a,b,c"
         )
     return found
@@ -159,16 +157,16 @@ def dependency(text: str) -> dict[str, Any]:
     """Read `--depends-on NAME[:CONDITION]`; how the condition is capitalized doesn't matter.
 
     Raises:
-        CommandError: there is no name, or no such condition.
+        MisuseError: there is no name, or no such condition.
     """
     name, colon, condition = text.partition(":")
     if not name:
-        raise CommandError(f"--depends-on {text!r} names no job.", remedy="Write NAME or NAME:CONDITION.")
+        raise MisuseError(f"--depends-on {text!r} names no job.", remedy="Write NAME or NAME:CONDITION.")
     if not colon:
         return {"name": name}
     known = {each.lower(): each for each in CONDITIONS}
     if condition.lower() not in known:
-        raise CommandError(
+        raise MisuseError(
             f"--depends-on {text!r}: {condition!r} is not a condition.", remedy=f"Allowed are {', '.join(CONDITIONS)}."
         )
     return {"name": name, "condition": known[condition.lower()]}

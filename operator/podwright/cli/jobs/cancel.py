@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from podwright.cli import options
-from podwright.cli.errors import CommandError
+from podwright.cli.errors import MisuseError
 
 
 def cancel(
@@ -30,18 +30,22 @@ def cancel(
     """
     from podwright.cli.arguments import seconds_option
     from podwright.cli.jobs.edits import Edit, apply_to
-    from podwright.cli.jobs.waiting import TIMEOUT, wait_for
+    from podwright.cli.jobs.waiting import TIMEOUT, interruptible, wait_for
     from podwright.cli.output import news
     from podwright.cli.patience import Deadline
 
     seconds = seconds_option(timeout, option="--timeout")
     if seconds is not None and not wait:
-        raise CommandError("--timeout has no effect without --wait.", remedy="Add --wait.")
+        raise MisuseError("--timeout has no effect without --wait.", remedy="Add --wait.")
     client = selection.client()
-    edit = Edit(verb="cancel", spec={"cancel": "Immediate" if immediate else "Graceful"}, done="cancelled")
+    waits = wait and manner.dry_run is options.DryRun.NONE
+    done = "being cancelled" if waits else "cancelled"
+    edit = Edit(verb="cancel", spec={"cancel": "Immediate" if immediate else "Graceful"}, done=done)
     edited = apply_to(client, names or (), edit, selection, rate=rate, manner=manner)
-    if not wait or manner.dry_run is not options.DryRun.NONE:
+    if not waits:
         return
     # That they did not succeed is what was wanted here.
-    if wait_for(client, edited, deadline=Deadline(seconds), tell=news(manner.output)) == TIMEOUT:
+    with interruptible(edited, left="the cancellation goes on"):
+        code = wait_for(client, edited, deadline=Deadline(seconds), tell=news(manner.output))
+    if code == TIMEOUT:
         raise typer.Exit(TIMEOUT)

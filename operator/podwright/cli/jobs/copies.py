@@ -24,6 +24,7 @@ _NOT_COPIED: Final = ("cancel", "suspend", "startAt")
 _LEFT_OUT_BELOW: Final = (f"{names.GROUP}/", "kubectl.kubernetes.io/")
 
 REDRIVE_COUNT: Final = f"{names.GROUP}/redrive-count"
+_COPY_OF: Final = f"{names.GROUP}/copy-of"
 
 
 class Origin(enum.StrEnum):
@@ -71,6 +72,19 @@ def selector(job: Mapping[str, Any], origin: Origin) -> str:
 def is_copy_of(copy: Mapping[str, Any], job: Mapping[str, Any], origin: Origin) -> bool:
     """Return whether a job is a copy of another."""
     return annotation(copy, _key(origin)) == str(job["metadata"]["uid"])
+
+
+def original(job: Mapping[str, Any], origin: Origin) -> str:
+    """Return the name of the job that a job is a copy of, its uid if no name is on record; empty if it is no such copy."""
+    uid = annotation(job, _key(origin))
+    return uid and (annotation(job, _key(_COPY_OF)) or uid)
+
+
+def run_again_as(job: Mapping[str, Any]) -> tuple[Origin, str] | None:
+    """Return how a job was run again last, and the name of that run; None if it wasn't."""
+    return next(
+        ((origin, found[-1]) for origin in (Origin.RETRY, Origin.RESTART) if (found := announced(job, origin))), None
+    )
 
 
 def in_series(name: str, job: Mapping[str, Any], origin: Origin) -> bool:
@@ -140,7 +154,7 @@ def copied(job: Object, *, name: str, origin: Origin, tasks: IndexSet | None = N
         if not key.startswith(_LEFT_OUT_BELOW) and key not in names.GITOPS_MARKS
     }
     labels = {key: value for key, value in own.items() if key not in names.GITOPS_MARKS}
-    marks = {str(origin): meta["uid"]}
+    marks = {str(origin): meta["uid"], _COPY_OF: name_of(job)}
     count = redrive_count(job) + (1 if origin is Origin.REDRIVE else 0)
     if count:
         marks[REDRIVE_COUNT] = str(count)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from podwright.cli import options
-from podwright.cli.errors import CommandError
+from podwright.cli.errors import MisuseError
 from podwright.cli.jobs.listing import PhaseOption, with_phases
 
 
@@ -41,13 +41,13 @@ def delete(
     client = selection.client()
     fields = with_phases(selection.fields, phase)
     if names and (selection.selector or fields or age is not None or every or selection.everywhere):
-        raise CommandError("Give either names or selectors, not both.")
+        raise MisuseError("Give either names or selectors, not both.")
     if names:
         jobs = [client.read(name) for name in dict.fromkeys(names)]
     elif selection.selector or fields or age is not None or every:
         jobs = client.all(selector=selection.selector, fields=fields)
     else:
-        raise CommandError("Which jobs? Give names, or --selector, --phase, --older-than or --all.")
+        raise MisuseError("Which jobs? Give names, or --selector, --phase, --older-than or --all.")
     if age is not None:
         jobs = finished_before(jobs, age=age)
     # What was chosen for its state must still be in it; a finished job stays finished.

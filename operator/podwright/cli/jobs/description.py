@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from podwright.cli.jobs.copies import Origin, announced, redrive_count
+from podwright.cli.jobs.copies import Origin, announced, original, redrive_count
 from podwright.cli.jobs.state import (
-    annotation,
     array_of,
     name_of,
     pack_of,
     phase_of,
     recorded_set,
+    shown_phase,
     spec_of,
     status_of,
     tasks_of,
@@ -43,17 +43,19 @@ def describe(job: Mapping[str, Any], *, now: float) -> list[str]:
 def _facts(job: Mapping[str, Any], *, now: float) -> Iterator[tuple[str, str]]:
     meta, spec, status = job.get("metadata") or {}, spec_of(job), status_of(job)
     reason = one_line(status.get("reason") or "")
+    if reason == phase_of(job):  # such as Cancelled
+        reason = ""
     yield "Name", one_line(name_of(job))
     yield "Namespace", one_line(meta.get("namespace") or "")
     labels = meta.get("labels") or {}
     yield "Labels", ", ".join(f"{one_line(key)}={one_line(value)}" for key, value in sorted(labels.items()))
     yield (
         "Phase",
-        (one_line(phase_of(job)) or "Pending, not reconciled yet") + (f" ({reason})" if reason else ""),
+        one_line(shown_phase(job)) + (f" ({reason})" if reason else ""),
     )
     yield "Message", one_line(status.get("message") or "")
     yield "Suspended", "yes (spec.suspend)" if spec.get("suspend") else ""
-    yield "Cancelled", one_line(spec.get("cancel") or "")
+    yield "Cancel", one_line(spec.get("cancel") or "")
     yield "Progress", one_line(status.get("progress") or "")
     yield "Created", _ago(meta.get("creationTimestamp"), now=now)
     yield "Start at", _ago(spec.get("startAt"), now=now)
@@ -69,9 +71,9 @@ def _facts(job: Mapping[str, Any], *, now: float) -> Iterator[tuple[str, str]]:
     yield "Failures", _failures(job)
     yield "Idempotency key", one_line(spec.get("idempotencyKey") or "")
     yield "Duplicate of", one_line(status.get("duplicateOf") or "")
-    yield "Restart of", one_line(annotation(job, Origin.RESTART.partition("/")[2]))
-    yield "Retry of", one_line(annotation(job, Origin.RETRY.partition("/")[2]))
-    yield "Redrive of", one_line(annotation(job, Origin.REDRIVE.partition("/")[2]))
+    yield "Restart of", one_line(original(job, Origin.RESTART))
+    yield "Retry of", one_line(original(job, Origin.RETRY))
+    yield "Redrive of", one_line(original(job, Origin.REDRIVE))
     for origin in Origin:
         yield f"{origin.done.capitalize()} as", one_line(", ".join(announced(job, origin)))
     yield "Redrives", str(redrive_count(job) or "")

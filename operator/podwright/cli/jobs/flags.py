@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from podwright.cli.connection import Object
-from podwright.cli.errors import CommandError
+from podwright.cli.errors import MisuseError
 from podwright.core.constants import names
 
 DEFAULT_PREFIX: Final = "job-"
@@ -59,7 +59,7 @@ def from_flags(flags: Flags, *, namespace: str | None) -> Object:
     """Build the job; without a namespace it goes where the reader of the manifest says.
 
     Raises:
-        CommandError: flags contradict each other.
+        MisuseError: flags contradict each other.
     """
     spec = {
         "array": _array(flags),
@@ -89,7 +89,7 @@ def from_flags(flags: Flags, *, namespace: str | None) -> Object:
 
 def _array(flags: Flags) -> dict[str, Any] | None:
     if flags.size is not None and flags.items:
-        raise CommandError("Give either --array or --items, not both.")
+        raise MisuseError("Give either --array or --items, not both.")
     wanted = flags.size is not None or bool(flags.items)
     array = {
         "size": flags.size,
@@ -99,7 +99,7 @@ def _array(flags: Flags) -> dict[str, Any] | None:
         "maxFailedTasks": flags.max_failed_tasks,
     }
     if not wanted and _given(array):
-        raise CommandError(
+        raise MisuseError(
             "--parallelism, --pack and --max-failed-tasks are for arrays.",
             remedy="Say how many tasks there are with --array or --items.",
         )

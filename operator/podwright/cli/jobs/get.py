@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from podwright.cli import options
-from podwright.cli.errors import CommandError
+from podwright.cli.errors import MisuseError
 from podwright.cli.jobs.listing import SortOption, View, show, with_phases
 
 _Watch = Annotated[bool, typer.Option("--watch", "-w", help="Print a line for every change.")]
@@ -56,11 +56,11 @@ def get(
         show(client, view)
         return
     if filters or selection.everywhere:
-        raise CommandError("Give either names or selectors, not both.")
+        raise MisuseError("Give either names or selectors, not both.")
     found = [client.read(name) for name in dict.fromkeys(names)]
     if watch or output in (options.ListFormat.TABLE, options.ListFormat.WIDE):
         if len(found) > 1:
-            raise CommandError(
+            raise MisuseError(
                 "Only one named job can be shown as a table or watched.",
                 remedy="`podwright list -l` selects by labels.",
             )
@@ -92,7 +92,7 @@ def watch(*, names: options.Names = None, selection: options.Selection) -> None:
     """Print jobs and their changes, like `podwright list --watch`, or those of one job."""
     client = selection.client()
     if names and len(set(names)) > 1:
-        raise CommandError("Only one named job can be watched.", remedy="`podwright list -w -l` selects by labels.")
+        raise MisuseError("Only one named job can be watched.", remedy="`podwright list -w -l` selects by labels.")
     fields = selection.fields
     if names:
         fields = f"metadata.name={client.read(names[0])['metadata']['name']}"

@@ -91,16 +91,16 @@ def with_phases(fields: str, phases: str) -> str:
     """Add phases to a field selector; how they are capitalized doesn't matter. A job without a phase counts as Pending.
 
     Raises:
-        CommandError: there is no such phase.
+        MisuseError: there is no such phase.
     """
-    from podwright.cli.errors import CommandError
+    from podwright.cli.errors import MisuseError
     from podwright.core.model.phase import Phase
 
     known = {each.lower(): each for each in Phase}
     wanted = set()
     for name in filter(None, (each.strip() for each in phases.split(","))):
         if name.lower() not in known:
-            raise CommandError(f"There is no phase {name}.", remedy=f"The phases are {', '.join(Phase)}.")
+            raise MisuseError(f"There is no phase {name}.", remedy=f"The phases are {', '.join(Phase)}.")
         wanted.add(known[name.lower()])
     if not wanted:
         return fields
@@ -176,12 +176,17 @@ def with_pending(rows: list[tuple[str, ...]], wanted: tuple[str, ...]) -> list[t
 def _watch_table(client: JobClient, view: View, *, widths: list[int]) -> None:
     """Print a line for each job and each of its changes that shows in it."""
     from podwright.cli.follow import Follower
+    from podwright.cli.jobs.order import NEWEST_FIRST, in_order, needs_objects
     from podwright.cli.output import print_lines
     from podwright.cli.table import line, row_of
 
     shown: dict[str, tuple[str, ...]] = {}
     no_headers = view.no_headers
-    follower = Follower(client, selector=view.selector, fields=view.fields, tables=True)
+    # A watch tells of no more than metadata and cells.
+    sort_by = NEWEST_FIRST if needs_objects(view.sort_by) else view.sort_by
+    follower = Follower(
+        client, selector=view.selector, fields=view.fields, tables=True, order=lambda jobs: in_order(jobs, sort_by)
+    )
     for change in follower.changes():
         meta = change.job["metadata"]
         wanted = columns(follower.headings, wide=view.wide, everywhere=client.everywhere)

@@ -68,6 +68,7 @@ def read_log(connection: Connection, pod: JobPod, options: LogOptions) -> Iterat
         NotStartedError, GoneError: there is no log.
         CommandError: it can't be read.
     """
+    _require_node(pod)
     try:
         with connection.stream(_path(pod), options.query(pod, timestamps=options.timestamps), silence=60.0) as pieces:
             yield from lines_of(pieces)
@@ -85,6 +86,7 @@ def follow_log(connection: Connection, pod: JobPod, options: LogOptions, *, dead
         CommandError: it can't be read any more.
         DeadlineError: the time is over.
     """
+    _require_node(pod)
     last = ""  # the time of the last line
     patience = Patience(deadline, seconds=_GIVE_UP_SECONDS)
     while True:
@@ -120,6 +122,11 @@ def follow_log(connection: Connection, pod: JobPod, options: LogOptions, *, dead
             if _ended(connection, pod, container=query["container"]):
                 return
             deadline.sleep(_PAUSE_SECONDS)
+
+
+def _require_node(pod: JobPod) -> None:
+    if not pod.scheduled:
+        raise NotStartedError(f"the pod {pod.name} has not been assigned to a node")
 
 
 def _order(moment: str) -> tuple[str, str]:

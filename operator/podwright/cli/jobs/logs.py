@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from podwright.cli import completion, options
-from podwright.cli.errors import CommandError
+from podwright.cli.errors import CommandError, MisuseError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,9 +43,9 @@ def logs(
     timestamps: Annotated[bool, typer.Option("--timestamps", help="Print the time of each line.")] = False,
     place: options.Place,
 ) -> None:
-    """Print the logs of a job: of its last attempt, or of each task of a small array.
+    """Print the logs of a job.
 
-    When the pod is gone, the message that the attempt left in the job's status is printed instead.
+    These are the logs of its last attempt, or of each task of a small array. When the pod is gone, the message that the attempt left in the job's status is printed instead.
 
     For example:
 
@@ -62,11 +62,11 @@ def logs(
 
     seconds = seconds_option(since, option="--since")
     if bool(name) == bool(selector):
-        raise CommandError("Whose logs? Give the name of a job, or --selector.")
+        raise MisuseError("Whose logs? Give the name of a job, or --selector.")
     if previous and (follow or attempt is not None):
-        raise CommandError("--previous can't be combined with --follow or --attempt.")
+        raise MisuseError("--previous can't be combined with --follow or --attempt.")
     if selector and (task is not None or attempt is not None):
-        raise CommandError("--task and --attempt can only be used with the name of a job.")
+        raise MisuseError("--task and --attempt can only be used with the name of a job.")
     wanted = LogOptions(
         container=container,
         tail=None if tail < 0 else tail,
@@ -108,13 +108,16 @@ def _follow(
     from podwright.cli.jobs.log_follow import follow_job
     from podwright.cli.jobs.log_many import follow_many
     from podwright.cli.jobs.state import array_of
+    from podwright.cli.jobs.waiting import interruptible
     from podwright.cli.patience import Deadline
 
     if len(jobs) > 1 or (array_of(jobs[0]) is not None and task is None):
         if attempt is not None:
-            raise CommandError("--attempt of an array needs --task.", remedy="Add --task INDEX.")
-        follow_many(client, jobs, options=wanted)
-    else:
+            raise MisuseError("--attempt of an array needs --task.", remedy="Add --task INDEX.")
+        with interruptible(jobs):
+            follow_many(client, jobs, options=wanted)
+        return
+    with interruptible(jobs):
         follow_job(client, jobs[0], deadline=Deadline(None), task=task, attempt=attempt, options=wanted)
 
 

@@ -101,7 +101,7 @@ def _documents(text: str, *, where: str) -> Iterator[Any]:
     try:
         found = [each for each in yaml.load_all(text, Loader=_loader()) if each is not None]
     except yaml.YAMLError as error:
-        raise CommandError(f"{where} is not valid YAML: {error}") from error
+        raise CommandError(f"{where} is not valid YAML: {_what_is_wrong(error)}.") from error
     except RecursionError as error:
         raise CommandError(f"{where} is nested too deeply.") from error
     for each in found:
@@ -109,6 +109,14 @@ def _documents(text: str, *, where: str) -> Iterator[Any]:
             yield from each["items"]
         else:
             yield each
+
+
+def _what_is_wrong(error: Exception) -> str:
+    """Return the words of one of PyYAML's errors, which names its input `<unicode string>`, in one line with the place first."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    place = "" if mark is None else f"line {mark.line + 1}, column {mark.column + 1}: "
+    words = [str(each) for name in ("context", "problem", "reason") if (each := getattr(error, name, None))]
+    return place + (", ".join(words) or type(error).__name__)
 
 
 def _loader() -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from podwright.cli.errors import CommandError
+from podwright.cli.errors import MisuseError
 from podwright.cli.jsonpath import select
 
 Key = Callable[[Mapping[str, Any]], tuple[Any, ...]]
@@ -32,7 +32,7 @@ def in_order(items: list[dict[str, Any]], sort_by: str) -> list[dict[str, Any]]:
     """Return objects in order: `age` is the newest first, other keys and JSON paths are ascending, as in kubectl.
 
     Raises:
-        CommandError: there is no such key.
+        MisuseError: there is no such key.
     """
     path = _path(sort_by)
     by_name = sorted(items, key=lambda item: str((item.get("metadata") or {}).get("name")))
@@ -47,7 +47,7 @@ def _path(sort_by: str) -> str:
         return _PATHS[text]
     if text.startswith("."):
         return text
-    raise CommandError(
+    raise MisuseError(
         f"--sort-by {sort_by!r} is not known.",
         remedy=f"Use {NEWEST_FIRST}, {', '.join(_PATHS)}, or a path such as .status.phase",
     )

@@ -30,6 +30,8 @@ class JobPod:
     """Their names, those of init containers and native sidecars last."""
     default: str = ""
     """The container to read if none is named."""
+    scheduled: bool = True
+    """Whether a node was chosen for it. Until then the API server shows an empty log instead of saying that there is none."""
     not_started: str = ""
     """Why the default container never ran although it has ended; empty if it did run."""
 
@@ -44,6 +46,7 @@ class JobPod:
         meta = pod["metadata"]
         labels = meta.get("labels") or {}
         spec = pod.get("spec") or {}
+        phase = str((pod.get("status") or {}).get("phase", ""))
         containers = tuple(
             str(each.get("name", "")) for each in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ()))
         )
@@ -53,9 +56,10 @@ class JobPod:
             namespace=str(meta.get("namespace", "")),
             unit=_number(labels.get(names.LABEL_TASK_INDEX)),
             attempt=_number(labels.get(names.LABEL_ATTEMPT)),
-            phase=str((pod.get("status") or {}).get("phase", "")),
+            phase=phase,
             containers=containers,
             default=default,
+            scheduled=bool(spec.get("nodeName")) or phase != "Pending",
             not_started=_never_ran(pod.get("status") or {}, default),
         )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from podwright.cli import options
-from podwright.cli.errors import CommandError
+from podwright.cli.errors import CommandError, MisuseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,9 +36,9 @@ def restart(
     manner: options.Manner,
     place: options.Place,
 ) -> None:
-    """Run finished jobs again from the beginning, as new jobs with the same spec and new idempotency keys.
+    """Run finished jobs again from the beginning.
 
-    The old jobs stay. Repeating the command while the new job runs returns that job.
+    The new jobs have the same spec and new idempotency keys. The old jobs stay. Repeating the command while the new job runs returns that job.
     """
     from podwright.cli.jobs.copies import Origin
     from podwright.cli.jobs.create_copy import Wish
@@ -59,9 +59,9 @@ def retry(
     manner: options.Manner,
     place: options.Place,
 ) -> None:
-    """Run again what did not succeed, as new jobs with the same idempotency keys.
+    """Run again what did not succeed.
 
-    Of an array these are the tasks that failed or never ended. The old jobs stay. Repeating the command returns the
+    The new jobs have the same idempotency keys. Of an array they run the tasks that failed or never ended. The old jobs stay. Repeating the command returns the
     existing retry while it runs, and retries what is left once that has failed too.
     """
     from podwright.cli.jobs.copies import Origin
@@ -75,7 +75,7 @@ def retry(
 
 def _require_one(names: list[str], name: str) -> None:
     if name and len(set(names)) > 1:
-        raise CommandError("--name can only be used with a single job.")
+        raise MisuseError("--name can only be used with a single job.")
 
 
 def _run_all(client: JobClient, names: list[str], *, manner: options.Manner, step: Step) -> None:
@@ -152,11 +152,11 @@ def _copy(
 
 
 def _require_finished(job: Object) -> None:
-    from podwright.cli.jobs.state import finished, name_of, phase_of
+    from podwright.cli.jobs.state import finished, name_of, shown_phase
 
     if not finished(job):
         raise CommandError(
-            f"{name_of(job)} has not finished ({phase_of(job) or 'not reconciled yet'}): a copy would run beside it.",
+            f"{name_of(job)} has not finished ({shown_phase(job)}): a copy would run beside it.",
             remedy=f"Cancel it first: podwright cancel {name_of(job)} --wait",
         )
 
@@ -185,9 +185,7 @@ def _undone(job: Object, last: Object) -> IndexSet | None:
 
 
 def _remark_running(job: Object, copy: Object, wish: Wish) -> None:
-    from podwright.cli.jobs.state import name_of, phase_of
+    from podwright.cli.jobs.state import name_of, shown_phase
     from podwright.cli.output import remark
 
-    remark(
-        f"{name_of(job)} was already {wish.origin.done}, as {name_of(copy)} ({phase_of(copy) or 'not reconciled yet'})."
-    )
+    remark(f"{name_of(job)} was already {wish.origin.done}, as {name_of(copy)} ({shown_phase(copy)}).")

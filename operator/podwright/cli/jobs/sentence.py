@@ -6,7 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from podwright.cli.jobs.state import array_of, finished, name_of, phase_of, recorded_set, spec_of, status_of
+from podwright.cli.jobs.copies import run_again_as
+from podwright.cli.jobs.state import (
+    array_of,
+    finished,
+    name_of,
+    phase_of,
+    recorded_set,
+    shown_phase,
+    spec_of,
+    status_of,
+)
 from podwright.cli.printable import one_line
 from podwright.cli.times import local, seconds_of, span
 from podwright.core.constants import names
@@ -87,7 +97,9 @@ def _why_ended(facts: Facts, name: str) -> str:
     array_failed = bool(failed) and phase is not Phase.SUCCEEDED
     if array_failed:
         told += f" Failed tasks: {_some(failed)}."
-    if phase is Phase.DEAD_LETTERED:
+    if (again := run_again_as(job)) is not None and (array_failed or phase is Phase.DEAD_LETTERED):
+        told += f" It was already {again[0].done} as {one_line(again[1])}."
+    elif phase is Phase.DEAD_LETTERED:
         told += f" Run {'what is not done' if array_failed else 'it again'}: podwright dlq redrive {name}"
     elif array_failed:
         told += f" Run what is not done: podwright retry {name}"
@@ -164,7 +176,7 @@ def _dependency(facts: Facts, dependency: Mapping[str, Any]) -> str:
         "Finished": finished(other),
         "Started": phase not in ("", Phase.PENDING, Phase.SUSPENDED),
     }
-    return "" if met.get(condition, True) else f"the job {shown} to {wanted}, which is {phase or 'not reconciled yet'}"
+    return "" if met.get(condition, True) else f"the job {shown} to {wanted}, which is {shown_phase(other)}"
 
 
 def _delayed(facts: Facts, name: str) -> str:

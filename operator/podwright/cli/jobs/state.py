@@ -34,6 +34,11 @@ def phase_of(job: Json) -> str:
     return "" if phase == Phase.PENDING and status.get("observedGeneration") == -1 else phase
 
 
+def shown_phase(job: Json) -> str:
+    """Return the phase for people. A job is Pending from the first moment; `podwright why` says if no operator leads."""
+    return phase_of(job) or Phase.PENDING
+
+
 def finished(job: Json) -> bool:
     """Return whether the job has ended for good."""
     return phase_of(job) in TERMINAL

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from podwright.cli import options
-from podwright.cli.errors import CommandError
+from podwright.cli.errors import MisuseError
 
 if TYPE_CHECKING:
     from podwright.cli.connection import Object
@@ -28,7 +28,8 @@ def submit(
     ] = None,
     image: Annotated[str, typer.Option(metavar="IMAGE", help="Container image; its command follows --.")] = "",
     env: Annotated[
-        _Pairs, typer.Option(metavar="KEY=VALUE", help="Environment variable; KEY alone passes on yours.")
+        _Pairs,
+        typer.Option(metavar="KEY=VALUE", help="Environment variable; KEY alone takes the value from this shell."),
     ] = None,
     env_from: Annotated[
         _Pairs, typer.Option(metavar="KIND/NAME", help="Variables from configmap/NAME or secret/NAME.")
@@ -89,7 +90,9 @@ def submit(
     manner: options.Manner,
     place: options.Place,
 ) -> None:
-    """Submit a job from flags, or the jobs of manifests with --filename. Without a NAME one is generated.
+    """Submit a job from flags, or the jobs of manifests.
+
+    Without a NAME one is generated. Manifests are named with --filename.
 
     Before a job is created, the API server is asked whether it would accept the job's pod; mistakes in the pod template
     are reported with their field.
@@ -121,9 +124,9 @@ def submit(
     seconds = seconds_option(wait_timeout, option="--wait-timeout")
     lifetime = seconds_option(ttl, option="--ttl")
     if seconds is not None and not (wait or follow):
-        raise CommandError("--wait-timeout has no effect without --wait or --follow.", remedy="Add --wait.")
+        raise MisuseError("--wait-timeout has no effect without --wait or --follow.", remedy="Add --wait.")
     if (wait or follow) and manner.dry_run is not options.DryRun.NONE:
-        raise CommandError("A dry run creates nothing to wait for.", remedy="Leave out --wait and --follow.")
+        raise MisuseError("A dry run creates nothing to wait for.", remedy="Leave out --wait and --follow.")
     requested = arguments.resources(request or (), option="--request")
     for resource, amount in (("cpu", cpu), ("memory", memory)):
         if amount:
@@ -157,12 +160,12 @@ def submit(
         suspend=suspend,
     )
     if file and flags != Flags(name="", image=""):
-        raise CommandError(
+        raise MisuseError(
             "--filename can't be combined with NAME or --image.",
             remedy="Leave out NAME, --image and every other flag that describes a job: the manifest does.",
         )
     if not file and not image:
-        raise CommandError(
+        raise MisuseError(
             "What should run?", remedy="Give --image IMAGE [-- COMMAND...], or a manifest with --filename."
         )
     # A dry run by the client needs no cluster.
@@ -173,7 +176,7 @@ def submit(
     else:
         jobs = [from_flags(flags, namespace=namespace)]
     if follow and (len(jobs) != 1 or array_of(jobs[0]) is not None):
-        raise CommandError(
+        raise MisuseError(
             "--follow can only be used with a single job that is not an array.",
             remedy="Use --wait, and `podwright logs --follow` for an array.",
         )
@@ -184,6 +187,9 @@ def submit(
 
 def _end(client: JobClient, jobs: list[Object], *, seconds: float | None, follow: bool, manner: options.Manner) -> int:
     from podwright.cli.jobs.submission import wait_for_end
+    from podwright.cli.jobs.waiting import interruptible
     from podwright.cli.output import news, remark
 
-    return wait_for_end(client, jobs, seconds=seconds, follow=follow, tell=remark if follow else news(manner.output))
+    tell = remark if follow else news(manner.output)
+    with interruptible(jobs):
+        return wait_for_end(client, jobs, seconds=seconds, follow=follow, tell=tell)

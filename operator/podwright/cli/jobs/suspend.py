@@ -12,7 +12,10 @@ def suspend(
     manner: options.Manner,
     selection: options.Selection,
 ) -> None:
-    """Suspend jobs: their pods are stopped, and none starts until they are resumed."""
+    """Suspend jobs.
+
+    Their pods are stopped, and none starts until the jobs are resumed.
+    """
     from podwright.cli.jobs.edits import Edit, apply_to
 
     edit = Edit(verb="suspend", spec={"suspend": True}, done="suspended", needs_unfinished=True)

@@ -27,7 +27,7 @@ def wait(
     """
     from podwright.cli.arguments import seconds_option
     from podwright.cli.bulk import chosen
-    from podwright.cli.jobs.waiting import wait_for
+    from podwright.cli.jobs.waiting import interruptible, wait_for
     from podwright.cli.output import print_line
     from podwright.cli.patience import Deadline
 
@@ -39,4 +39,6 @@ def wait(
             f"{client.none_found(filtered=bool(selection.selector or selection.fields))} There is nothing to wait for."
         )
     tell = (lambda line: None) if quiet else print_line
-    raise typer.Exit(wait_for(client, jobs, deadline=Deadline(seconds), tell=tell))
+    with interruptible(jobs):
+        code = wait_for(client, jobs, deadline=Deadline(seconds), tell=tell)
+    raise typer.Exit(code)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import contextlib
+import signal
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
+
+import typer
 
 from podwright.cli.connection import Object
 from podwright.cli.follow import Follower
 from podwright.cli.job_client import JobClient
-from podwright.cli.jobs.state import finished, name_of, phase_of, status_of, succeeded
+from podwright.cli.jobs.state import finished, name_of, phase_of, shown_phase, status_of, succeeded
 from podwright.cli.output import full_name, remark
 from podwright.cli.patience import Deadline, DeadlineError
 from podwright.cli.printable import one_line
@@ -26,6 +30,16 @@ _WORDS: Final = {
     Phase.DEAD_LETTERED: "became a dead letter",
     Phase.SKIPPED: "was skipped",
 }
+
+
+@contextlib.contextmanager
+def interruptible(jobs: Sequence[Object], *, left: str = "") -> Iterator[None]:
+    """Let Ctrl-C end the block with a remark on what goes on without it: `left`, by default the jobs."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        remark(f"Interrupted; {left or ('the job goes on' if len(jobs) == 1 else 'the jobs go on')}.")
+        raise typer.Exit(128 + signal.SIGINT) from None
 
 
 def wait_for(client: JobClient, jobs: Sequence[Object], *, deadline: Deadline, tell: Callable[[str], None]) -> int:
@@ -78,13 +92,14 @@ def _ended(job: Object, tell: Callable[[str], None]) -> int:
         return FAILURE
     status = status_of(job)
     told = f"{full_name(job)} {_WORDS[Phase(phase_of(job))]}"
-    if not succeeded(job):
+    # Of a cancelled job reason and message say the same once more.
+    if not succeeded(job) and status.get("reason") != phase_of(job):
         told += f" ({one_line(status.get('reason') or 'no reason')}): {one_line(status.get('message') or '')}"
     tell(told)
     return SUCCESS if succeeded(job) else FAILURE
 
 
 def _unfinished(jobs: Iterable[Object]) -> str:
-    found = [f"{one_line(name_of(job))} ({phase_of(job) or 'not reconciled yet'})" for job in jobs]
+    found = [f"{one_line(name_of(job))} ({shown_phase(job)})" for job in jobs]
     others = len(found) - _UNFINISHED_TOLD
     return ", ".join(found[:_UNFINISHED_TOLD]) + (f" and {others} more" if others > 0 else "")

@@ -25,9 +25,9 @@ def lint(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print problems only.")] = False,
     place: options.Place,
 ) -> None:
-    """Check manifests for mistakes, also in pod templates, and by the CRD's validation rules. Needs no cluster.
+    """Check manifests for mistakes. Needs no cluster.
 
-    Exits with 1 if there are any. With --server the cluster's own rules count as well, such as admission policies and
+    Checks pod templates as well, and the CRD's validation rules. Exits with 1 if there are any. With --server the cluster's own rules count as well, such as admission policies and
     namespaces.
 
     Example: podwright lint jobs/ && kubectl apply --filename=jobs/

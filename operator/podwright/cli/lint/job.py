@@ -14,15 +14,17 @@ from podwright.cli.lint.pod_template import template_problems
 from podwright.cli.lint.rules import left_to_the_server as unevaluated
 from podwright.cli.lint.rules import rule_problems, with_defaults
 from podwright.cli.lint.schema import problems, unknown_field
+from podwright.core.job.oversize import ADMITTED_BYTES
 from podwright.kube.codecs.job import BatchJob, job_view
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_MARKS = ("annotations", "labels", "finalizers", "ownerReferences")
 _ROOT = ("apiVersion", "kind", "metadata", "spec", "status")
 
 
 def job_problems(job: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with a job, each as `path: what`."""
-    found = [*_outside(job), *_metadata(job.get("metadata"))]
+    found = [*_outside(job), *_metadata(job.get("metadata")), *_size(job)]
     spec = job.get("spec")
     if not isinstance(spec, dict):
         return [*found, "spec: required"]
@@ -79,6 +81,22 @@ def _metadata(meta: Any) -> Iterator[str]:
         yield f"metadata.name: {name!r} must consist of lower case letters, digits, '-' and '.', and start and end with one of the former two"
     elif name is not None and len(name) > limit:
         yield f"metadata.name: must have at most {limit} characters, not {len(name)}"
+
+
+def _size(job: Mapping[str, Any]) -> Iterator[str]:
+    """Return whether a job is larger than the admission policy `podwright-jobs` allows, which counts nearly the same."""
+    meta = job.get("metadata")
+    marks = [meta.get(key) for key in _MARKS] if isinstance(meta, dict) else []
+    try:
+        text = msgspec.json.encode([job.get("spec"), marks])
+    except (TypeError, ValueError, OverflowError):
+        return  # other problems are told of it
+    size = len(text) + 5 * sum(text.count(letter) for letter in (b"<", b">", b"&"))
+    if size > ADMITTED_BYTES:
+        yield (
+            f"spec: the job takes {size:,} bytes, with labels, annotations, finalizers and owner references; at most {ADMITTED_BYTES:,} are"
+            " allowed: pass large inputs by reference, such as by a ConfigMap or a volume"
+        )
 
 
 def _as_the_operator(spec: Mapping[str, Any]) -> Iterator[str]:

@@ -30,8 +30,7 @@ def problems(value: Any, schema: Schema, path: str) -> Iterator[str]:
         return
     kind = schema.get("type")
     if kind is not None and not _is_a(value, kind):
-        hint = f"; put it in quotes: {str(value)!r}" if kind == "string" and isinstance(value, int | float) else ""
-        yield f"{path}: must be {_ARTICLES.get(kind, f'a {kind}')}, not {shown(value)}{hint}"
+        yield f"{path}: must be {_ARTICLES.get(kind, f'a {kind}')}, not {shown(value)}{_hint(value, schema)}"
         return
     if isinstance(value, dict):
         yield from _object(value, schema, path)
@@ -39,6 +38,16 @@ def problems(value: Any, schema: Schema, path: str) -> Iterator[str]:
         yield from _list(value, schema, path)
     else:
         yield from _scalar(value, schema, path)
+
+
+def _hint(value: Any, schema: Schema) -> str:
+    """Return how a number may have been meant for a string that the schema accepts; empty for anything else."""
+    if schema.get("type") != "string" or isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    if not any(_scalar(str(value), schema, "")):
+        return f"; put it in quotes: {str(value)!r}"
+    seconds = f"{value}s"
+    return "" if any(_scalar(seconds, schema, "")) else f"; a duration needs a unit: {seconds}"
 
 
 def shown(value: Any) -> str:

@@ -7,13 +7,14 @@ import msgspec
 from podwright.core.attempt.budget import DELETED_WHILE_RUNNING
 from podwright.core.attempt.completion import work_is_done
 from podwright.core.attempt.redaction import redacted
-from podwright.core.attempt.termination_message import MESSAGE_LIMIT, ended_for_lack_of_progress, is_report, tail
+from podwright.core.attempt.termination_message import MESSAGE_LIMIT, ended_for_lack_of_progress, is_report
 from podwright.core.constants.reasons import Reason
 from podwright.core.model.attempt import Attempt, Outcome
 from podwright.core.model.job import JobStatus, JobView
 from podwright.core.model.pod import PodPhase, PodView
 from podwright.core.model.units import end_on_record
 from podwright.core.run.stop import Stop
+from podwright.core.values.excerpt import tail
 
 _DEADLINE: Final = "DeadlineExceeded"  # of `activeDeadlineSeconds`
 # What a container that is told to go is said to have ended with. Another reason, such as OOMKilled, tells more than this.
@@ -74,7 +75,7 @@ def verdict(*, job: JobView, pod: PodView, stop: Stop | None, now: float, ending
         exit_code=pod.exit_code,
         reason=reason,
         # Of a success only what was reported is kept: status holds ten attempts of thousands of jobs.
-        message="" if outcome is Outcome.SUCCEEDED else tail(redacted(message)),
+        message="" if outcome is Outcome.SUCCEEDED else tail(redacted(message), limit=MESSAGE_LIMIT),
     )
 
 

@@ -8,9 +8,13 @@ the reason alone does not tell a quota from a policy. Only a Kubernetes Status r
 import re
 from typing import Final
 
+from podwright.core.attempt.ending import current_number
 from podwright.core.attempt.redaction import redacted
+from podwright.core.attempt.refusal_cause import WAITED_OUT, cause_of
 from podwright.core.constants.reasons import Reason
 from podwright.core.model.attempt import Refusal, RefusalKind
+from podwright.core.model.job import JobStatus
+from podwright.core.model.phase import Phase
 from podwright.core.spec import Escalation
 from podwright.core.values.jitter import fraction
 from podwright.core.values.quantity import parse_quantity
@@ -53,6 +57,7 @@ _QUOTA: Final = re.compile(
 )
 _COUNTED: Final = re.compile(r"(?:count/)?pods\Z")
 _WORDS_LIMIT: Final = 200
+_WAITING: Final = frozenset({Phase.PENDING, Phase.RETRYING})
 
 
 def classify(*, code: int, message: str, genuine: bool = True) -> tuple[RefusalKind, str]:
@@ -120,15 +125,37 @@ def refused(
     since = before.since if before is not None and before.reason == reason else now
     if reason == Reason.POD_REJECTED and count >= _DENIALS and now - since >= DENIAL_PATIENCE:
         kind = RefusalKind.PERMANENT
+    message = _explained(reason=reason, message=message, code=code, genuine=genuine)
     return Refusal(
         task_index=task_index,
         attempt=attempt,
         kind=kind,
         reason=reason,
-        message=_explained(reason=reason, message=message, code=code, genuine=genuine),
+        message=message,
         at=now,
         count=count,
         since=since,
+        cause=cause_of(kind=kind, reason=reason, message=message),
+    )
+
+
+def recalled(status: JobStatus, *, now: float) -> Refusal | None:
+    """Return the refusal that the status of a job of one task tells of, as far as it is waited out; None if there is none.
+
+    After a restart, or with a new leader, this puts a job back into the line that it waited in.
+    """
+    if status.reason not in WAITED_OUT or status.phase not in _WAITING:
+        return None
+    cause = cause_of(kind=RefusalKind.RETRYABLE, reason=status.reason, message=status.message)
+    return Refusal(
+        attempt=current_number(status),
+        kind=RefusalKind.RETRYABLE,
+        reason=status.reason,
+        message=status.message,
+        at=now,
+        count=1,
+        since=now,
+        cause=cause,
     )
 
 

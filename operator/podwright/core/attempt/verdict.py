@@ -15,13 +15,14 @@ from podwright.core.attempt.message_pattern import matched_line
 from podwright.core.attempt.redaction import redacted
 from podwright.core.attempt.report import NO_REPORT, Report, read_report
 from podwright.core.attempt.retry import Counts
-from podwright.core.attempt.termination_message import MESSAGE_LIMIT, tail
+from podwright.core.attempt.termination_message import MESSAGE_LIMIT
 from podwright.core.constants.reasons import Reason
 from podwright.core.model.attempt import Attempt, Budget, Outcome
 from podwright.core.model.job import JobView
 from podwright.core.model.pod import PodView
 from podwright.core.run.stop import Stop
 from podwright.core.spec import FailureAction
+from podwright.core.values.excerpt import tail
 
 _LINE_LIMIT: Final = 256
 _FAILURES: Final = frozenset({Outcome.FAILED, Outcome.LOST})

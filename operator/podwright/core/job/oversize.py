@@ -1,7 +1,8 @@
 """How large a job may be, and what becomes of one whose status doesn't fit beside it. Pure.
 
 etcd takes 1.5 MiB for an object, the status may take `core.job.array.size.STATUS_LIMIT` of that. The admission policy `podwright-jobs`
-refuses a job at 900,000 bytes of text; `size_problem`, asked by the codec of jobs, counts what was stored all the same, with escapes and managed fields. Annotations and managed
+lets in 256 KiB, so this is about jobs from before that rule, and about what it doesn't count. `stored_size`, asked by the codec of
+jobs, counts what was stored all the same, with escapes and managed fields. Annotations and managed
 fields can grow later: then parts are left out of the status. Where even that is too large: what can't be recorded must not be started. Pods that exist get some time, in which somebody may make the job smaller; then they are ended, and let go of without
 a record once they have ended, so that they hold neither a node nor their namespace for ever. Asked by the controller of jobs beside
 each decision.
@@ -18,6 +19,10 @@ from podwright.core.model.job import JobStatus, JobView
 from podwright.core.model.pod import PodView
 
 MOST_BYTES: Final = 1_100_000
+ADMITTED_BYTES: Final = 262_144
+"""What the admission policy `podwright-jobs` lets in of spec, labels, annotations, finalizers and owner references."""
+LARGE: Final = 16_384
+"""Bytes from which on it matters how large a job is; smaller ones cost the API server about the same."""
 _LONGEST_LETTER: Final = 6  # bytes: \\u003c
 PATIENCE: Final = 300.0
 """Seconds for which the pods of such a job go on: time to take an annotation off it."""
@@ -27,15 +32,15 @@ _SHORT: Final = 100
 _NOTE: Final = " (parts left out: the job is too large)"
 
 
-def size_problem(
+def stored_size(
     *,
     template: int,
     items: Sequence[str],
     annotations: Mapping[str, str] | None,
     labels: Mapping[str, str] | None,
     other_metadata: int = 0,
-) -> str:
-    """Return what is wrong with the size of a job, "" if nothing is.
+) -> int:
+    """Return how many bytes a job has beside its status, nearly, as the API server stores it.
 
     `template` and `other_metadata` (finalizers, owner references, managed fields) are lengths as stored, in bytes.
     """
@@ -44,7 +49,11 @@ def size_problem(
         size += sum(len(key) + len(value) + 6 for key, value in pairs.items()) if pairs else 0
     letters = sum(len(item) for item in items)
     # How much escapes add need be counted only where it could matter.
-    size += letters if size + _LONGEST_LETTER * letters <= MOST_BYTES else _stored_bytes("".join(items))
+    return size + (letters if size + _LONGEST_LETTER * letters <= MOST_BYTES else _stored_bytes("".join(items)))
+
+
+def size_problem(size: int) -> str:
+    """Return what is wrong with the size of a job, "" if nothing is."""
     if size <= MOST_BYTES:
         return ""
     return (

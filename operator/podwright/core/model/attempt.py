@@ -56,7 +56,8 @@ class RefusalKind(enum.StrEnum):
 class Refusal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The last refusal of an attempt's pod; `count` in a row, for the same reason since `since`.
 
-    Kept in memory only: after a restart it is asked again.
+    `cause` is what it has in common with refusals of other jobs (`core.attempt.refusal_cause`). Kept in memory only: after a
+    restart the status says that there was one.
     """
 
     task_index: int = 0
@@ -67,3 +68,4 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     at: float
     count: int
     since: float = 0.0
+    cause: str = ""

@@ -79,7 +79,8 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One BatchJob. `template` is the raw JSON of `spec.template`, empty once the job is terminal (never needed again).
 
     `origin_uid` is the uid of the job that this one restarts or redrives. `work_uid` and `tokens_before` are `core.job.work`'s.
-    `problem` says why the spec can't be carried out, where the API server could not find that out. `start_timeout` and the
+    `problem` says why the spec can't be carried out, where the API server could not find that out. `size` is that of a large job, in
+    bytes without its status; 0 if it has less than `core.job.oversize.LARGE`. `start_timeout` and the
     like are `spec.timeouts`.
     """
 
@@ -116,6 +117,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     start_at: float | None = None
     dependencies: tuple[Dependency, ...] = ()
     problem: str = ""
+    size: int = 0
 
     @property
     def ref(self) -> Ref:

@@ -14,9 +14,11 @@ from podwright.core.constants.reasons import Reason
 from podwright.core.model.attempt import Outcome
 from podwright.core.model.job import JobStatus
 from podwright.core.model.phase import Phase
+from podwright.core.values.excerpt import last_line
 
 MESSAGE_LIMIT: Final = 1024
 """Characters that the API server accepts in an Event's message (`events.k8s.io` calls it note)."""
+_WORDS_LIMIT: Final = 200
 _STOPPED_BY_US: Final = frozenset({Phase.STOPPING, Phase.SUSPENDED, Phase.CANCELLED})
 
 
@@ -71,7 +73,9 @@ def _retry(*, before: JobStatus, after: JobStatus) -> RunEvent | None:
         return None
     what = f"attempt {failed.number}" if failed.index is None else f"task {failed.index}, attempt {failed.number}"
     code = "" if failed.exit_code is None else f", exit code {failed.exit_code}"
-    detail = f": {failed.message}" if failed.message else ""
+    # The last line is where programs say what went wrong; status has the whole message.
+    words = last_line(failed.message, limit=_WORDS_LIMIT)
+    detail = f": {words}" if words else ""
     return _event(
         warning=True,
         reason=EventReason.RETRYING,

@@ -32,7 +32,6 @@ _FAILURES: Final = (msgspec.MsgspecError, ValueError, OverflowError, RecursionEr
 
 
 _EVENT: Final = re.compile(rb'\{"type":"([A-Z]+)","object":')
-_ITEMS_PER_STEP: Final = 50
 
 
 class Undecodable(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -102,6 +101,10 @@ class _List(msgspec.Struct, Generic[Wire], gc=False):
     kind: str
     metadata: _ListMetadata
     items: list[Wire] | None
+
+
+class _ListEnd(msgspec.Struct, gc=False):
+    metadata: _ListMetadata
 
 
 class _Metadata(msgspec.Struct, gc=False, rename="camel"):
@@ -174,6 +177,13 @@ class ObjectDecoder(Generic[Wire, View]):
         """
         return poison.whole(self.page_in_steps(body))
 
+    def continue_token(self, body: bytes) -> str:
+        """Return the token of the page behind this one, without decoding its objects; "" if there is none, or it can't be told so."""
+        try:
+            return _LIST_END.decode(body).metadata.continue_token
+        except _FAILURES:
+            return ""
+
     def event(self, line: bytes) -> WatchEvent[View]:
         """Decode one line of a watch.
 
@@ -188,10 +198,9 @@ class ObjectDecoder(Generic[Wire, View]):
             listed = self._page.decode(body)
             self._check_list(listed.kind)
             items: list[View | Undecodable] = []
-            for number, item in enumerate(listed.items or (), 1):
+            for item in listed.items or ():
                 items.append(self._view(item))
-                if number % _ITEMS_PER_STEP == 0:
-                    yield
+                yield
             return Page(
                 items=items,
                 resource_version=int(listed.metadata.resource_version),
@@ -255,10 +264,9 @@ class ObjectDecoder(Generic[Wire, View]):
         raw = parts["items"]
         elements = [] if raw == b"null" else (yield from poison.elements_in_steps(raw))
         items: list[View | Undecodable] = []
-        for number, element in enumerate(elements, 1):
+        for element in elements:
             items.append((yield from self._item(element)))
-            if number % _ITEMS_PER_STEP == 0:
-                yield
+            yield
         return Page(
             items=items,
             resource_version=_number(metadata.get("resourceVersion")),
@@ -335,6 +343,8 @@ JOBS: Final = ObjectDecoder(
 
 
 _ANSWER: Final = msgspec.json.Decoder(_Answer)
+_LIST_END: Final = msgspec.json.Decoder(_ListEnd)
+_VERSIONS: Final = msgspec.json.Decoder(_List[_VersionAnswer])
 _VERSION_ANSWER: Final = msgspec.json.Decoder(_VersionAnswer)
 
 
@@ -384,6 +394,19 @@ def decode_metadata(body: bytes) -> ObjectMetadata:
         )
     except _FAILURES as error:
         raise DecodeError(f"the answer to a write has no metadata that we understand: {error}") from error
+
+
+def decode_versions(body: bytes) -> dict[str, int]:
+    """Decode a list, whole or of metadata; return the resourceVersion of each object by its uid.
+
+    Raises:
+        DecodeError: the answer is no list of objects.
+    """
+    try:
+        items = _VERSIONS.decode(body).items or ()
+        return {item.metadata.uid: int(item.metadata.resource_version) for item in items}
+    except _FAILURES as error:
+        raise DecodeError(f"the answer is no list of objects that we understand: {error}") from error
 
 
 def decode_version(body: bytes) -> int:

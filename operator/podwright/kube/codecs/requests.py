@@ -20,6 +20,7 @@ JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH: Final = "application/strategic-merge-patch+json"
 METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
 class ApiRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -52,6 +53,16 @@ def get_pod(*, namespace: str, name: str) -> ApiRequest:
 def get_job(*, namespace: str, name: str) -> ApiRequest:
     """Read a BatchJob."""
     return ApiRequest(method="GET", path=jobs_path(namespace, name))
+
+
+def list_job_metadata(*, namespace: str, name: str) -> ApiRequest:
+    """Read the metadata of a BatchJob, as a list of one or none.
+
+    As up to date as `get_job`, but the API server answers a list from its watch cache, while for a GET it reads the object from
+    etcd, decodes and encodes it: of one of 700 kB that takes ten times as long.
+    """
+    query = {"fieldSelector": f"metadata.name={name}"}
+    return ApiRequest(method="GET", path=jobs_path(namespace), query=query, accept=METADATA_LIST)
 
 
 def list_pods_of_job(*, namespace: str, job_uid: str, limit: PageLimit, continue_token: str = "") -> ApiRequest:

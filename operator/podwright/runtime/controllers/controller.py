@@ -99,8 +99,8 @@ class Outcomes(Protocol):
         """Record that a child was surely not created."""
         ...
 
-    def refused(self, command: CreateChild, *, error: StatusError, expectations: Any, now: float) -> bool:
-        """Record why a child was refused; True if for want of quota."""
+    def refused(self, command: CreateChild, *, error: StatusError, expectations: Any, now: float) -> str:
+        """Record why a child was refused; return the cause that is waited out in a line with others, "" if none is."""
         ...
 
     def status_refused(self, command: WriteStatus, *, error: StatusError, expectations: Any) -> None:
@@ -179,6 +179,10 @@ class Controller(Protocol):
         """Return namespace and name of an object, or of one whose children are left; None if nothing is left."""
         ...
 
+    def seen(self, namespace: str) -> int:
+        """Return the version of the collection up to which the store has everything of a namespace."""
+        ...
+
     def is_deleted(self, ref: Ref) -> bool:
         """Return whether an object is known to be deleted, rather than just not known."""
         ...
@@ -189,6 +193,10 @@ class Controller(Protocol):
 
     def priority_of(self, ref: Ref) -> int:
         """Return how urgent the writes of an object are among those of its namespace; higher is first."""
+        ...
+
+    def size_of(self, ref: Ref) -> int:
+        """Return how many bytes an object has, or about; 0 if it is small, or not known. Its children count as equally large."""
         ...
 
     def takes_turns(self, ref: Ref) -> bool:
@@ -208,7 +216,7 @@ class Controller(Protocol):
             ref: the object.
             expectations: what is remembered of it.
             term: under which we lead.
-            granted: how many children it may ask for while its namespace's quota is full; None if it isn't known to be.
+            granted: how many children it may ask for although some were refused; None if it waits for no such cause to pass.
             room: how many more creations may wait for a place.
             now: Unix seconds.
         """

@@ -14,7 +14,7 @@ from podwright.runtime.controllers.controller import Engine, Reflected, Subject
 from podwright.runtime.controllers.described_api import DescribedReads, DescribedRequests
 from podwright.runtime.controllers.described_outcomes import DescribedOutcomes
 from podwright.runtime.controllers.description import Description, Snapshot
-from podwright.runtime.feeds import ChildFeed, ObjectFeed
+from podwright.runtime.feeds import ChildFeed, ObjectFeed, ObjectFeeds
 from podwright.runtime.leader_term import LeaderTerm
 from podwright.runtime.writer import Send
 from podwright.store.expectations import ChildState, Expectations, ExpectationsOfAll
@@ -32,6 +32,16 @@ class DescribedController:
         self.outcomes = DescribedOutcomes(description, store=self.store, engine=engine)
         self.reads = DescribedReads(description, store=self.store, send=send)
         self._requests = DescribedRequests(description, store=self.store)
+        self._feeds = ObjectFeeds(
+            lambda namespace: ObjectFeed(
+                description.kind,
+                put=self.store.put,
+                remove=self.store.remove,
+                replace=self.store.replace,
+                engine=engine,
+                namespace=namespace,
+            )
+        )
 
     @property
     def kind(self) -> str:
@@ -46,14 +56,7 @@ class DescribedController:
                 plural=about.resource.plural,
                 path=lambda namespace: resource_path(about.resource, namespace=namespace),
                 decoder=about.decoder,
-                sink=lambda namespace: ObjectFeed(
-                    about.kind,
-                    put=self.store.put,
-                    remove=self.store.remove,
-                    replace=self.store.replace,
-                    engine=self._engine,
-                    namespace=namespace,
-                ),
+                sink=self._feeds.add,
             ),
             Reflected(
                 plural=f"{about.child_resource.plural} of {about.resource.plural}",
@@ -72,7 +75,7 @@ class DescribedController:
 
     def refs(self) -> Iterable[Ref]:
         """Return all objects."""
-        return [Ref(self.kind, uid) for uid in self.store.uids()]
+        return (Ref(self.kind, uid) for uid in self.store.uids())
 
     def find(self, ref: Ref) -> Subject | None:
         """Return an object."""
@@ -85,6 +88,10 @@ class DescribedController:
             return subject.namespace, subject.name
         child = next(iter(self.store.children(ref.uid).values()), None)
         return None if child is None else (child.namespace, child.owner_name)
+
+    def seen(self, namespace: str) -> int:
+        """Return up to which version all objects of a namespace are known."""
+        return self._feeds.version(namespace)
 
     def is_deleted(self, ref: Ref) -> bool:
         """Return whether an object is known to be deleted."""
@@ -99,6 +106,10 @@ class DescribedController:
         """Return its priority."""
         subject = self.store.object(ref.uid)
         return 0 if subject is None else self._description.priority(subject)
+
+    def size_of(self, ref: Ref) -> int:
+        """Return its size: as that of what is small, since objects that only own others are."""
+        return 0
 
     def takes_turns(self, ref: Ref) -> bool:
         """Return whether one write of it at most is under way: no, only its own are exclusive."""

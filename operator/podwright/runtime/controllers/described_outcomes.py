@@ -10,6 +10,7 @@ from podwright.runtime.controllers.described_api import view_of
 from podwright.runtime.controllers.description import Description
 from podwright.runtime.lanes import Result
 from podwright.runtime.leader_term import LeaderTerm
+from podwright.runtime.lines import QUOTA
 from podwright.store.expectations import Expectations
 from podwright.store.objects import ObjectStore
 
@@ -45,10 +46,10 @@ class DescribedOutcomes:
     def not_created(self, command: CreateChild, *, expectations: Expectations) -> None:
         """Nothing is to be taken back."""
 
-    def refused(self, command: CreateChild, *, error: StatusError, expectations: Expectations, now: float) -> bool:
+    def refused(self, command: CreateChild, *, error: StatusError, expectations: Expectations, now: float) -> str:
         """Leave the object alone for a while."""
         self._engine.put_off(command.of)
-        return "exceeded quota" in error.message
+        return QUOTA if "exceeded quota" in error.message else ""
 
     def status_refused(self, command: WriteStatus, *, error: StatusError, expectations: Expectations) -> None:
         """Nothing hangs on it."""

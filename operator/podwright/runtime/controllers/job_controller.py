@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from podwright.core.accounting import Accounting
+from podwright.core.attempt.refusal import recalled
 from podwright.core.commands import ClaimKey, Command, CreateChild, Decision, Delete, WriteStatus
 from podwright.core.constants import names
 from podwright.core.constants.names import pod_name
@@ -21,7 +22,7 @@ from podwright.runtime.controllers.job_decision import JobDecisions
 from podwright.runtime.controllers.job_outcomes import JobOutcomes
 from podwright.runtime.controllers.job_reads import JobReads, KeyReads
 from podwright.runtime.events import EventRecorder
-from podwright.runtime.feeds import ObjectFeed, PodFeed
+from podwright.runtime.feeds import ObjectFeed, ObjectFeeds, PodFeed
 from podwright.runtime.keys import Keys
 from podwright.runtime.leader_term import LeaderTerm
 from podwright.runtime.requests import request_for
@@ -55,6 +56,16 @@ class JobController:
         self.outcomes = JobOutcomes(store=self.store, keys=keys, events=events, mark=self._mark)
         self._decisions = JobDecisions(store=self.store, keys=keys, events=events)
         self._key_reads = KeyReads(keys=keys, places=reads, engine=engine, clock=clock)
+        self._feeds = ObjectFeeds(
+            lambda namespace: ObjectFeed(
+                JOB,
+                put=self.store.put_job,
+                remove=self.store.remove_job,
+                replace=self.store.replace_jobs,
+                engine=engine,
+                namespace=namespace,
+            )
+        )
 
     @property
     def kind(self) -> str:
@@ -68,14 +79,7 @@ class JobController:
                 plural="jobs",
                 path=jobs_path,
                 decoder=JOBS,
-                sink=lambda namespace: ObjectFeed(
-                    JOB,
-                    put=self.store.put_job,
-                    remove=self.store.remove_job,
-                    replace=self.store.replace_jobs,
-                    engine=self._engine,
-                    namespace=namespace,
-                ),
+                sink=self._feeds.add,
             ),
             Reflected(
                 plural="pods",
@@ -90,7 +94,7 @@ class JobController:
 
     def refs(self) -> Iterable[Ref]:
         """Return all jobs that exist or still have pods."""
-        return [Ref(JOB, uid) for uid in self.store.uids()]
+        return (Ref(JOB, uid) for uid in self.store.uids())
 
     def find(self, ref: Ref) -> JobView | None:
         """Return a job."""
@@ -103,6 +107,10 @@ class JobController:
             return job.namespace, job.name
         pods = self.store.pods(ref.uid)
         return (pods[0].namespace, pods[0].job_name) if pods else None
+
+    def seen(self, namespace: str) -> int:
+        """Return up to which version all jobs of a namespace are known."""
+        return self._feeds.version(namespace)
 
     def is_deleted(self, ref: Ref) -> bool:
         """Return whether a job is known to be deleted."""
@@ -118,6 +126,11 @@ class JobController:
         job = self.store.job(ref.uid)
         return 0 if job is None else job.priority
 
+    def size_of(self, ref: Ref) -> int:
+        """Return the bytes of a large job; its pods have most of them, too."""
+        job = self.store.job(ref.uid)
+        return 0 if job is None else job.size
+
     # Deciding.
 
     def takes_turns(self, ref: Ref) -> bool:
@@ -128,6 +141,8 @@ class JobController:
     def prepare(self, ref: Ref, *, expectations: JobExpectations) -> bool:
         """See to what must be known first."""
         job = self.store.job(ref.uid)
+        if job is not None and not expectations.recalled:
+            _recall(job, expectations=expectations, has_pods=bool(self.store.pods(job.uid)), now=self._clock())
         if self.store.lacks_pods(ref.uid):
             expectations.relist_children = True
         if unlisted := self.store.take_unlisted(ref.uid):
@@ -251,3 +266,11 @@ class JobController:
             and job.resource_version <= term.baseline
             and expectations.asked_for_pod_epoch != term.epoch
         )
+
+
+def _recall(job: JobView, *, expectations: JobExpectations, has_pods: bool, now: float) -> None:
+    """Put a job back into the line that its status tells of. An array asks for itself once: it may be refused for this and that."""
+    expectations.recalled = True
+    if job.array is None and not has_pods:
+        expectations.refusal = recalled(job.status, now=now)
+        expectations.waits_for = "" if expectations.refusal is None else expectations.refusal.cause

@@ -24,6 +24,7 @@ from podwright.runtime.events import EventRecorder
 from podwright.runtime.keys import Keys
 from podwright.runtime.lanes import Result, Withheld
 from podwright.runtime.leader_term import LeaderTerm
+from podwright.runtime.lines import QUOTA
 from podwright.store.job_expectations import Intents, JobExpectations
 from podwright.store.jobs import JobStore
 
@@ -42,7 +43,7 @@ class JobOutcomes:
     def begin(self, command: Command, *, expectations: JobExpectations, term: LeaderTerm) -> None:
         """Record what is asked for under `deliveryMode: AtMostOnce`."""
         if isinstance(command, CreateChild):
-            expectations.pod_asked = True
+            expectations.pod_asked = expectations.recalled = True
             if expectations.intents is not None:
                 expectations.intents.asked(command.spec.task_index)
             return
@@ -62,9 +63,11 @@ class JobOutcomes:
         """Put what was written into the store."""
         match command:
             case CreateChild():
-                refusal = expectations.refusal
-                if refusal is not None and refusal.kind is not RefusalKind.PERMANENT and not _is_for_quota(refusal):
-                    expectations.refusal = None  # one that lasts ends the job, whatever became of other tasks' pods
+                if expectations.waits_for != QUOTA:
+                    expectations.waits_for = ""
+                    refusal = expectations.refusal
+                    if refusal is not None and refusal.kind is not RefusalKind.PERMANENT and not _is_for_quota(refusal):
+                        expectations.refusal = None  # one that lasts ends the job, whatever became of other tasks' pods
                 self._created(command, body=body, now=now)
             case WriteStatus():
                 expectations.written_at = now
@@ -92,7 +95,7 @@ class JobOutcomes:
         """Record that the pod of an intent was not asked for after all."""
         expectations.pod_not_created(command.spec.task_index)
 
-    def refused(self, command: CreateChild, *, error: StatusError, expectations: JobExpectations, now: float) -> bool:
+    def refused(self, command: CreateChild, *, error: StatusError, expectations: JobExpectations, now: float) -> str:
         """Record the refusal, for policies to judge."""
         expectations.refusal = refused(
             before=expectations.refusal,
@@ -104,7 +107,7 @@ class JobOutcomes:
             genuine=error.genuine,
             now=now,
         )
-        return _is_for_quota(expectations.refusal)
+        return expectations.refusal.cause
 
     def status_refused(self, command: WriteStatus, *, error: StatusError, expectations: JobExpectations) -> None:
         """Forget the intents that this write was to record: if they are on record, then by somebody else.

@@ -20,6 +20,8 @@ from podwright.store.jobs import JobStore
 
 _NO_INTENT: Final[frozenset[int]] = frozenset()
 _OWN_INTENT: Final = frozenset({0})
+_PATIENCE: Final = 60.0
+"""Seconds after which a job that waits in a line is decided on even if it was not woken."""
 
 
 def snapshot_of(
@@ -77,7 +79,7 @@ def _keep_until(job: JobView, expectations: JobExpectations) -> float:
 
 
 def _refusal_for(refusal: Refusal | None, *, granted: int | None, now: float) -> Refusal | None:
-    """Return the refusal as policies are to see it: the namespace's line for quota says when it is time to ask again."""
+    """Return the refusal as policies are to see it: the line that the job waits in says when it is time to ask again."""
     if refusal is None or granted is None:
         return refusal
-    return msgspec.structs.replace(refusal, at=0.0 if granted else now)
+    return msgspec.structs.replace(refusal, at=0.0 if granted else now + _PATIENCE)

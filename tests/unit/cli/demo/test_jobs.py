@@ -71,7 +71,7 @@ def test_every_promise_is_of_a_terminal_phase() -> None:
         ({"phase": Phase.FAILED}, "but is Failed after attempts Failed, Failed, Succeeded (Completed: attempt 2 succeeded)."),
         ({"outcomes": ("Succeeded",)}, "but is Succeeded after attempts Succeeded (Completed: attempt 2 succeeded)."),
         ({"outcomes": ("Failed", "")}, "but is Succeeded after attempts Failed,  (Completed: attempt 2 succeeded)."),
-        ({"phase": "", "outcomes": (), "reason": ""}, "but is not reconciled yet after attempts none."),
+        ({"phase": "", "outcomes": (), "reason": ""}, "but is Pending after attempts none."),
     ],
 )  # fmt: skip
 def test_a_broken_promise_says_what_is_different(changes: dict[str, Any], words: str) -> None:

@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+import re
 
+import pytest
 from rich.console import Console
 from rich.live import Live
 
 from podwright.cli.demo.jobs import Job
 from podwright.cli.demo.show import LineView, TableView, plain_table
-
-if TYPE_CHECKING:
-    import pytest
 
 WAITING = Job(name="waiting", created=100.0)
 RUNNING = Job(
@@ -45,15 +43,36 @@ def test_lines_are_printed_for_news_only(capsys: pytest.CaptureFixture[str]) -> 
     assert line.endswith(" s  a-job-with-a-long-name is Running: pod p runs on node n")
 
 
-def test_a_narrow_terminal_cuts_the_message_and_nothing_else() -> None:
+DEAD = Job(
+    name="timeout",
+    created=90.0,
+    phase="DeadLettered",
+    progress="0/1",
+    reason="RetriesExhausted",
+    message="attempt 1 failed (AttemptTimeout); retry limit 1 reached; last line of its message: it took far too long to end",
+    finished=99.0,
+    outcomes=("Failed", "Failed"),
+    exit_codes=(None, None),
+)
+
+
+@pytest.mark.parametrize(("width", "left_out"), [(80, ("EXIT CODES", "PROGRESS")), (120, ()), (160, ())], ids=str)
+def test_a_dead_letter_leaves_every_other_column_whole(width: int, left_out: tuple[str, ...]) -> None:
     screen = io.StringIO()
-    console = Console(file=screen, width=100, force_terminal=True, color_system=None)
+    console = Console(file=screen, width=width, height=40, force_terminal=True, color_system=None)
     with Live(console=console, auto_refresh=False) as live:
-        TableView(live).show({job.name: job for job in (WAITING, RUNNING)}, changed=None)
-    drawn = screen.getvalue()
-    for text in ("a-job-with-a-long-name", "PodRunning", "EXIT CODES", "3,-"):
-        assert text in drawn
-    assert "pod p runs on node n" not in drawn
+        cancelled = Job(name="cancelled", created=90.0, phase="Cancelled", finished=99.0, reason="Immediate")
+        TableView(live).show({"timeout": DEAD, "cancelled": cancelled}, changed=None)
+    drawn = re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", screen.getvalue()).splitlines()
+    heading = next(line.rstrip() for line in drawn if line.startswith("NAME"))
+    line = next(line.rstrip() for line in drawn if line.startswith("timeout"))
+    every = ["NAME", "PHASE", "PROGRESS", "ATTEMPTS", "EXIT CODES", "TIME", "REASON", "MESSAGE"]
+    assert re.split(r"  +", heading.strip()) == [each for each in every if each not in left_out]
+    for cell in ("timeout", "DeadLettered", "2", "9s", "RetriesExhausted", "attempt 1 failed (A"):
+        assert cell in line
+    assert ("-,-" in line) == (not left_out)
+    assert line.endswith("…")
+    assert len(line) <= width
 
 
 def test_u27_a_dead_letter_has_the_colour_of_a_failure() -> None:

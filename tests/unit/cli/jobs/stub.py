@@ -2,58 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import yaml
 
+from tests.support.loopback import LoopbackServer
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from http.server import BaseHTTPRequestHandler
     from pathlib import Path
 
     Answer = Callable[[dict[str, str]], tuple[int, Any]]
 
 
-class Stub:
+class Stub(LoopbackServer):
     """Answers by path. An answer is called with the query; bytes are sent as they are, a list of them as a stream.
 
     In a stream, a number is so many seconds of silence, and None cuts it off without a proper end.
     """
 
     def __init__(self) -> None:
+        super().__init__(self._answer)
         self.answers: dict[str, Answer] = {}
         self.asked: list[tuple[str, dict[str, str]]] = []
-        stub = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                stub._answer(self)
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the base's
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator[Stub]:
-        thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            thread.join()
-            self._server.server_close()
 
     def kubeconfig(self, path: Path) -> Path:
         """Write a kubeconfig for it, with the namespace n."""

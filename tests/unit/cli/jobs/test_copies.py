@@ -77,7 +77,7 @@ def test_what_is_copied_and_what_is_not() -> None:
         "name": "report-r1",
         "namespace": "n",
         "labels": {"team": "x", "podwright.dev/restart-of": "u-1"},
-        "annotations": {"note": "y", "podwright.dev/restart-of": "u-1"},
+        "annotations": {"note": "y", "podwright.dev/restart-of": "u-1", "podwright.dev/copy-of": "report"},
     }
     assert "status" not in copy
 
@@ -100,7 +100,7 @@ def test_the_work_is_that_of_the_first_of_a_chain(known: dict[str, str], attempt
     assert (told["podwright.dev/work-of"], told["podwright.dev/tokens-before"]) == (work, tokens)
     assert told["podwright.dev/redrive-of"] == "u-1"
     anew = copied(job, name="c", origin=Origin.RESTART)["metadata"]["annotations"]
-    assert anew == {"podwright.dev/restart-of": "u-1"}
+    assert anew == {"podwright.dev/restart-of": "u-1", "podwright.dev/copy-of": "report"}
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_a_copy_that_is_there_is_found(cluster: SimulatedCluster) -> None:
     assert ask(cluster.client()) == ("report-r1", True)
     assert ask(cluster.client()) == ("report-r1", False)
     assert cluster.annotations("report") == {"restarted-as": "report-r1"}
-    assert cluster.annotations("report-r1").keys() == {"restart-of"}
+    assert cluster.annotations("report-r1").keys() == {"restart-of", "copy-of"}
 
 
 def test_a_copy_that_has_gone_is_created_again_only_if_wanted(cluster: SimulatedCluster) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import pytest
+
 from podwright.cli.jobs.description import describe
 from tests.unit.cli.jobs.objects import make_job
 
@@ -10,9 +12,26 @@ NOW = datetime.fromisoformat("2026-11-21T10:05:00Z").timestamp()
 
 def test_a_new_job_has_a_short_description() -> None:
     lines = describe(make_job(), now=NOW)
-    assert lines[:3] == ["Name:       report", "Namespace:  n", "Phase:      Pending, not reconciled yet"]
+    assert lines[:3] == ["Name:       report", "Namespace:  n", "Phase:      Pending"]
     assert lines[3].startswith("Created:    ")
     assert len(lines) == 4
+
+
+def test_that_a_job_was_cancelled_is_said_once() -> None:
+    lines = describe(make_job(phase="Cancelled", cancel="Immediate", status={"reason": "Cancelled"}), now=NOW)
+    assert lines[2:4] == ["Phase:      Cancelled", "Cancel:     Immediate"]
+
+
+@pytest.mark.parametrize(
+    ("marks", "shown"),
+    [
+        pytest.param({"copy-of": "first"}, "Retry of:   first", id="by name"),
+        pytest.param({}, "Retry of:   u-0", id="made before names were recorded"),
+    ],
+)
+def test_a_copy_names_its_original(marks: dict[str, str], shown: str) -> None:
+    annotations = {f"podwright.dev/{key}": value for key, value in {"retry-of": "u-0", **marks}.items()}
+    assert shown in describe(make_job(meta={"annotations": annotations}), now=NOW)
 
 
 def test_all_parts_of_a_status_are_shown() -> None:

@@ -83,6 +83,15 @@ def test_a_pod_that_ended_before_its_container_started_is_not_waited_for(
     assert capsys.readouterr().err == "container is waiting to start\n"
 
 
+def test_a_pod_without_a_node_is_told(stub: Stub, client: JobClient, capsys: pytest.CaptureFixture[str]) -> None:
+    job, pod = make_job(phase="Cancelled"), make_pod("p-0", phase="Pending")
+    serve(stub, job, pod, p_0=(200, []))
+    pods = iter([[pod], [pod]])
+    stub.answers[PODS] = lambda query: (200, {"items": next(pods, [])})
+    followed(client, job)
+    assert capsys.readouterr().err == "the pod p-0 has not been assigned to a node\n"
+
+
 def test_what_an_attempt_waits_for_is_told_once(
     stub: Stub, client: JobClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -165,7 +174,7 @@ def test_a_log_that_may_not_be_read_does_not_change_how_submit_exits(stub: Stub,
 def test_what_cannot_be_followed_is_not_created(tmp_path: Path) -> None:
     with SimulatedCluster(tmp_path).running() as cluster:
         answer = run("submit", "x", "--image", "a", "--array", "2", "--follow", "--kubeconfig", str(cluster.kubeconfig))
-        assert answer.returncode == 1
+        assert answer.returncode == 2
         assert "--follow can only be used with a single job" in answer.stderr
         assert cluster.created == []
 
@@ -180,7 +189,7 @@ def test_u17_what_an_image_waits_for_is_told_once_for_each_text(
     serve(
         stub,
         make_job(phase="Running"),
-        make_pod("p-0", phase="Pending"),
+        make_pod("p-0", phase="Pending", node="n-1"),
         p_0=[backoff, pulling, backoff, pulling, (200, [line(1, "one")])],
     )
     stub.answers[f"{PODS}/p-0"] = lambda query: (200, make_pod("p-0", phase="Succeeded"))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
+import signal
 import subprocess
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-JOB = "/apis/podwright.dev/v1alpha1/namespaces/n/batchjobs/report"
+JOBS = "/apis/podwright.dev/v1alpha1/namespaces/n/batchjobs"
+JOB = f"{JOBS}/report"
 PODS = "/api/v1/namespaces/n/pods"
 
 
@@ -114,7 +117,7 @@ def test_without_a_pod_the_record_is_printed(stub: Stub, logs: Any) -> None:
 
 
 def test_a_container_that_has_not_started_is_told(stub: Stub, logs: Any) -> None:
-    serve(stub, make_job(phase="Pending"), a=(make_pod("p-0", phase="Pending"), []))
+    serve(stub, make_job(phase="Pending"), a=(make_pod("p-0", phase="Pending", node="n1"), []))
     waiting = {
         "kind": "Status",
         "code": 400,
@@ -125,6 +128,39 @@ def test_a_container_that_has_not_started_is_told(stub: Stub, logs: Any) -> None
     answer = logs()
     assert answer.returncode == 1
     assert "There is no log yet: container is waiting to start" in answer.stderr
+
+
+def test_a_pod_without_a_node_has_no_log_yet(stub: Stub, logs: Any) -> None:
+    """The API server shows an empty log of such a pod."""
+    serve(stub, make_job(phase="Pending"), a=(make_pod("p-0", phase="Pending"), []))
+    answer = logs()
+    assert answer.returncode == 1
+    assert answer.stderr == (
+        "podwright: There is no log yet: the pod p-0 has not been assigned to a node.\npodwright why report\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asked"),
+    [
+        pytest.param(("logs", "report", "--follow"), f"{PODS}/p-0/log", id="logs --follow"),
+        pytest.param(("wait", "report"), JOBS, id="wait"),
+    ],
+)
+def test_an_interrupt_says_that_the_job_goes_on(
+    stub: Stub, tmp_path: Path, arguments: tuple[str, ...], asked: str
+) -> None:
+    serve(stub, make_job(phase="Running", meta={"resourceVersion": "1"}), a=(make_pod("p-0"), []))
+    stub.answers[f"{PODS}/p-0/log"] = stub.answers[JOBS] = lambda query: (200, [b"\n", 30.0])
+    command = [str(PODWRIGHT), *arguments, "--kubeconfig", str(stub.kubeconfig(tmp_path / "k"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while asked not in [path for path, _ in stub.asked]:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGINT
+    assert told == "Interrupted; the job goes on.\n"
 
 
 def test_following_goes_on_after_a_break_and_through_attempts(stub: Stub, logs: Any) -> None:

@@ -117,6 +117,14 @@ def test_a_job_that_finished_since_it_was_read_is_not_said_to_be_suspended(
     assert capsys.readouterr().out == ""
 
 
+def test_cancel_and_wait_says_first_what_goes_on(cluster: SimulatedCluster) -> None:
+    submit_all(cluster, "a")
+    answer = run("cancel", "a", "--wait", "--timeout", "1s", "--kubeconfig", str(cluster.kubeconfig))
+    assert answer.returncode == 124  # nobody ends it here
+    assert answer.stdout == "batchjob.podwright.dev/a being cancelled\n"
+    assert answer.stderr == "Not finished after 1s: a (Pending).\n"
+
+
 def test_restart_of_several_goes_on_after_one_that_can_not_be(cluster: SimulatedCluster) -> None:
     submit_all(cluster, "runs")
     cluster.finished_job("over")

@@ -71,6 +71,12 @@ def end(**status: Any) -> dict[str, Any]:
             "report became a dead letter 30s ago (RetriesExhausted): limit reached."
             " Run it again: podwright dlq redrive report",
         ),
+        pytest.param(
+            make_job(phase="DeadLettered", meta={"annotations": {"podwright.dev/retried-as": "report-retry1"}}, status=end(reason="RetriesExhausted", message="limit reached")),
+            {},
+            "report became a dead letter 30s ago (RetriesExhausted): limit reached. It was already retried as report-retry1.",
+            id="a dead letter that was retried",
+        ),
         (
             make_job(phase="DeadLettered", array={"size": 9}, status=end(reason="TasksFailed", message="2 failed", array={"failedIndexes": "3,7"})),
             {},

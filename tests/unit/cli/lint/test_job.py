@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from podwright.cli.lint.job import job_problems
+from podwright.core.job.oversize import ADMITTED_BYTES
 
 
 def job(**spec: Any) -> dict[str, Any]:
@@ -50,6 +52,16 @@ CONTAINER = "spec.template.spec.containers[0]"
         pytest.param(job(retrys={}), "spec.retrys: unknown field; did you mean retry?", id="a typo in the spec"),
         pytest.param(job(retry={"limit": 101}), "spec.retry.limit: must be at most 100, not 101", id="too much"),
         pytest.param(
+            job(retry={"initial": 5}),
+            "spec.retry.initial: must be a string, not 5; a duration needs a unit: 5s",
+            id="a number for a duration",
+        ),
+        pytest.param(
+            job(idempotencyKey=2026),
+            "spec.idempotencyKey: must be a string, not 2026; put it in quotes: '2026'",
+            id="a number for a text",
+        ),
+        pytest.param(
             job(onExhausted="DeadLeter"),
             "spec.onExhausted: must be one of DeadLetter, Fail, not 'DeadLeter'; did you mean DeadLetter?",
             id="not allowed",
@@ -84,3 +96,26 @@ def test_what_is_found_without_a_cluster(made: dict[str, Any], problem: str) -> 
 def test_what_only_the_operator_would_find(spec: dict[str, Any]) -> None:
     (problem,) = job_problems(job(**spec))
     assert problem.startswith("spec: ")
+
+
+@pytest.mark.parametrize(
+    ("letters", "is_told"),
+    [
+        pytest.param("x" * 262_200, True, id="L4 more than 256 KiB"),
+        pytest.param("x" * 261_000, False, id="nearly so much"),
+        pytest.param("<" * 50_000, True, id="L4 letters that are stored as six bytes each"),
+    ],
+)
+def test_l4_a_job_that_admission_would_refuse_for_its_size(letters: str, is_told: bool) -> None:
+    made = {
+        "apiVersion": "podwright.dev/v1alpha1",
+        "kind": "BatchJob",
+        "metadata": {"name": "large", "annotations": {"a": letters}},
+        "spec": {"template": {"spec": {"containers": [{"name": "main", "image": "busybox:1"}]}}},
+    }
+    assert any("at most 262,144 are allowed" in problem for problem in job_problems(made)) is is_told
+
+
+def test_l4_the_policy_and_lint_agree_on_the_size() -> None:
+    policy = (Path(__file__).parents[4] / "manifests/admission/jobs.yaml").read_text(encoding="utf-8")
+    assert f"variables.length <= {ADMITTED_BYTES}" in policy

@@ -81,6 +81,14 @@ def test_the_same_fact_has_the_same_key_and_another_one_another() -> None:
     assert once.fact == again.fact != next_one.fact
 
 
+def test_a_retry_quotes_only_the_last_line_of_the_attempt() -> None:
+    message = "".join(f"line {number}\n" for number in range(400)) + "FATAL: disk\tfull\n\n"
+    attempt = msgspec.structs.replace(FAILED_ATTEMPT, message=message)
+    after = msgspec.structs.replace(RETRYING, attempts=(attempt,))
+    (event,) = events_between(before=NEW, after=after, level=EventLevel.PROBLEMS)
+    assert event.message == "attempt 0 failed (Error, exit code 3): FATAL: disk full"
+
+
 def test_a_long_message_is_cut() -> None:
     (event,) = events_between(before=NEW, after=status(Phase.FAILED, message="x" * 5000), level=EventLevel.PROBLEMS)
     assert len(event.message) == MESSAGE_LIMIT

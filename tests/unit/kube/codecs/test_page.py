@@ -44,6 +44,13 @@ def test_events(kind: str, expected: EventType) -> None:
     assert event.item.name == "job-x-0"
 
 
+@pytest.mark.parametrize("poisoned", [pytest.param([], id="usual"), pytest.param([POISON], id="beside a poisoned one")])
+def test_s22_a_page_pauses_after_each_object(poisoned: list[dict[str, Any]]) -> None:
+    jobs = [job_json(name=f"job-{number}") for number in range(20)] + poisoned
+    pauses = sum(1 for _ in JOBS.page_in_steps(dumps(list_json(jobs))))
+    assert pauses >= len(jobs)
+
+
 @pytest.mark.parametrize(("kind", "expected"), [("MODIFIED", EventType.CHANGED), ("DELETED", EventType.DELETED)])
 def test_poisoned_events(kind: str, expected: EventType) -> None:
     event = JOBS.event(dumps(event_json(kind, POISON)))

@@ -202,11 +202,12 @@ def _grouped(tally: "_Tally", *, now: float) -> tuple[RetryGroup, ...]:
 def _fewer(members: _Members) -> _Members:
     """Let tasks wait somewhat longer, together, where too many different times would have to be kept.
 
-    Only tasks whose counts are equal can share a group; one that has nobody to wait with keeps its time.
+    Only tasks whose counts are equal can share a group; one that has nobody to wait with keeps its time. However many different counts
+    there are, some groups more may differ in their times only: to be one fewer is not worth an hour of waiting.
     """
     least = len({msgspec.structs.replace(state, due=None) for state in members})
     merged, step = members, 1
-    while len(merged) > max(_MANY_GROUPS, least) and step < _LONGEST_STEP:
+    while len(merged) > max(_MANY_GROUPS, least + _MANY_GROUPS // 2) and step < _LONGEST_STEP:
         step *= 2
         merged = _with_shared_times(members, step=step)
     return merged

@@ -1,5 +1,6 @@
 """What is wrong with a job's pod template that the API server may have accepted. Asked when a job is decoded, like `problem`."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -12,8 +13,11 @@ from podwright.core.spec import ArraySpec, Escalation
 MOST_LEVELS: Final = 100
 """How deeply a template may be nested; a pod has no more than some twenty levels."""
 
-# What only a template with such a problem has in its JSON; or, of Always, few others.
-_SUSPICIOUS: Final = (b'"restartPolicyRules"', b'"OnFailure"', b'"Always"', b"\\u0000")
+# What only a template with such a problem has in its JSON; or, of Always, few others. Each search reads all of it, up to a megabyte.
+_LONG: Final = 4_096
+_NUL: Final = b"\\u0000"
+_RESTARTED: Final = b'"restartPolicy'
+_SUSPICIOUS: Final = (b'"restartPolicyRules"', b'"OnFailure"', b'"Always"')
 _RESTARTS: Final = {"initContainers": ("Never", "Always"), "containers": ("Never",)}
 
 
@@ -33,8 +37,8 @@ def template_problem(
     """
     packed = array if array is not None and array.pack > 1 else None
     asked = packed is not None or progress is not None or escalation is not None
-    deep = template.count(b"{") + template.count(b"[") > MOST_LEVELS
-    if not asked and not deep and not any(mark in template for mark in _SUSPICIOUS):
+    deep = _count(b"{", template) + _count(b"[", template) > MOST_LEVELS
+    if not asked and not deep and not (b"\\" in template and _NUL in template) and not _may_restart(template):
         return ""
     try:
         decoded = msgspec.json.decode(template, type=dict[str, Any])
@@ -48,6 +52,17 @@ def template_problem(
         or (heartbeat_problem(spec) if progress is not None else "")
         or (escalation_problem(spec) if escalation is not None else "")
     )
+
+
+def _count(letter: bytes, template: bytes) -> int:
+    """Return how often a letter occurs, as far as that matters; in a quarter of a megabyte ten times faster than `bytes.count`."""
+    if len(template) < _LONG:
+        return template.count(letter)
+    return len(template) - len(template.replace(letter, b"", MOST_LEVELS + 1))
+
+
+def _may_restart(template: bytes) -> bool:
+    return _RESTARTED in template and any(mark in template for mark in _SUSPICIOUS)
 
 
 def _restart_problem(spec: dict[str, Any]) -> str:
@@ -68,19 +83,30 @@ def _restart_problem(spec: dict[str, Any]) -> str:
 
 def _walk_problem(template: dict[str, Any]) -> str:
     """Return which text has a character that no program can be handed, or that the template is nested too deeply."""
-    # Without recursion, since a tenant decides on the depth.
-    todo: list[tuple[int, str, Any]] = [(0, "spec.template", template)]
-    while todo:
-        level, path, value = todo.pop()
-        if level > MOST_LEVELS:
-            return _too_deep()
-        if isinstance(value, str) and "\0" in value:
-            return f"{path} contains a NUL character, which can't be passed to a program: remove it"
-        if isinstance(value, dict):
-            todo.extend((level + 1, f"{path}.{key:.64}", member) for key, member in value.items())
-        elif isinstance(value, list):
-            todo.extend((level + 1, f"{path}[{number}]", member) for number, member in enumerate(value))
+    # Without recursion, since a tenant decides on the depth; and the path is put into words only where it is told, since a tenant
+    # decides on the number of members as well.
+    path: list[str | int] = []
+    levels: list[Iterator[tuple[str | int, Any]]] = [iter(template.items())]
+    while levels:
+        for key, value in levels[-1]:
+            if isinstance(value, str):
+                if "\0" in value:
+                    return f"{_in_words((*path, key))} contains a NUL character, which can't be passed to a program: remove it"
+            elif isinstance(value, dict | list) and value:
+                if len(levels) == MOST_LEVELS:
+                    return _too_deep()
+                path.append(key)
+                levels.append(enumerate(value) if isinstance(value, list) else iter(value.items()))
+                break
+        else:
+            levels.pop()
+            if path:
+                path.pop()
     return ""
+
+
+def _in_words(path: Iterable[str | int]) -> str:
+    return "spec.template" + "".join(f"[{key}]" if isinstance(key, int) else f".{key:.64}" for key in path)
 
 
 def _too_deep() -> str:

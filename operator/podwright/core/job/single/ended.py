@@ -6,7 +6,6 @@ import msgspec
 
 from podwright.core.attempt import retry
 from podwright.core.attempt.ending import recorded_ending
-from podwright.core.attempt.termination_message import last_line
 from podwright.core.attempt.verdict import Verdict, same_failure_on_nodes, verdict_on
 from podwright.core.commands import Decision
 from podwright.core.constants.reasons import Reason
@@ -17,6 +16,7 @@ from podwright.core.model.job import JobView
 from podwright.core.model.phase import Phase
 from podwright.core.model.pod import PodView
 from podwright.core.run.stop import Stop, explain, phase_after, recorded_stop
+from podwright.core.values.excerpt import last_line
 
 _WORDS_LIMIT: Final = 256
 _EXHAUSTED: Final = {

@@ -192,6 +192,23 @@ def test_d10_times_stay_what_they_are_where_no_groups_become_one() -> None:
     assert {group.due for group in record.retries} == {group.due for group in before.retries}
 
 
+def test_d10_a_task_that_waits_alone_keeps_its_time_where_others_are_brought_together() -> None:
+    alone, alike = waiting(150, alike=False).retries, waiting(800, alike=True).retries[200:]
+    record = count(end(900, SUCCEEDED), before=ArrayRecord(retries=(*alone, *alike)), array=make_array(1000))
+    assert len(record.retries) <= 250
+    due = {task: group.due or 0.0 for group in record.retries for task in group.indexes}
+    assert [due[task] for task in range(1, 150)] == [group.due for group in alone[1:]]
+    assert max(due[task] - (NOW + 1 + task / 100) for task in range(200, 800)) <= 2
+
+
+def test_d10_two_tasks_do_not_wait_an_hour_so_that_a_large_record_has_one_group_fewer() -> None:
+    soon = RetryGroup(indexes=IndexSet.parse("600"), attempts=1, failed=1, due=NOW + 1)
+    late = RetryGroup(indexes=IndexSet.parse("601"), attempts=1, failed=1, due=NOW + 2000)
+    before = ArrayRecord(retries=(*waiting(400, alike=False).retries[1:], soon, late))
+    record = count(end(900, SUCCEEDED), before=before, array=make_array(1000))
+    assert {group.due for group in record.retries} == {group.due for group in before.retries}
+
+
 def test_d10_tasks_that_wait_together_wait_hardly_longer() -> None:
     before = waiting(800, alike=True)
     record = count(end(900, SUCCEEDED), before=before, array=make_array(1000))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podwright.core.attempt.termination_message import last_line, tail
+from podwright.core.values.excerpt import last_line, tail
 
 
 @pytest.mark.parametrize(
