@@ -14,7 +14,7 @@ import pytest
 
 from podwright.core.constants.names import LABEL_JOB_UID
 from podwright.kube.codecs.requests import ApiRequest
-from podwright.kube.responses import ApiResponse
+from podwright.kube.responses import Ambiguous, ApiResponse
 from podwright.runtime import feeds
 from podwright.runtime.bounded_log import BoundedLog
 from podwright.runtime.writer import Send
@@ -346,13 +346,13 @@ MEMORY = """
 import asyncio, json, time
 from podwright.core.spec import ArraySpec
 from podwright.core.values.index_set import IndexSet
-from podwright.kube.responses import ApiResponse
+from podwright.kube.responses import Ambiguous, ApiResponse
 from podwright.runtime.controllers.job_controller import JobController
 from podwright.runtime.engine import Engine
 from podwright.runtime.flow import AdaptiveLimit
 from podwright.runtime.keys import Keys
 from podwright.runtime.metrics import Metrics
-from podwright.runtime.confirmation import ReadPlaces
+from podwright.runtime.read_places import ReadPlaces
 from podwright.runtime.writer import Writer
 from podwright.runtime.leader_term import LeaderTerm
 from tests.support.builders import make_job
@@ -446,3 +446,37 @@ async def test_many_namespaces_whose_webhooks_hang_leave_the_others_their_rate()
         await asyncio.sleep(2.5)
         beside = await seconds(world, "beside")
         assert beside <= alone / 0.9
+
+
+@in_virtual_time
+async def test_s4_reads_for_many_jobs_of_a_namespace_leave_the_others_their_places() -> None:
+    """The first creation for each job is not answered, so that its pod is read, which takes half a second."""
+    unanswered, reads = set[str](), list[str]()
+
+    async def silent(request: ApiRequest, send: Send) -> ApiResponse:
+        name = (request.body or b"").partition(b'"name":"')[2].partition(b'"')[0].decode()
+        if request.method == "POST" and name not in unanswered:
+            unanswered.add(name)
+            raise Ambiguous("timeout")
+        return await send(request)
+
+    async with started_world() as world:
+        for namespace in ("good", "bad"):
+            world.api.create(NAMESPACE, "", {"metadata": {"name": namespace}}, user="system:admin")
+
+        async def slow(request: ApiRequest) -> ApiResponse:
+            reads.append("good" if "/good/" in request.path else "bad")
+            await asyncio.sleep(0.5)
+            return await world.client_send(request)
+
+        world.controller.reads._send = slow
+        world.fault = silent
+        for number in range(300):
+            world.submit(f"bad-{number}", namespace="bad", script={"duration": "1h"})
+        await until(lambda: len(unanswered) == 300, seconds=60)
+        before = len(reads)
+        for number in range(8):
+            world.submit(f"good-{number}", namespace="good", script={"duration": "1h"})
+        await until(lambda: reads.count("good") == 8, seconds=60)
+        assert before < 150, "most reads of the others wait"
+        assert len(reads) - before <= 8 + 48, "the good jobs wait for those that are under way at most, twice"

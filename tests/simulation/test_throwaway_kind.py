@@ -24,13 +24,13 @@ from podwright.kube.codecs.page import object_decoder
 from podwright.kube.credentials import FixedCredentials
 from podwright.kube.paths import PODS, Resource
 from podwright.kube.reflector import Reflector
-from podwright.runtime.confirmation import ReadPlaces
 from podwright.runtime.controllers.described import DescribedController
 from podwright.runtime.controllers.description import Description, Snapshot
 from podwright.runtime.engine import Engine
 from podwright.runtime.flow import AdaptiveLimit
 from podwright.runtime.leader_term import LeaderTerm
 from podwright.runtime.metrics import Metrics
+from podwright.runtime.read_places import ReadPlaces
 from podwright.runtime.writer import Writer
 from tests.simulation.world import until
 from tests.support.simulator import kinds

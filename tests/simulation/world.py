@@ -22,7 +22,6 @@ from podwright.kube.credentials import FixedCredentials
 from podwright.kube.reflector import Reflector
 from podwright.kube.responses import ApiResponse
 from podwright.kube.server_clock import ServerClock
-from podwright.runtime.confirmation import ReadPlaces
 from podwright.runtime.controllers.job_controller import JobController
 from podwright.runtime.engine import Engine
 from podwright.runtime.events import EventRecorder
@@ -31,6 +30,7 @@ from podwright.runtime.key_sweep import KeySweep
 from podwright.runtime.keys import Keys
 from podwright.runtime.leader_term import LeaderTerm
 from podwright.runtime.metrics import Metrics
+from podwright.runtime.read_places import ReadPlaces
 from podwright.runtime.writer import Send, Writer
 from tests.support.simulator.api import Api
 from tests.support.simulator.deletion import DeleteOptions

@@ -4,9 +4,8 @@ Called by the engine, which leaves the object alone until the answer marks it ag
 for: what became uncertain while it was under way is read next. What could be read counts, whatever became of the rest.
 """
 
-import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any, Final
 
 from podwright.core.attempt.refusal_cause import UNANSWERED
@@ -16,32 +15,11 @@ from podwright.runtime.bounded_log import BoundedLog
 from podwright.runtime.controllers.controller import Controller
 from podwright.runtime.leader_term import LeaderTerm
 from podwright.runtime.lines import Lines
+from podwright.runtime.read_places import ReadPlaces
 
 _FAILURES_IN_A_ROW: Final = 3  # then the API server has other troubles, and the rest is left for later
 
 _log = BoundedLog(logging.getLogger(__name__), every=60.0)
-
-
-class ReadPlaces:
-    """Runs reads of single objects in the background; they must not raise.
-
-    A bounded number at once, so that what is not certain about many objects doesn't crowd out all else.
-    """
-
-    def __init__(self, *, at_once: int = 32) -> None:
-        self._places = asyncio.Semaphore(at_once)
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def start(self, reading: Coroutine[None, None, None]) -> None:
-        """Run a read once there is a place for it."""
-
-        async def run() -> None:
-            async with self._places:
-                await reading
-
-        task = asyncio.create_task(run())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 class Confirmation:
@@ -95,7 +73,7 @@ class Confirmation:
                 self._backoff.failed(ref, now=self._clock())
             self._mark(ref)
 
-        self._reads.start(run())
+        self._reads.start(run, namespace=namespace)
 
     def _wait_in_line(self, ref: Ref, namespace: str, expectations: Any) -> None:
         """Have an object wait whose creation of unknown outcome was found not to have been carried out."""

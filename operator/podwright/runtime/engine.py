@@ -18,13 +18,14 @@ from podwright.core.shard import shard_of
 from podwright.core.values.ref import Ref
 from podwright.kube.codecs.page import Undecodable
 from podwright.runtime.cleanup import Cleanup
-from podwright.runtime.confirmation import Confirmation, ReadPlaces
+from podwright.runtime.confirmation import Confirmation
 from podwright.runtime.controllers.controller import Controller, Reflected, Subject
 from podwright.runtime.dispatcher import Dispatcher, is_child_change
 from podwright.runtime.leader_term import LeaderTerm, LeaderTerms
 from podwright.runtime.lines import Lines
 from podwright.runtime.metrics import Metrics
 from podwright.runtime.problems import Problems
+from podwright.runtime.read_places import ReadPlaces
 from podwright.runtime.responses import Responses
 from podwright.runtime.writer import Writer
 from podwright.store.expectations import Expectations

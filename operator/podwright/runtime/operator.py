@@ -19,7 +19,6 @@ from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.credentials import Credentials
 from podwright.kube.reflector import Reflector
 from podwright.kube.responses import ApiResponse
-from podwright.runtime.confirmation import ReadPlaces
 from podwright.runtime.controllers.job_controller import JobController
 from podwright.runtime.engine import Engine
 from podwright.runtime.events import EventRecorder
@@ -28,6 +27,7 @@ from podwright.runtime.key_sweep import KeySweep
 from podwright.runtime.keys import Keys
 from podwright.runtime.leadership import Leadership
 from podwright.runtime.metrics import Metrics
+from podwright.runtime.read_places import ReadPlaces
 from podwright.runtime.settings import Settings
 from podwright.runtime.sight import BlindError, Sight
 from podwright.runtime.turns import LoopTurns

@@ -17,7 +17,6 @@ from podwright.core.values.ref import JOB, Ref
 from podwright.kube.codecs.page import JOBS, PODS
 from podwright.kube.codecs.requests import ApiRequest, jobs_path, pods_path
 from podwright.runtime.cache_check import CacheCheck
-from podwright.runtime.confirmation import ReadPlaces
 from podwright.runtime.controllers.controller import Engine, Reflected
 from podwright.runtime.controllers.job_decision import JobDecisions
 from podwright.runtime.controllers.job_outcomes import JobOutcomes
@@ -26,6 +25,7 @@ from podwright.runtime.events import EventRecorder
 from podwright.runtime.feeds import ObjectFeed, ObjectFeeds, PodFeed
 from podwright.runtime.keys import Keys
 from podwright.runtime.leader_term import LeaderTerm
+from podwright.runtime.read_places import ReadPlaces
 from podwright.runtime.requests import request_for
 from podwright.runtime.writer import Send
 from podwright.store.expectations import Expectations, ExpectationsOfAll

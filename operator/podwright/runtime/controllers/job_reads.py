@@ -5,6 +5,7 @@ the record calls started, and that the API server surely does not have, as gone.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from podwright.core.attempt.ending import current_number
 from podwright.core.constants.names import parse_pod_name
@@ -21,9 +22,9 @@ from podwright.kube.errors import parse_status
 from podwright.kube.paging import PageLimit
 from podwright.kube.paths import JOBS, PODS
 from podwright.kube.responses import AnswerTooLarge
-from podwright.runtime.confirmation import ReadPlaces
 from podwright.runtime.controllers.controller import Engine
 from podwright.runtime.keys import Keys
+from podwright.runtime.read_places import ReadPlaces
 from podwright.runtime.writer import Send
 from podwright.store.job_expectations import JobExpectations
 from podwright.store.jobs import JobStore
@@ -139,7 +140,8 @@ class KeyReads:
             self._engine.mark(job.ref)
         elif self._keys.take_turn(lease, job.uid):
             expectations.begin(None)
-            self._places.start(self._read(job, lease=lease, expectations=expectations))
+            read = partial(self._read, job, lease=lease, expectations=expectations)
+            self._places.start(read, namespace=job.namespace)
 
     async def _read(self, job: JobView, *, lease: str, expectations: JobExpectations) -> None:
         failed = await self._keys.read_claim(job, expectations=expectations, now=self._clock)
