@@ -190,6 +190,7 @@ async def test_s11_all_jobs_are_marked_in_pieces(world: World, monkeypatch: pyte
     for number in range(35):
         world.submit(f"job-{number}", suspend=True)
     await until(lambda: all(world.status(f"job-{number}").get("phase") == "Suspended" for number in range(35)))
+    await asyncio.sleep(0.5)  # until the watch has told of all that
     marked: list[tuple[str, int]] = []
     queue = world.engine._queue
     monkeypatch.setattr(world.engine, "_reconcile_safely", lambda ref: marked.append((ref.uid, len(queue))))
