@@ -12,6 +12,7 @@ import pytest
 from podwright.core.constants.names import pod_name
 from podwright.core.job import decide as job_policy
 from podwright.core.job.snapshot import Snapshot
+from podwright.core.model.phase import Phase
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.responses import Ambiguous, ApiResponse, Unsent
 from podwright.runtime import engine
@@ -189,10 +190,17 @@ async def test_s11_all_jobs_are_marked_in_pieces(world: World, monkeypatch: pyte
     monkeypatch.setattr(engine, "_MARKED_AT_ONCE", 10)
     for number in range(35):
         world.submit(f"job-{number}", suspend=True)
-    await until(lambda: all(world.status(f"job-{number}").get("phase") == "Suspended" for number in range(35)))
-    await asyncio.sleep(0.5)  # until the watch has told of all that
-    marked: list[tuple[str, int]] = []
     queue = world.engine._queue
+
+    def at_rest() -> bool:
+        """Return whether all have been seen suspended, so that nothing else marks them."""
+        jobs = [world.store.job(uid) for uid in world.store.uids()]
+        suspended = [job for job in jobs if job is not None and job.status.phase is Phase.SUSPENDED]
+        of = world.controller.expectations.of
+        return len(suspended) == 35 and not any(of(job.ref).outstanding for job in suspended) and not queue
+
+    await until(at_rest)
+    marked: list[tuple[str, int]] = []
     monkeypatch.setattr(world.engine, "_reconcile_safely", lambda ref: marked.append((ref.uid, len(queue))))
     world.engine.mark_all()
     await until(lambda: len(marked) >= 35)

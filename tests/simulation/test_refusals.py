@@ -294,6 +294,38 @@ async def test_s10_a_new_leader_asks_for_one_of_those_that_are_refused(world: Wo
     await until(lambda: all(world.is_over(name) for name in refused), seconds=20)
 
 
+@pytest.mark.parametrize("running", [pytest.param(False, id="none runs"), pytest.param(True, id="each has a pod")])
+async def test_s10_a_new_leader_asks_for_one_of_the_arrays_that_are_refused(world: World, running: bool) -> None:
+    """For quota, as without a pod; and what they say of it stays the same."""
+    arrays = [f"array-{number}" for number in range(20)]
+    have_one, asked = set[str](), 0
+
+    def refuse(request: Request) -> None:
+        nonlocal asked
+        if request.kind is not POD or request.operation is not Operation.CREATE:
+            return
+        asked += 1
+        owner = (request.document or {})["metadata"]["ownerReferences"][0]["uid"]
+        if not running or owner in have_one:
+            amounts = "requested: pods=1, used: pods=9, limited: pods=9"
+            raise forbidden("pods", request.name, f"exceeded quota: few, {amounts}")
+        have_one.add(owner)
+
+    world.api.rules.append(refuse)
+    for name in arrays:
+        world.submit(name, script={"duration": "1h"}, array={"size": 5, "parallelism": 5})
+    await until(lambda: all_say(world, arrays, "QuotaExceeded"), seconds=20)
+    await asyncio.sleep(1.5)
+    said = {name: world.status(name)["message"] for name in arrays}
+    before, began = asked, time.monotonic()
+    world.change_leader()
+    await asyncio.sleep(2.5)
+    assert 1 <= asked - before <= time.monotonic() - began + 2.0, "each would ask for two pods"
+    assert {name: world.status(name)["message"] for name in arrays} == said
+    world.api.rules.remove(refuse)
+    await until(lambda: len(world.pod_objects()) == 100, seconds=20)
+
+
 async def test_s10_creations_without_an_answer_are_repeated_one_by_one(world: World) -> None:
     """Each of 50 is asked for once, is read, and then waits for its turn."""
     broken, asked = True, 0

@@ -144,19 +144,18 @@ def recalled(status: JobStatus, *, now: float) -> Refusal | None:
 
     After a restart, or with a new leader, this puts a job back into the line that it waited in.
     """
-    if status.reason not in WAITED_OUT or status.phase not in _WAITING:
+    if status.phase not in _WAITING:
         return None
-    cause = cause_of(kind=RefusalKind.RETRYABLE, reason=status.reason, message=status.message)
-    return Refusal(
-        attempt=current_number(status),
-        kind=RefusalKind.RETRYABLE,
-        reason=status.reason,
-        message=status.message,
-        at=now,
-        count=1,
-        since=now,
-        cause=cause,
-    )
+    return on_record(reason=status.reason, message=status.message, attempt=current_number(status), now=now)
+
+
+def on_record(*, reason: str, message: str, attempt: int, now: float) -> Refusal | None:
+    """Return the refusal of which only the words are known, if it is one that is waited out in a line."""
+    if reason not in WAITED_OUT:
+        return None
+    kind = RefusalKind.RETRYABLE
+    cause = cause_of(kind=kind, reason=reason, message=message)
+    return Refusal(attempt=attempt, kind=kind, reason=reason, message=message, at=now, count=1, since=now, cause=cause)
 
 
 def ask_again_at(*, refusal: Refusal, job_uid: str) -> float:

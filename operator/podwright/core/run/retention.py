@@ -11,6 +11,9 @@ from podwright.core.model.job import JobView
 from podwright.core.model.phase import Phase
 
 _COUNT_OF_PODS: Final = "count/pods="
+_HINT: Final = (
+    "; pods of this job that have ended count, too: spec.retention.podSeconds: 0 deletes them before the job's end"
+)
 
 
 def expires_at(job: JobView) -> float | None:
@@ -42,11 +45,9 @@ def hint_on_quota(*, job: JobView, refusal: Refusal) -> str:
     Quotas on `count/pods` count pods that have ended too, as no other quota does.
     """
     counted = refusal.reason == Reason.QUOTA_EXCEEDED and _COUNT_OF_PODS in refusal.message
-    if not counted or pods_go_early(job) or not job.status.attempt_count:
-        return ""
-    return (
-        "; pods of this job that have ended count, too: spec.retention.podSeconds: 0 deletes them before the job's end"
-    )
+    if not counted or pods_go_early(job) or not job.status.attempt_count or _HINT in refusal.message:
+        return ""  # the words of one that was read from the status have it already
+    return _HINT
 
 
 def _kept(job: JobView) -> float | None:

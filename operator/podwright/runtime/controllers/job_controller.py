@@ -8,6 +8,7 @@ from podwright.core.attempt.refusal import recalled
 from podwright.core.commands import ClaimKey, Command, CreateChild, Decision, Delete, WriteStatus
 from podwright.core.constants import names
 from podwright.core.constants.names import pod_name
+from podwright.core.job.array.refusals import recalled as recalled_of_array
 from podwright.core.job.basis import still_creates
 from podwright.core.job.gates.gate import may_be_gated
 from podwright.core.job.status import with_problem, write_status
@@ -283,8 +284,10 @@ class JobController:
 
 
 def _recall(job: JobView, *, expectations: JobExpectations, has_pods: bool, now: float) -> None:
-    """Put a job back into the line that its status tells of. An array asks for itself once: it may be refused for this and that."""
+    """Put a job back into the line that its status tells of."""
     expectations.recalled = True
-    if job.array is None and not has_pods:
+    if job.array is not None:
+        expectations.refusal = recalled_of_array(job.status, has_pods=has_pods, now=now)
+    elif not has_pods:
         expectations.refusal = recalled(job.status, now=now)
-        expectations.waits_for = "" if expectations.refusal is None else expectations.refusal.cause
+    expectations.waits_for = "" if expectations.refusal is None else expectations.refusal.cause

@@ -1,6 +1,6 @@
 """What a refusal of one of an array's pods means for its other tasks: the end of some, of the whole array, or a wait of some only.
 
-Used by `decide` and `active`. How long to wait for a refusal to pass is the capacity gate's (`core.job.gates.capacity`).
+Used by `decide` and `active`, and at a restart by the controller. How long to wait for a refusal to pass is the capacity gate's (`core.job.gates.capacity`).
 """
 
 from collections.abc import Iterable
@@ -8,16 +8,21 @@ from typing import Final
 
 import msgspec
 
-from podwright.core.attempt.refusal import more_memory_refused, refuses_more_memory
+from podwright.core.attempt.refusal import more_memory_refused, on_record, refuses_more_memory
+from podwright.core.constants.reasons import Reason
 from podwright.core.job.array.ends import UnitEnd, collided_end, refused_end
 from podwright.core.job.array.outcome import FROM_RECORD, End
 from podwright.core.job.array.pods import SortedPods
 from podwright.core.job.array.start import tasks_to_run
+from podwright.core.job.array.status_updates import without_counts
 from podwright.core.job.snapshot import Snapshot
 from podwright.core.model.attempt import Attempt, Refusal, RefusalKind
+from podwright.core.model.job import JobStatus
 from podwright.core.model.phase import Phase
 
 _NONE: Final[frozenset[int]] = frozenset()
+_NO_ATTEMPT: Final = -1
+_UNDER_WAY: Final = frozenset({Phase.PENDING, Phase.RUNNING, Phase.RETRYING})
 
 
 def refused_ends(snapshot: Snapshot, pods: SortedPods) -> list[UnitEnd]:
@@ -76,6 +81,17 @@ def set_apart(snapshot: Snapshot) -> frozenset[int]:
     if not grown:
         return _NONE
     return frozenset(unit for unit, group in snapshot.units.groups.items() if group.out_of_memory >= grown)
+
+
+def recalled(status: JobStatus, *, has_pods: bool, now: float) -> Refusal | None:
+    """Return the refusal that an array's status tells of, as far as it is waited out; None if there is none.
+
+    As of single jobs (`core.attempt.refusal`). It is about no task in particular. An array that has pods may have got all that it
+    wants since: of those only what waits for quota is heard, as that is forgotten when there is nothing left to ask for.
+    """
+    if status.phase not in _UNDER_WAY or (has_pods and status.reason != Reason.QUOTA_EXCEEDED):
+        return None
+    return on_record(reason=status.reason, message=without_counts(status.message), attempt=_NO_ATTEMPT, now=now)
 
 
 def with_refused_memory(end: End, *, attempts: Iterable[Attempt]) -> End:

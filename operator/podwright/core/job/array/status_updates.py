@@ -3,6 +3,7 @@
 Used by `active` and `termination`, which decide what is to be done; nothing here starts or ends a pod.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -30,6 +31,7 @@ RECORD_EVERY: Final = 1.0
 """Seconds between two writes that only record ended attempts: their pods can wait, and one write records them all."""
 REPORT_EVERY: Final = 10.0
 """Seconds between two writes that only report how many tasks run."""
+_COUNTS: Final = re.compile(r"(?:\A|; )\d+ tasks succeeded, \d+ failed, (?:\d+ skipped, )?\d+ in pods, \d+ waiting\Z")
 
 
 class After(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -91,7 +93,7 @@ def progress_status(
     record = after.record
     waiting = len(open_tasks(array=snapshot.array, record=record)) - len(running)
     skipped = f"{len(record.skipped)} skipped, " if record.skipped else ""
-    message = (
+    message = (  # `_COUNTS` recognizes it
         f"{len(record.succeeded)} tasks succeeded, {len(record.failed)} failed, {skipped}"
         f"{len(running)} in pods, {waiting} waiting"
     )
@@ -102,6 +104,11 @@ def progress_status(
     elif reason == Reason.DEPENDENCY_MISSING:
         message = f"there is no job {snapshot.missing}, whose tasks the others wait for; {message}"
     return status_after(snapshot, after, phase=phase, reason=reason, message=message, running=running, started=started)
+
+
+def without_counts(message: str) -> str:
+    """Return what a message of `progress_status` says before it counts the tasks."""
+    return _COUNTS.sub("", message)
 
 
 def record_or_report(
