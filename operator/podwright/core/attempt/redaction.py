@@ -12,14 +12,18 @@ import re2
 REPLACEMENT: Final = "[redacted]"
 
 _KEY: Final = (
-    r"(?:password|passwd|pwd|passphrase|secret|token|api[_.-]?key|access[_.-]?key|secret[_.-]?key|private[_.-]?key"
+    r"(?:password|passwd|pwd|passphrase|secret|token|api[_.-]?key|access[_.-]?key|secret[_.-]?key(?:[_.-]base)?|private[_.-]?key"
     r"|account[_.-]?key|encryption[_.-]?key|signing[_.-]?key|credentials?|connection[_.-]?string|[_.-]pass"
     r"|x-(?:amz|goog)-(?:signature|credential|security-token))"
 )
 # Quoted, quoted within a quoted text (\"…\"), or up to the next space.
 _QUOTED: Final = r"""(?:"(?s:[^"\\]|\\.)*"?|'(?s:[^'\\]|\\.)*'?|\\+"[^"]*"?)"""
 _VALUE: Final = rf"""(?:{_QUOTED}|[^\s"']+)"""
-_SURE_KEY: Final = r"(?:password|passwd|passphrase|api[_-]?key|secret[_-]?key)"
+# What ends a key of settings wherever it stands (DB_PASSWORD, aws_secret_access_key), and no sentence.
+_SURE_KEY: Final = (
+    r"(?:password|passwd|passphrase|[_.-]pwd|client[_.-]?secret|secret[_.-]?key(?:[_.-]base)?|connection[_.-]string"
+    r"|(?:api|access|private|account|encryption|signing)[_.-]?key)"
+)
 _PEM: Final = r"[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 _TOKENS: Final = "|".join(
     (
@@ -76,10 +80,12 @@ _RULES: Final = (
         r"(?i)(\bpass(?:\\*[\"']\s*:|\s*=)\s*)(?:\\*[\"'][^\"'\s]*[a-z][^\"']*|[^\s\"'0-9][^\s\"']*)",
         rf"\1{REPLACEMENT}",
     ),
-    (rf"(?i)\b({_SURE_KEY}\s*:\s+){_VALUE}", rf"\1{REPLACEMENT}"),
-    (rf"(?i)\b({_SURE_KEY}\s*:)(?:{_QUOTED}|[^\s\"'=][^\s\"']*)", rf"\1{REPLACEMENT}"),  # but not :=
+    (rf"(?i)({_SURE_KEY}\s*:\s+){_VALUE}", rf"\1{REPLACEMENT}"),
+    (rf"(?i)({_SURE_KEY}\s*:)(?:{_QUOTED}|[^\s\"'=][^\s\"']*)", rf"\1{REPLACEMENT}"),  # but not :=
+    # A number here is a count: tests_pass: 12.
+    (rf"(?i)([_.-]pass\s*:\s*)(?:{_QUOTED}|[0-9]*[^\s\"'=0-9.,;/%)][^\s\"']*)", rf"\1{REPLACEMENT}"),
     (r"(?i)\b((?:x-[a-z-]{0,40}(?:token|key|secret)|private-token)\s*:\s*)\S+", rf"\1{REPLACEMENT}"),
-    (r"(?i)\b((?:[a-z_-]{0,40}(?:token|secret))\s*:\s*)[A-Za-z0-9+/_=.-]{16,}", rf"\1{REPLACEMENT}"),
+    (r"(?i)((?:token|secret)\s*:\s*)[A-Za-z0-9+/_=.-]{16,}", rf"\1{REPLACEMENT}"),
     (rf"(?i)(--?[a-z-]*(?:{_KEY}|-pass)\s+)[^\s\"'&-]\S*", rf"\1{REPLACEMENT}"),
     (r"(\bsshpass\s+-p\s*|\bcurl\s(?:.{0,200}\s)?(?:-u|--user)\s*)[^\s-]\S*", rf"\1{REPLACEMENT}"),
 )
@@ -99,7 +105,7 @@ _CONTROL: Final = re.compile(
     r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
     r"\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-_SHORTEST: Final = 6  # no expression above fits less
+_SHORTEST: Final = 5  # no expression above fits less
 
 
 def redacted(text: str) -> str:

@@ -47,6 +47,29 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl"
         pytest.param("<token><![CDATA[h<2]]></token>", "<token>[redacted]</token>", id="XML CDATA"),
         pytest.param("<password>hunt", "<password>[redacted]", id="XML that was cut off"),
         *[
+            pytest.param(f"{key}:{gap}{value} b", f"{key}:{gap}[redacted] b", id=f"L9 {key}:{gap}{value}")
+            for key in (
+                "DB_PASSWORD",
+                "POSTGRES_PASSWORD",
+                "PGPASSWORD",
+                "dbPassword",
+                "db.password",
+                "db_pass",
+                "MYSQL_PWD",
+                "aws_secret_access_key",
+                "stripe_api_key",
+                "stripeApiKey",
+                "secret_key_base",
+                "azure_account_key",
+                "client_secret",
+            )
+            for gap in ("", " ")
+            for value in ("x", "'h x'", "12x")
+        ],
+        pytest.param("secret_key_base=x", "secret_key_base=[redacted]", id="L9 Rails"),
+        pytest.param("s3_token: " + "a1" * 8, "s3_token: [redacted]", id="L9 a digit in the key"),
+        pytest.param("pwd=x", "pwd=[redacted]", id="L9 the shortest"),
+        *[
             pytest.param(f"pass{letter}word=hunter2", "password=[redacted]", id=f"U+{ord(letter):04X}")
             for letter in "\ufe0f\u034f\u3164\u115f\u1160\u17b4\u17b5\u180b\uffa0\ufff0\U000e0100\U000e01ef\U0001d173"
         ],
@@ -69,6 +92,15 @@ def test_a_secret_is_replaced(text: str, want: str) -> None:
         "max_tokens=500",
         "password_file=/etc/secret",
         "wrong password",
+        "password_file: /etc/secret",
+        "no access key: x",
+        "tests_pass: 12",
+        "tests_pass: 12, tests_fail: 3",
+        "rate_pass: 97.5%",
+        "will pass: x",
+        "pwd: /home",
+        "eos_token: </s>",
+        "image_pull_secret: registry",
         'secret "db" not found',
         "ssh://git@github.com/a/b.git",
         "https://example.com:8443/a@b",
@@ -132,6 +164,9 @@ def test_nothing_is_left_to_steer_a_terminal(text: str) -> None:
         "<password ",
         "[token]",
         "<token><![CDATA[",
+        "DB_PASSWORD: ",
+        "a_pass: 1",
+        "_",
     ],
 )
 def test_no_text_takes_long(part: str) -> None:
