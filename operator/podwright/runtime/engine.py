@@ -20,7 +20,7 @@ from podwright.kube.codecs.page import Undecodable
 from podwright.runtime.cleanup import Cleanup
 from podwright.runtime.confirmation import Confirmation
 from podwright.runtime.controllers.controller import Controller, Reflected, Subject
-from podwright.runtime.dispatcher import Dispatcher, is_child_change
+from podwright.runtime.dispatcher import Dispatcher
 from podwright.runtime.leader_term import LeaderTerm, LeaderTerms
 from podwright.runtime.lines import Lines
 from podwright.runtime.metrics import Metrics
