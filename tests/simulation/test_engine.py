@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from podwright.core.constants.names import pod_name
@@ -15,6 +16,7 @@ from podwright.core.model.phase import Phase
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.responses import Ambiguous, ApiResponse, Unsent
 from podwright.runtime import engine
+from podwright.runtime.cache_check import CacheCheck
 from podwright.runtime.leader_term import LeaderTerm
 from podwright.runtime.writer import Send
 from tests.simulation.world import Object, World, decoded, started_world, until
@@ -388,37 +390,50 @@ async def test_a_new_leader_reads_an_old_job_before_it_starts_a_pod(world: World
     assert world.simulator.requests["operator", "get", "batchjobs"] == reads + 1
 
 
-async def test_l4_a_new_leader_reads_no_large_job_that_the_watch_confirms(world: World) -> None:
-    """Reading each of them would take the API server seconds; one event that is newer than the term proves all of them up to date."""
-    world.terms.current = None
-    large = {"spec": {"containers": [{"name": "main", "image": "busybox:1", "args": ["x" * 20_000]}]}}
-    for number in range(5):
-        world.submit(f"large-{number}", template=large)
-    await asyncio.sleep(0.1)
-    world.api.create(NAMESPACE, "", {"metadata": {"name": "other"}}, user="system:admin")  # a revision that no job has
-    world.terms.current = LeaderTerm(shard=0, epoch=2, baseline=world.api.revisions.last)
-    world.engine.mark_all()
-    await asyncio.sleep(0.1)
-    assert world.pod_objects() == []
+async def test_l4_a_new_leader_confirms_all_jobs_by_one_list_of_metadata(world: World) -> None:
+    """Reading each of them would take the API server seconds, as many large ones may be among them."""
+    term = await wait_under_the_next_term(world, jobs=60)
     lists = world.simulator.requests["operator", "list", "batchjobs"]
-    world.submit("newer", suspend=True)
-    await until(lambda: all(world.is_over(f"large-{number}") for number in range(5)))
+    world.engine.begin_term(term)
+    await until(lambda: all(world.is_over(f"waits-{number}") for number in range(60)))
     assert world.simulator.requests["operator", "get", "batchjobs"] == 0
-    assert world.simulator.requests["operator", "list", "batchjobs"] == lists
+    assert world.simulator.requests["operator", "list", "batchjobs"] == lists + 2, "a first page of 50, and the rest"
 
 
-async def test_l4_a_large_job_is_read_where_the_watch_stays_silent(world: World) -> None:
+async def test_what_the_cache_lacks_of_a_job_is_read_before_anything_is_started(world: World) -> None:
+    """The former leader recorded an end that our watch has not told of yet."""
+    term = await wait_under_the_next_term(world, jobs=2)
+    known = world.store.job(world.job("waits-0")["metadata"]["uid"])
+    assert known is not None
+    older = msgspec.structs.replace(known, resource_version=known.resource_version - 1)
+    world.store._jobs[known.uid] = older
+    world.engine.begin_term(term)
+    await until(lambda: all(world.is_over(f"waits-{number}") for number in range(2)))
+    assert world.simulator.requests["operator", "get", "batchjobs"] == 1
+
+
+async def test_jobs_are_read_one_by_one_where_no_list_is_to_be_had(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(self: CacheCheck, path: str) -> None:
+        raise Unsent("no connection")
+
+    monkeypatch.setattr(CacheCheck, "_list", fails)
+    term = await wait_under_the_next_term(world, jobs=3)
+    world.engine.begin_term(term)
+    await until(lambda: all(world.is_over(f"waits-{number}") for number in range(3)))
+    assert world.simulator.requests["operator", "get", "batchjobs"] >= 1
+
+
+async def wait_under_the_next_term(world: World, *, jobs: int) -> LeaderTerm:
+    """Have jobs wait for a leader, and one take office at a revision that no job has, so that none is newer than its term."""
     world.terms.current = None
-    world.submit(
-        "large", template={"spec": {"containers": [{"name": "main", "image": "busybox:1", "args": ["x" * 20_000]}]}}
-    )
-    await asyncio.sleep(0.1)
-    lists = world.simulator.requests["operator", "list", "batchjobs"]
+    for number in range(jobs):
+        world.submit(f"waits-{number}")
+    await until(lambda: len(world.store.uids()) == jobs)
     world.api.create(NAMESPACE, "", {"metadata": {"name": "other"}}, user="system:admin")
-    world.terms.current = LeaderTerm(shard=0, epoch=2, baseline=world.api.revisions.last)
-    world.engine.mark_all()
-    await until(lambda: world.is_over("large"))
-    assert world.simulator.requests["operator", "list", "batchjobs"] == lists + 1
+    term = world.terms.current = LeaderTerm(shard=0, epoch=2, baseline=world.api.revisions.last)
+    return term
 
 
 async def test_a_pod_that_is_torn_away_counts_as_lost(world: World) -> None:

@@ -234,6 +234,41 @@ async def test_of_a_thousand_jobs_with_one_key_one_runs(world: World) -> None:
     assert len(claims) == 1, "one claim serves them all"
 
 
+@pytest.mark.parametrize("tasks", [None, "NToN"])
+@pytest.mark.parametrize(
+    ("spec", "edits"),
+    [
+        pytest.param({}, [{"cancel": "Graceful"}], id="D14 cancelled"),
+        pytest.param({}, [{"suspend": True}, {"cancel": "Graceful"}], id="D14 suspended, then cancelled"),
+        pytest.param({"timeouts": {"total": "1s"}}, [], id="D14 out of time"),
+        pytest.param({"timeouts": {"start": "1s"}, "retry": {"limit": 0}}, [], id="D14 start timeout"),
+    ],
+)
+@pytest.mark.parametrize("starts", [False, True])
+async def test_d14_an_array_that_never_started(
+    world: World, spec: dict[str, Any], edits: list[dict[str, Any]], tasks: str | None, starts: bool
+) -> None:
+    if starts and "start" in spec.get("timeouts", {}):
+        spec = {"timeouts": {"attempt": "1s"}, "retry": {"limit": 0}}
+    script = {"duration": "1h"} if starts else {"pending": "1h"}
+    world.submit("first", array={"size": 2}, script=script, **spec)
+    phase = "Running" if starts else "Pending"
+    await until(lambda: [pod["status"].get("phase") for pod in world.pod_objects()] == [phase] * 2)
+    for edit in edits:
+        world.edit("first", **edit)
+        if "suspend" in edit:
+            await until(lambda: world.status("first").get("phase") == "Suspended")
+    await until(lambda: world.is_over("first"))
+    assert world.status("first")["array"].get("neverStarted", False) is not starts
+    wanted = {"name": "first", "condition": "Started", **({"tasks": tasks} if tasks else {})}
+    world.submit("second", dependsOn=[wanted], **({"array": {"size": 2}} if tasks else {}))
+    await until(lambda: world.is_over("second"))
+    ended = (world.status("second")["phase"], world.status("second")["reason"])
+    assert ended == (
+        ("Succeeded", "Completed") if starts else ("Failed", "TasksFailed" if tasks else "DependencyFailed")
+    )
+
+
 async def test_a_key_costs_one_write_and_no_key_none(world: World) -> None:
     world.submit("with", idempotencyKey=KEY)
     await until(lambda: world.is_over("with"))

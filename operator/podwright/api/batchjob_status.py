@@ -141,6 +141,9 @@ class ArrayStatus(ApiModel):
     not_retried: Count | None = Field(
         None, description="How many of the failed were not retried, by a failure rule or since no retries are allowed."
     )
+    never_started: bool | None = Field(
+        None, description="Whether attempts ended and none of them was started by a node; see dependsOn[].condition."
+    )
     lost_nodes: Annotated[list[Word], Field(max_length=10), ATOMIC] | None = Field(
         None, description="Nodes that pods were lost with, until 10 tasks succeeded; see quarantineAfter."
     )

@@ -38,12 +38,9 @@ from podwright.store.timers import Timers
 MOST_CREATIONS: Final = 1000
 """Creations of one object that may wait for a place; the next reconcile asks for more. Each takes about a kilobyte."""
 FEW_CREATIONS: Final = 16
-"""The same while very many wait already."""
-MANY_WAITING: Final = 10_000
-_WATCH_PATIENCE: Final = 2.0
-"""Seconds of a term in which the watch may confirm large objects. Any event later than the term's begin does that for all; to read
-each of them takes the API server long, and others wait for it."""
-_WATCH_PAUSE: Final = 0.5
+"""The same while as many wait already as can be sent soon."""
+_ROUNDS: Final = 8
+"""Times as many creations of a namespace may wait as may be under way: enough until its objects are reconciled again."""
 _OF_A_TARGET: Final = (Delete, PatchChild, Release)
 _OF_STATUS: Final = (WriteStatus, ReportProblem)
 
@@ -71,14 +68,16 @@ class Dispatcher:
         self._timers = timers
         self._clock = clock
         self._mark = mark
-        self._epoch = -1
-        self._unsure_since = 0.0
         self.updates = PendingUpdates()
         writer.on_idle = self._tell
 
-    def room(self, expectations: Expectations) -> int:
-        """Return how many more creations of an object may wait for a place."""
-        most = MOST_CREATIONS if self._writer.backlog < MANY_WAITING else FEW_CREATIONS
+    def room(self, expectations: Expectations, *, namespace: str) -> int:
+        """Return how many more creations of an object may wait for a place.
+
+        More than can be sent soon would only have to be decided, and to be taken back, where a quota refuses the first of them.
+        """
+        waiting, places = self._writer.queued(namespace)
+        most = min(MOST_CREATIONS, max(FEW_CREATIONS, _ROUNDS * places - waiting))
         return max(0, most - expectations.creating)
 
     def issue(
@@ -124,9 +123,7 @@ class Dispatcher:
             and subject is not None
             and not _confirmed(subject, controller, expectations, term)
         ):
-            if controller.size_of(of) and now < self._watch_may_tell_until(term, now=now):
-                self._timers.bring_forward(of, now + _WATCH_PAUSE)
-            else:
+            if not controller.cache_check.waits(of, term):
                 expectations.confirm_self = True
                 self._mark(of)
         elif not controller.may_send(command, expectations=expectations, term=term, now=now):
@@ -204,12 +201,6 @@ class Dispatcher:
                 self._lines.unanswered(command.name, namespace=command.namespace, now=now)
             self._mark(command.of)
 
-    def _watch_may_tell_until(self, term: LeaderTerm, *, now: float) -> float:
-        """Return until when large objects are not read since the watch may soon show that they are known."""
-        if term.epoch != self._epoch:
-            self._epoch, self._unsure_since = term.epoch, now
-        return self._unsure_since + _WATCH_PATIENCE
-
     def _puts_off(self, of: Ref) -> bool:
         return not self.updates.take_grant(of) and self._writer.busy
 
@@ -231,6 +222,7 @@ def _confirmed(subject: Subject, controller: Controller, expectations: Expectati
         subject.resource_version > term.baseline
         or expectations.confirmed_epoch == term.epoch
         or controller.seen(subject.namespace) >= term.baseline
+        or controller.cache_check.has_confirmed(subject.uid, term)
     )
 
 

@@ -108,6 +108,12 @@ class Engine:
         self._to_mark = chain(*kinds, tuple(self._problems.refs()))
         self._wake.set()
 
+    def begin_term(self, term: LeaderTerm) -> None:
+        """Reconcile everything: a shard was gained. What is known may be older than what the former leader did last."""
+        for controller in self._controllers.values():
+            controller.cache_check.begin(term)
+        self.mark_all()
+
     def report(self, item: Undecodable) -> None:
         """Report, on its status, that an object can't be read."""
         self._problems.undecodable(item)
@@ -239,7 +245,7 @@ class Engine:
             expectations=expectations,
             term=term,
             granted=granted,
-            room=0 if granted == 0 else self._dispatcher.room(expectations),
+            room=0 if granted == 0 else self._dispatcher.room(expectations, namespace=namespace),
             now=now,
         )
         commands = decision.commands

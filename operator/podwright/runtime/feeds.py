@@ -154,6 +154,11 @@ class ObjectFeeds:
         feed = self._feeds[namespace] = self._make(namespace)
         return feed
 
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Return the namespaces that are watched; "" stands for all."""
+        return tuple(self._feeds)
+
     def version(self, namespace: str) -> int:
         """Return the resourceVersion up to which the store has everything of a namespace."""
         feed = self._feeds.get("") or self._feeds.get(namespace)

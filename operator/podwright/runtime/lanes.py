@@ -66,6 +66,8 @@ class Permit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.size > 0
 
 
+_UNTRIED: Final = NamespaceLimit()
+"""That of a namespace that nothing was sent for."""
 _Queue = list[tuple[int, int, int, Permit]]
 _Turns = OrderedDict[str, None]
 
@@ -124,6 +126,13 @@ class Lanes:
         if lane is None:
             lane = self._lanes[namespace] = Lane()
         return lane
+
+    def queued(self, namespace: str, *, places: int) -> tuple[int, int]:
+        """Return how many writes of a namespace wait, and its places out of those of all."""
+        lane = self._lanes.get(namespace)
+        if lane is None:
+            return 0, _UNTRIED.places(of=places)
+        return len(lane.urgent) + len(lane.idle) + len(lane.large), lane.limit.places(of=places)
 
     def add(self, permit: Permit) -> None:
         """Queue a permit in its lane."""

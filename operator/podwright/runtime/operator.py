@@ -191,7 +191,9 @@ class Operator:
 
     def _gained(self, shard: int) -> None:
         _log.info("leading shard %d as %s", shard, self._settings.identity)
-        self.engine.mark_all()
+        term = self._leadership.term(shard)
+        if term is not None:
+            self.engine.begin_term(term)
 
     def _write(self, request: ApiRequest) -> Awaitable[ApiResponse]:
         return self._client.send(request, deadline=self._settings.request_deadline, pool=Pool.WRITE)

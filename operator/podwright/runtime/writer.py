@@ -62,6 +62,10 @@ class Writer:
         """Return how many writes wait."""
         return len(self._lanes)
 
+    def queued(self, namespace: str) -> tuple[int, int]:
+        """Return how many writes of a namespace wait, and how many of them may be under way at once."""
+        return self._lanes.queued(namespace, places=self._limit.current)
+
     @property
     def busy(self) -> bool:
         """Return whether the API server has so much to do, by us, that what only informs people should wait."""

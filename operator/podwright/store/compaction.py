@@ -68,6 +68,7 @@ def _sets_alone(record: ArrayRecord | None) -> ArrayRecord | None:
         skipped=record.skipped,
         retries=retries,
         given_up=record.given_up,
+        never_started=record.never_started,
     )
 
 

@@ -44,7 +44,12 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
 
 
 BATCH_JOB: Final = Kind(
-    group=names.GROUP, version=names.VERSION, plural=names.JOB_PLURAL, kind=names.JOB_KIND, custom=True
+    group=names.GROUP,
+    version=names.VERSION,
+    plural=names.JOB_PLURAL,
+    kind=names.JOB_KIND,
+    custom=True,
+    fields=(*FIELDS, "status.phase"),
 )
 POD: Final = Kind(
     group="",

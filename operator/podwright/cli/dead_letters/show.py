@@ -1,4 +1,4 @@
-"""`podwright dlq show`: all there is to know of a dead letter before deciding on it."""
+"""`podwright dlq show`: show the full state of a dead letter."""
 
 from __future__ import annotations
 

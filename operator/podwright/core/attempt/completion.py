@@ -1,7 +1,8 @@
-"""Whether the work of a pod is done although the pod failed or runs on, for what somebody else put into it.
+"""Whether the work of a pod is done although the pod failed or runs on.
 
 Injectors (service meshes, log shippers) add containers that the job's template doesn't have. One that runs on after the work, until
-the attempt's time limit, or that ends badly beside it, makes the pod fail; to run finished work again for that would do harm.
+the attempt's time limit, or that ends badly beside it, makes the pod fail. And the kubelet fails a pod at its time limit if it has not
+noticed by then, which may take it a second or two, that all containers have ended. To run finished work again for that would do harm.
 """
 
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ class _Template(msgspec.Struct, gc=False):
 
 
 _TEMPLATE = msgspec.json.Decoder(_Template)
+_DEADLINE: Final = "DeadlineExceeded"  # of `activeDeadlineSeconds`
 _NAMED: Final = 3  # containers in a message, so that it always has room for all it says
 
 
@@ -52,12 +54,14 @@ def left_running(*, job: JobView, pod: PodView) -> LeftRunning | None:
 
 
 def work_is_done(*, job: JobView, pod: PodView) -> bool:
-    """Return whether all containers of the job's template ended with 0 by themselves, and only others failed.
+    """Return whether all containers of the job's template ended with 0 by themselves, and only others failed, or none but in time.
 
     A container may also end with 0 because it was told to end: what ended no earlier than that is not known to be done. Of a pack
     only its report tells.
     """
-    if not pod.failed or pod.completed is None or (job.array is not None and job.array.pack > 1):
+    if pod.completed is None or (job.array is not None and job.array.pack > 1):
+        return False
+    if not pod.failed and pod.reason != _DEADLINE:
         return False
     template = _template(job)
     if template is None:
@@ -67,7 +71,7 @@ def work_is_done(*, job: JobView, pod: PodView) -> bool:
         return False
     if own.intersection(pod.running_on) or pod.deletion_requested is not None or pod.disruption:
         return False
-    if pod.reason != "DeadlineExceeded":
+    if pod.reason != _DEADLINE:
         return True
     limits = [limit for limit in (job.attempt_timeout, template.active_deadline_seconds) if limit is not None]
     # Both times are the node's: it counts the limit from the time at which it took up the pod.

@@ -72,7 +72,7 @@ def verdict(*, job: JobView, pod: PodView, stop: Stop | None, now: float, ending
         started=pod.started,
         ended=now if pod.ended is None else pod.ended,
         outcome=outcome,
-        exit_code=pod.exit_code,
+        exit_code=0 if outcome is Outcome.SUCCEEDED and pod.exit_code is None else pod.exit_code,
         reason=reason,
         # Of a success only what was reported is kept: status holds ten attempts of thousands of jobs.
         message="" if outcome is Outcome.SUCCEEDED else tail(redacted(message), limit=MESSAGE_LIMIT),

@@ -44,7 +44,8 @@ class ArrayRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`status.array`. What is in none of its sets has not ended an attempt.
 
     `running_unlisted` is how many tasks run where they are too many ranges to be listed in `running`. `skipped` are tasks that are not to run, since what they wait for ended otherwise; `given_up` is how many of `failed` never ran
-    for that reason, `not_retried` how many were not to be tried again whatever retries were left, or had none. The units in `started` matter under AtMostOnce only. `lost_nodes` and `node_failures` are kept while they
+    for that reason, `not_retried` how many were not to be tried again whatever retries were left, or had none. The units in `started` matter under AtMostOnce only. `never_started` says that
+    attempts have ended, and that no node had started the pod of any. `lost_nodes` and `node_failures` are kept while they
     may tell against the job (`core.array.suspicion`).
     """
 
@@ -58,9 +59,15 @@ class ArrayRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     task_failures: tuple[RetryGroup, ...] = ()
     given_up: int = 0
     not_retried: int = 0
+    never_started: bool = False
     lost_nodes: tuple[str, ...] = ()
     node_failures: tuple[FailureOnNode, ...] = ()
     ending: tuple[EndingGroup, ...] = ()
+
+    @property
+    def any_ended(self) -> bool:
+        """Return whether an attempt has ended. Tasks that were given up had none."""
+        return bool(self.succeeded or self.retries) or len(self.failed) > self.given_up
 
     @property
     def tried(self) -> IndexSet:

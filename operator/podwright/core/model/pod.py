@@ -41,7 +41,8 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     first there is. `conditions` are pairs of type and status, without those that every pod has.
     `held` tells whether our finalizer keeps the pod until its end is on record; with bulk accounting it never has one.
     `deletion_requested` is when the deletion was asked for, not the `deletionTimestamp`, which lies `deletion_grace` later.
-    `completed` is when the last container with exit code 0 ended, if others failed or run on; those that do are in `running_on`.
+    `completed` is when the last container with exit code 0 ended, if others failed or run on, or the pod failed although all ended so;
+    those that run on are in `running_on`.
     `gone` marks a pod that the API server no longer has although its end was never recorded.
     `lacks` are the marks of ours that the pod was created with and does not have (`core.job.identity`). Without the label of the
     job's uid no watch reports it.

@@ -396,15 +396,16 @@ def decode_metadata(body: bytes) -> ObjectMetadata:
         raise DecodeError(f"the answer to a write has no metadata that we understand: {error}") from error
 
 
-def decode_versions(body: bytes) -> dict[str, int]:
-    """Decode a list, whole or of metadata; return the resourceVersion of each object by its uid.
+def decode_version_page(body: bytes) -> tuple[dict[str, int], str]:
+    """Decode a page of a list, whole or of metadata; return the resourceVersion of each object by its uid, and the continue token.
 
     Raises:
         DecodeError: the answer is no list of objects.
     """
     try:
-        items = _VERSIONS.decode(body).items or ()
-        return {item.metadata.uid: int(item.metadata.resource_version) for item in items}
+        page = _VERSIONS.decode(body)
+        versions = {item.metadata.uid: int(item.metadata.resource_version) for item in page.items or ()}
+        return versions, page.metadata.continue_token
     except _FAILURES as error:
         raise DecodeError(f"the answer is no list of objects that we understand: {error}") from error
 

@@ -81,7 +81,7 @@ def pod_view(pod: Pod) -> PodView:
         disruption=_disruption(status.conditions),
         failed=tuple([_failed_container(name, terminated) for name, terminated in failures]) if failures else (),
         conditions=_conditions(status.conditions),
-        completed=_completed(containers, ended) if ended else None,
+        completed=_completed(status.phase, containers, ended) if ended else None,
         running_on=_running_on(containers) if ended else (),
         lacks=lacks,
     )
@@ -163,12 +163,17 @@ def _report(ended: list[_Ended]) -> str:
     return ""
 
 
-def _completed(statuses: Collection[ContainerStatus], ended: list[_Ended]) -> float | None:
-    """Return when the last of the containers that ended well did so, if others failed or run on; by the node's clock."""
-    if len(statuses) < 2:
-        return None
+def _completed(phase: PodPhase, statuses: Collection[ContainerStatus], ended: list[_Ended]) -> float | None:
+    """Return when the last of the containers that ended well did so, if the pod failed all the same, or others run on; by the node's clock."""
     well = [terminated.finished_at for _, terminated in ended if terminated.exit_code == 0 and terminated.finished_at]
-    return max(map(unix_seconds, well)) if well and len(well) < len(statuses) else None
+    if not well:
+        return None
+    failed = phase is PodPhase.FAILED
+    if len(well) == len(statuses):
+        return max(map(unix_seconds, well)) if failed else None
+    if failed and len(well) == len(ended):
+        return None  # the others never ran
+    return max(map(unix_seconds, well))
 
 
 def _running_on(statuses: Collection[ContainerStatus]) -> tuple[str, ...]:

@@ -98,6 +98,7 @@ class ArrayStatus(msgspec.Struct, gc=False, rename="camel"):
     task_failures: list[TaskRetries] | None = None
     given_up: Count = 0
     not_retried: Count = 0
+    never_started: bool = False
     lost_nodes: list[str] | None = None
     node_failures: list[FailureOnNodeStatus] | None = None
     ending: list[EndingStatus] | None = None
@@ -178,6 +179,7 @@ def _array(array: ArrayStatus) -> ArrayRecord:
         task_failures=tuple([_retries(group) for group in array.task_failures or ()]),
         given_up=array.given_up,
         not_retried=array.not_retried,
+        never_started=array.never_started,
         lost_nodes=tuple([intern(node) for node in array.lost_nodes or ()]),
         node_failures=tuple(
             [

@@ -66,6 +66,7 @@ def _array(record: ArrayRecord) -> dict[str, Any]:
         "taskFailures": [_retries(group) for group in record.task_failures] or None,
         "givenUp": record.given_up or None,
         "notRetried": record.not_retried or None,
+        "neverStarted": record.never_started or None,
         "lostNodes": list(record.lost_nodes) or None,
         "nodeFailures": [
             _without_nulls({"node": one.node, "reason": one.reason, "exitCode": one.exit_code})

@@ -15,6 +15,7 @@ from podwright.kube.codecs.page import ObjectDecoder, Undecodable
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.errors import StatusError
 from podwright.kube.reflector import Sink
+from podwright.runtime.cache_check import CacheCheck
 from podwright.runtime.lanes import Result
 from podwright.runtime.leader_term import LeaderTerm
 from podwright.store.expectations import Expectations, ExpectationsOfAll
@@ -161,6 +162,11 @@ class Controller(Protocol):
     @property
     def expectations(self) -> ExpectationsOfAll[Any]:
         """Return what is remembered of its objects between two reconciles."""
+        ...
+
+    @property
+    def cache_check(self) -> CacheCheck:
+        """Return what tells, for a new leader, which of its objects the store has in their newest version."""
         ...
 
     def reflected(self) -> Sequence[Reflected]:

@@ -10,6 +10,7 @@ from podwright.core.commands import Command, Decision, Release, WriteStatus
 from podwright.core.values.ref import Ref
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.paths import resource_path
+from podwright.runtime.cache_check import CacheCheck
 from podwright.runtime.controllers.controller import Engine, Reflected, Subject
 from podwright.runtime.controllers.described_api import DescribedReads, DescribedRequests
 from podwright.runtime.controllers.described_outcomes import DescribedOutcomes
@@ -41,6 +42,13 @@ class DescribedController:
                 engine=engine,
                 namespace=namespace,
             )
+        )
+        self.cache_check = CacheCheck(
+            kind=description.kind,
+            send=send,
+            paths=lambda: [resource_path(description.resource, namespace=each) for each in self._feeds.namespaces],
+            version_of=self._version_of,
+            mark=engine.mark,
         )
 
     @property
@@ -92,6 +100,10 @@ class DescribedController:
     def seen(self, namespace: str) -> int:
         """Return up to which version all objects of a namespace are known."""
         return self._feeds.version(namespace)
+
+    def _version_of(self, uid: str) -> int | None:
+        known = self.store.object(uid)
+        return None if known is None else int(known.resource_version)
 
     def is_deleted(self, ref: Ref) -> bool:
         """Return whether an object is known to be deleted."""

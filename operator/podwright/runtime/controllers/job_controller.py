@@ -13,10 +13,11 @@ from podwright.core.job.basis import still_creates
 from podwright.core.job.gates.gate import may_be_gated
 from podwright.core.job.status import with_problem, write_status
 from podwright.core.model.job import JobView
-from podwright.core.model.phase import IllegalTransitionError
+from podwright.core.model.phase import TERMINAL, IllegalTransitionError
 from podwright.core.values.ref import JOB, Ref
 from podwright.kube.codecs.page import JOBS, PODS
 from podwright.kube.codecs.requests import ApiRequest, jobs_path, pods_path
+from podwright.runtime.cache_check import CacheCheck
 from podwright.runtime.controllers.controller import Engine, Reflected
 from podwright.runtime.controllers.job_decision import JobDecisions
 from podwright.runtime.controllers.job_outcomes import JobOutcomes
@@ -68,6 +69,15 @@ class JobController:
             )
         )
 
+        self.cache_check = CacheCheck(
+            kind=JOB,
+            send=send,
+            paths=lambda: [jobs_path(namespace) for namespace in self._feeds.namespaces],
+            selector=",".join(f"status.phase!={phase}" for phase in sorted(TERMINAL)),
+            version_of=self._version_of,
+            mark=engine.mark,
+        )
+
     @property
     def kind(self) -> str:
         """Return the kind."""
@@ -112,6 +122,10 @@ class JobController:
     def seen(self, namespace: str) -> int:
         """Return up to which version all jobs of a namespace are known."""
         return self._feeds.version(namespace)
+
+    def _version_of(self, uid: str) -> int | None:
+        job = self.store.job(uid)
+        return None if job is None else job.resource_version
 
     def is_deleted(self, ref: Ref) -> bool:
         """Return whether a job is known to be deleted."""

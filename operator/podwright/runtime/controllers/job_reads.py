@@ -17,8 +17,8 @@ from podwright.core.model.units import units_of
 from podwright.core.values.ref import JOB, Ref
 from podwright.kube.codecs import requests as encode
 from podwright.kube.codecs.page import PODS as POD_DECODER
-from podwright.kube.codecs.page import decode_job, decode_pod, decode_versions
-from podwright.kube.errors import DecodeError, parse_status
+from podwright.kube.codecs.page import decode_job, decode_pod
+from podwright.kube.errors import parse_status
 from podwright.kube.paging import PageLimit
 from podwright.kube.paths import JOBS, PODS
 from podwright.kube.responses import AnswerTooLarge
@@ -45,9 +45,6 @@ class JobReads:
             Exception: it could not be read.
         """
         uid = ref.uid
-        known = self._store.job(uid)
-        if known is not None and known.size and await self._is_unchanged(known):
-            return
         answer = await self._send(encode.get_job(namespace=namespace, name=name))
         if answer.status != 200:
             error = parse_status(answer.status, answer.body)
@@ -59,17 +56,6 @@ class JobReads:
         if job.uid != uid:
             self._store.remove_job(uid)  # a namesake has taken its place
         self._store.put_job(job)
-
-    async def _is_unchanged(self, job: JobView) -> bool:
-        """Return whether the API server surely has no other version of a job; False as well if it doesn't tell.
-
-        A new leader reads every job that is not over. For large ones that alone kept the API server busy for seconds.
-        """
-        answer = await self._send(encode.list_job_metadata(namespace=job.namespace, name=job.name))
-        try:
-            return answer.status == 200 and decode_versions(answer.body).get(job.uid) == job.resource_version
-        except DecodeError:
-            return False
 
     async def relist_children(self, ref: Ref, *, namespace: str) -> None:
         """Read all pods of a job, as `read_self` does."""

@@ -45,6 +45,19 @@ PACKED = make_job(array=ArraySpec(size=4, parallelism=4, tasks=IndexSet.up_to(4)
         pytest.param(PACKED, {"failed": (PROXY,)}, False, id="B28 a pack tells itself"),
         pytest.param(make_job(template=b"{}"), {"failed": (PROXY,)}, False, id="B28 no template"),
         pytest.param(LIMITED, {"failed": ()}, False, id="B28 nothing failed"),
+        pytest.param(
+            LIMITED, {"reason": "DeadlineExceeded"}, True, id="it ended before the kubelet failed it at its limit"
+        ),
+        pytest.param(
+            LIMITED,
+            {"reason": "DeadlineExceeded", "completed": 130.0},
+            False,
+            id="it ended with 0 when its time was up",
+        ),
+        pytest.param(LIMITED, {"reason": "DeadlineExceeded", "completed": None}, False, id="it never ran"),
+        pytest.param(
+            LIMITED, {"reason": "DeadlineExceeded", "deletion_requested": 105.0}, False, id="it ended as it was deleted"
+        ),
     ],
 )
 def test_work_is_done(job: JobView, pod: dict[str, Any], want: bool) -> None:

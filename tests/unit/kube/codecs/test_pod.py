@@ -441,6 +441,26 @@ def test_b28_what_ended_well_and_what_runs_on() -> None:
     assert (pod.completed, pod.running_on) == (None, ())
 
 
+@pytest.mark.parametrize(
+    ("phase", "containers", "completed"),
+    [
+        pytest.param("Failed", [at(30, terminated(0))], T0_SECONDS + 30, id="failed although all ended well"),
+        pytest.param("Succeeded", [at(30, terminated(0))], None, id="succeeded"),
+        pytest.param(
+            "Failed", [at(30, terminated(0)), named("other", waiting("ErrImagePull"))], None, id="another never ran"
+        ),
+        pytest.param(
+            "Failed",
+            [at(30, terminated(0)), named("other", at(35, terminated(1)))],
+            T0_SECONDS + 30,
+            id="another failed",
+        ),
+    ],
+)
+def test_when_what_ended_well_did_so(phase: str, containers: list[dict[str, Any]], completed: float | None) -> None:
+    assert decode(pod_json(status={"phase": phase, "containerStatuses": containers})).completed == completed
+
+
 def test_an_init_container_is_blamed_when_nothing_else_ran() -> None:
     status = {
         "phase": "Failed",

@@ -47,10 +47,19 @@ def recorded(*, job: JobView, array: ArraySpec, units: Units, ends: Sequence[Uni
         started=started,
         ending=_still_ending(before.ending, ended=IndexSet.of(tally.ended)),
         not_retried=before.not_retried + tally.not_retried,
+        never_started=_never_started(before, ends),
         retries=_grouped(tally, now=now),
         task_failures=_task_groups(tally, done=done),
     )
     return with_nodes(job=job, record=record, ends=ends)
+
+
+def _never_started(before: ArrayRecord, ends: Sequence[UnitEnd]) -> bool:
+    """Return whether none of the attempts that have ended had started: its pod was taken up by no node, or there never was one."""
+    if before.any_ended and not before.never_started:
+        return False
+    unstarted = all(end.verdict.attempt.started is None and not end.succeeded for end in ends)
+    return unstarted and (before.never_started or bool(ends))
 
 
 def _still_ending(groups: Sequence[EndingGroup], *, ended: IndexSet) -> tuple[EndingGroup, ...]:

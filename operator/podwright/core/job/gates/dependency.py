@@ -12,7 +12,6 @@ import msgspec
 from podwright.core.constants.reasons import Reason
 from podwright.core.job.gates.cycle import Cycle, in_words
 from podwright.core.job.gates.result import OPEN, End, Gate, Wait
-from podwright.core.model.array import ArrayRecord
 from podwright.core.model.job import JobView
 from podwright.core.model.phase import Phase
 from podwright.core.spec import Dependency, DependencyCondition, Otherwise
@@ -116,16 +115,9 @@ def has_started(job: JobView) -> bool:
         return True
     if any(attempt.started is not None for attempt in status.attempts):
         return True
-    return status.array is not None and _a_task_started(status.array, listed=len(status.attempts))
-
-
-def _a_task_started(record: ArrayRecord, *, listed: int) -> bool:
-    """Judge the tasks that none of the `listed` attempts is of, all of which never started.
-
-    What the record calls running or started are pods that were asked for: they may still wait for a node.
-    """
-    tried = len(record.failed) - record.given_up + len(record.tried)
-    return bool(record.succeeded) or tried > listed
+    # What the record calls running or started are pods that were asked for: they may still wait for a node.
+    record = status.array
+    return record is not None and record.any_ended and not record.never_started
 
 
 def task_mismatch(*, job: JobView, other: JobView) -> str:

@@ -89,7 +89,8 @@ def _met(
     if condition is DependencyCondition.FINISHED:
         return (array.tasks if over else record.succeeded | record.failed | record.skipped), EMPTY
     # What is only meant to be started (`record.started`) may yet be refused.
-    started = record.succeeded | record.running | tasks_of_all(array=array, units=record.tried)
-    if len(record.failed) == record.given_up:
+    tried = EMPTY if record.never_started else tasks_of_all(array=array, units=record.tried)
+    started = record.succeeded | record.running | tried
+    if record.never_started or len(record.failed) == record.given_up:
         return started, record.skipped | record.failed  # none of them ever ran
     return started | record.failed, record.skipped

@@ -23,7 +23,9 @@ FAILED, SUCCEEDED, STOPPED, LOST = Outcome.FAILED, Outcome.SUCCEEDED, Outcome.ST
 
 def end(unit: int, outcome: Outcome, budget: Budget | None = None, **changes: Any) -> UnitEnd:
     """Build the end of an attempt."""
-    attempt = Attempt(index=unit, number=0, pod_name="p", outcome=outcome, budget=budget)
+    attempt = Attempt(
+        index=unit, number=0, pod_name="p", outcome=outcome, budget=budget, started=changes.pop("started", None)
+    )
     verdict = Verdict(attempt=attempt, out_of_memory=changes.pop("out_of_memory", False))
     done = {"succeeded": IndexSet.of([unit])} if outcome is SUCCEEDED else {}
     return UnitEnd(unit=unit, verdict=verdict, **{**done, **changes})
@@ -38,6 +40,29 @@ def count(*ends: UnitEnd, before: ArrayRecord | None = None, array: ArraySpec | 
 def test_successes_are_joined() -> None:
     record = count(end(1, SUCCEEDED), end(0, SUCCEEDED), end(5, SUCCEEDED), before=record_of(succeeded="2-3"))
     assert (str(record.succeeded), str(record.failed), record.retries) == ("0-3,5", "", ())
+
+
+TRIED = (RetryGroup(indexes=IndexSet.of([7]), attempts=1),)
+
+
+@pytest.mark.parametrize(
+    ("before", "ends", "never"),
+    [
+        pytest.param({}, [], False, id="D14 nothing ended"),
+        pytest.param({}, [end(1, STOPPED)], True, id="D14 stopped before a node"),
+        pytest.param({}, [end(1, FAILED, Budget.USER)], True, id="D14 failed before a node"),
+        pytest.param({}, [end(1, STOPPED, started=NOW)], False, id="D14 stopped on a node"),
+        pytest.param({}, [end(1, STOPPED), end(2, STOPPED, started=NOW)], False, id="D14 one on a node"),
+        pytest.param({}, [end(1, SUCCEEDED)], False, id="D14 success counts whatever is known of the start"),
+        pytest.param({"retries": TRIED}, [end(1, STOPPED)], False, id="D14 others had started"),
+        pytest.param({"retries": TRIED, "never_started": True}, [end(1, STOPPED)], True, id="D14 others had not"),
+        pytest.param({"retries": TRIED, "never_started": True}, [], True, id="D14 kept"),
+        pytest.param({"retries": TRIED, "never_started": True}, [end(7, STOPPED, started=NOW)], False, id="D14 now"),
+        pytest.param({"failed": IndexSet.of([7]), "given_up": 1}, [end(1, STOPPED)], True, id="D14 given up"),
+    ],
+)
+def test_whether_anything_ever_started(before: dict[str, Any], ends: list[UnitEnd], never: bool) -> None:
+    assert count(*ends, before=ArrayRecord(**before)).never_started is never
 
 
 def test_failures_wait_together_and_count_apart() -> None:

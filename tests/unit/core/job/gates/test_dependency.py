@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from podwright.core.job.gates.cycle import Cycle, cycle_from
 from podwright.core.job.gates.dependency import NO_DEPENDENCIES, Dependencies, Outlook, dependency, judge
 from podwright.core.job.gates.result import OPEN, End, Wait
-from podwright.core.model.array import ArrayRecord
+from podwright.core.model.array import ArrayRecord, RetryGroup
 from podwright.core.model.attempt import Outcome
 from podwright.core.model.job import JobView
 from podwright.core.model.phase import TERMINAL, Phase
 from podwright.core.spec import ArraySpec, Dependency, DependencyCondition, Otherwise
 from podwright.core.values.index_set import IndexSet
+from podwright.store.compaction import compacted
 from tests.support.builders import make_attempt, make_job, with_status
 
 SUCCEEDED, FAILED, FINISHED, STARTED = (
@@ -85,6 +86,25 @@ def test_d14_tasks_that_were_given_up_never_started() -> None:
     assert judge(wanted=wanted, other=with_status(other(Phase.FAILED, ran=False), array=record), started=False) is NEVER
     record = ArrayRecord(failed=IndexSet.up_to(3), given_up=2)
     assert judge(wanted=wanted, other=with_status(other(Phase.FAILED, ran=False), array=record), started=False) is MET
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param({"retries": (RetryGroup(indexes=IndexSet.up_to(2), attempts=1),)}, id="D14 stopped"),
+        pytest.param({"failed": IndexSet.up_to(20)}, id="D14 failed, more often than status lists"),
+    ],
+)
+def test_d14_an_array_of_which_nothing_started(record: dict[str, Any]) -> None:
+    wanted = Dependency(name="a", condition=STARTED)
+    for never_started, phase, outlook in (
+        (True, Phase.CANCELLED, NEVER),
+        (True, Phase.SUSPENDED, OPEN_STILL),
+        (False, Phase.CANCELLED, MET),
+    ):
+        on = with_status(other(phase, ran=False), array=ArrayRecord(never_started=never_started, **record))
+        assert judge(wanted=wanted, other=on, started=False) is outlook
+        assert judge(wanted=wanted, other=compacted(on), started=False) is outlook
 
 
 def test_a_pod_that_was_seen_to_start_counts_before_status_says_so() -> None:

@@ -86,6 +86,13 @@ def test_a_pack_that_was_tried_has_started_with_all_its_tasks() -> None:
     assert ask(by_task("Started"), on=(packed,)) == ("2-3", "", "")
 
 
+def test_d14_no_task_of_an_array_of_which_nothing_started_has_started() -> None:
+    tried = (RetryGroup(indexes=sets("0-2"), attempts=1),)
+    record = ArrayRecord(failed=sets("3"), retries=tried, never_started=True)
+    assert ask(by_task("Started"), on=(with_status(other(Phase.RUNNING), array=record),)) == ("", "3", "")
+    assert ask(by_task("Started"), on=(with_status(other(Phase.CANCELLED), array=record),)) == ("", "0-5", "")
+
+
 def test_what_never_can_is_failed_skipped_or_run() -> None:
     assert ask(by_task(otherwise="Skip"), on=(other(Phase.FAILED),)) == ("0-1", "", "2-5")
     assert ask(by_task(otherwise="Run"), on=(other(Phase.RUNNING),)) == ("0-2", "", "")

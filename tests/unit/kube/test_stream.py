@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podwright.kube.lines import LineSplitter, LineTooLongError
+from podwright.kube.stream import LineSplitter, LineTooLongError
 
 
 @given(st.lists(st.binary(max_size=20).map(lambda line: line.replace(b"\n", b""))), st.data())

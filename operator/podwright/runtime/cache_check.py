@@ -1,0 +1,106 @@
+"""Which objects of a kind the cache surely has in their newest version, found out once at the beginning of a term.
+
+Until then a new leader's cache may lag behind what the former one did last, and nothing may be started on it (ADR 0003). One list of
+metadata tells for all objects, by far cheaper for the API server than to read each of them; whoever wants to start something
+before it is there waits for it, and what it doesn't confirm is read alone. Used by the dispatcher; made once per controller.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+
+from podwright.core.values.ref import Ref
+from podwright.kube.codecs.page import decode_version_page
+from podwright.kube.codecs.requests import list_versions
+from podwright.kube.errors import parse_status
+from podwright.kube.paging import PageLimit
+from podwright.kube.responses import AnswerTooLarge
+from podwright.runtime.leader_term import LeaderTerm
+from podwright.runtime.writer import Send
+
+_log = logging.getLogger(__name__)
+
+
+class CacheCheck:
+    """The check of one kind.
+
+    `paths` are the collections to list, `selector` a field selector for the objects that may still start something. `version_of`
+    returns the version that the store has of a uid, None if it has none.
+    """
+
+    def __init__(
+        self,
+        *,
+        kind: str,
+        send: Send,
+        paths: Callable[[], Iterable[str]],
+        version_of: Callable[[str], int | None],
+        mark: Callable[[Ref], None],
+        selector: str = "",
+    ) -> None:
+        self._kind = kind
+        self._send = send
+        self._paths = paths
+        self._selector = selector
+        self._version_of = version_of
+        self._mark = mark
+        self._epoch = -1
+        self._confirmed: set[str] = set()
+        self._waiting: set[str] = set()
+        self._running: asyncio.Task[None] | None = None
+
+    def begin(self, term: LeaderTerm) -> None:
+        """Start the check of a term, which has begun before this is called."""
+        if self._running is not None:
+            self._running.cancel()
+        self._epoch = term.epoch
+        self._confirmed.clear()
+        self._running = asyncio.create_task(self._run(), name=f"check of the cache of {self._kind}")
+
+    def has_confirmed(self, uid: str, term: LeaderTerm) -> bool:
+        """Return whether the cache has an object as it was when the term began, or newer."""
+        return term.epoch == self._epoch and uid in self._confirmed
+
+    def waits(self, ref: Ref, term: LeaderTerm) -> bool:
+        """Have an object marked once the check tells of it; False if it has told all that it can."""
+        if self._running is None or term.epoch != self._epoch:
+            return False
+        self._waiting.add(ref.uid)
+        return True
+
+    async def _run(self) -> None:
+        try:
+            for path in self._paths():
+                await self._list(path)
+        except Exception as error:
+            # Whatever went wrong: objects are read one by one then.
+            _log.warning("cannot list the versions of %s objects: %s", self._kind, error)
+        finally:
+            if self._running is asyncio.current_task():
+                self._running = None
+                self._wake(set(self._waiting))
+
+    async def _list(self, path: str) -> None:
+        token = ""
+        limit = PageLimit()
+        while True:
+            request = list_versions(path=path, selector=self._selector, limit=limit, continue_token=token)
+            try:
+                answer = await self._send(request)
+            except AnswerTooLarge as error:
+                limit.received(error.size)
+                continue
+            if answer.status != 200:
+                raise parse_status(answer.status, answer.body)
+            versions, token = decode_version_page(answer.body)
+            limit.received(len(answer.body))
+            same = {uid for uid, version in versions.items() if self._version_of(uid) == version}
+            self._confirmed |= same
+            self._wake(self._waiting & same)
+            if not token:
+                return
+
+    def _wake(self, uids: set[str]) -> None:
+        self._waiting -= uids
+        for uid in uids:
+            self._mark(Ref(self._kind, uid))
