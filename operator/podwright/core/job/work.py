@@ -14,7 +14,7 @@ import msgspec
 from podwright.core.constants import names
 from podwright.core.model.job import JobView
 
-_UID: Final = re.compile(r"[A-Za-z0-9-]{1,63}")
+_UID: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")  # so that it is a label's value, too
 _TOKENS: Final = re.compile(r"[0-9]{1,15}")  # exact even where every number is a float
 
 
