@@ -260,11 +260,9 @@ async def test_d14_an_array_that_never_started(
             await until(lambda: world.status("first").get("phase") == "Suspended")
     await until(lambda: world.is_over("first"))
     assert world.status("first")["array"].get("neverStarted", False) is not starts
-    wanted: dict[str, Any] = {"name": "first", "condition": "Started"}
-    if tasks:
-        world.submit("second", dependsOn=[{**wanted, "tasks": tasks}], array={"size": 2})
-    else:
-        world.submit("second", dependsOn=[wanted])
+    wanted = {"name": "first", "condition": "Started", **({"tasks": tasks} if tasks else {})}
+    array: dict[str, Any] = {"array": {"size": 2}} if tasks else {}
+    world.submit("second", dependsOn=[wanted], **array)
     await until(lambda: world.is_over("second"))
     ended = (world.status("second")["phase"], world.status("second")["reason"])
     assert ended == (
