@@ -123,6 +123,7 @@ def test_the_notes_say_that_the_image_is_not_published(
         "mine",
         str(chart),
         "--namespace=ps",
+        "--kube-version=1.32.0",
         "--show-only=templates/notes.yaml",
     ]
     command += [f"--set={value}" for value in values]
