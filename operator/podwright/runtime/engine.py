@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from typing import Any, Final
 
-from podwright.core.commands import Command, Confirm, CreateChild, WriteStatus
+from podwright.core.commands import Command, Confirm, CreateChild, WriteStatus, is_child_change
 from podwright.core.shard import shard_of
 from podwright.core.values.ref import Ref
 from podwright.kube.codecs.page import Undecodable
