@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -300,6 +301,16 @@ class TestJobs:
         api.patch(
             "BatchJob", namespace, "job", {"metadata": {"annotations": {"a": "x"}}, "spec": {"cancel": "Graceful"}}
         ).expect()
+
+    def test_b39_what_only_the_copy_of_kubectl_apply_makes_too_large_is_told_the_way_out(
+        self, api: Api, shared_namespace: str
+    ) -> None:
+        items = [f"{n:014}" for n in range(9_000)]  # 144 kB, as they are counted and in the copy
+        job = make_job(namespace=shared_namespace, name="applied", array={"items": items})
+        copy = {"kubectl.kubernetes.io/last-applied-configuration": json.dumps(job, separators=(",", ":"))}
+        answer = api.create({**job, "metadata": {**job["metadata"], "annotations": copy}})
+        assert "use kubectl create, kubectl apply --server-side or podwright submit" in answer.message
+        api.create(job).expect()
 
     def test_k4_ten_thousand_items_of_twenty_letters_are_accepted(self, api: Api, shared_namespace: str) -> None:
         items = [f"{n:020}" for n in range(10_000)]

@@ -39,6 +39,14 @@ def test_the_language_of_every_block_says_what_it_is(page: Path) -> None:
         assert block.language in LANGUAGES, f"{page}:{block.line} is {block.language or 'nothing'}"
 
 
+@pytest.mark.parametrize("page", [page for page in pages() if page.name != "cli.md"], ids=name_of)
+def test_a_command_that_can_be_run_is_not_hidden_as_text(page: Path) -> None:
+    """So that no test would run it: whoever applies manifests has all that it takes."""
+    for block in blocks(page):
+        hidden = block.language == "text" and re.search("^kubectl (apply|kustomize)", block.content, re.MULTILINE)
+        assert not hidden, f"{page}:{block.line} is text, so that nothing runs it"
+
+
 @pytest.mark.real
 @pytest.mark.cluster
 @pytest.mark.timeout(45 * 60 + 300)

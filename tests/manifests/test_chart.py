@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from tests.manifests.conftest import CHART
 
@@ -96,6 +98,40 @@ def test_image(render: Callable[..., Objects]) -> None:
     assert image() == "podwright.dev/operator:0.1.0"
     assert image("image.repository=mine/operator", "image.tag=v7") == "mine/operator:v7"
     assert image("image.tag=v7", f"image.digest={digest}") == f"podwright.dev/operator@{digest}"
+
+
+@pytest.mark.parametrize(
+    ("values", "warned"),
+    [
+        ((), True),
+        (("image.tag=v7",), True),
+        (("image.repository=mine/operator",), False),
+    ],
+    ids=["as published", "only a tag", "an image of one's own"],
+)
+def test_the_notes_say_that_the_image_is_not_published(
+    programs: Mapping[str, Path], tmp_path: Path, values: tuple[str, ...], warned: bool
+) -> None:
+    # `helm template` leaves the notes out, and `helm install` wants a cluster: so they are rendered as the text of an object.
+    chart = tmp_path / "podwright"
+    shutil.copytree(CHART, chart)
+    (chart / "templates" / "NOTES.txt").rename(chart / "notes.txt")
+    (chart / "templates" / "notes.yaml").write_text('notes: {{ tpl (.Files.Get "notes.txt") . | quote }}\n')
+    command = [
+        str(programs["helm"]),
+        "template",
+        "mine",
+        str(chart),
+        "--namespace=ps",
+        "--kube-version=1.32.0",
+        "--show-only=templates/notes.yaml",
+    ]
+    command += [f"--set={value}" for value in values]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    notes = yaml.safe_load(text)["notes"]
+    assert "is installed in namespace ps.\n\n" in notes
+    assert ("podwright.dev/operator is not published" in notes) is warned
+    assert ("helm upgrade mine CHART --namespace ps --reuse-values" in notes) is warned
 
 
 def test_switches(render: Callable[..., Objects]) -> None:

@@ -261,7 +261,8 @@ async def test_d14_an_array_that_never_started(
     await until(lambda: world.is_over("first"))
     assert world.status("first")["array"].get("neverStarted", False) is not starts
     wanted = {"name": "first", "condition": "Started", **({"tasks": tasks} if tasks else {})}
-    world.submit("second", dependsOn=[wanted], **({"array": {"size": 2}} if tasks else {}))
+    array: dict[str, Any] = {"array": {"size": 2}} if tasks else {}
+    world.submit("second", dependsOn=[wanted], **array)
     await until(lambda: world.is_over("second"))
     ended = (world.status("second")["phase"], world.status("second")["reason"])
     assert ended == (

@@ -141,6 +141,12 @@ async def test_a_running_pod_that_a_relist_lacks_is_read_before_it_counts_as_los
         assert world.status()["attempts"][0]["reason"] == "DeletedBeforeStart"
 
 
+def keys_of(world: World) -> set[str]:
+    """Return the idempotency keys that the programs of all pods are told."""
+    variables = [variable for pod in world.pod_objects() for variable in pod["spec"]["containers"][0]["env"]]
+    return {variable["value"] for variable in variables if variable["name"] == names.ENV_IDEMPOTENCY_KEY}
+
+
 async def test_l14_the_idempotency_key_of_another_namespaces_job_is_not_given_away(world: World) -> None:
     world.api.create(NAMESPACE, "", {"metadata": {"name": "attacker"}}, user="system:admin")
     victim = world.submit(startAt="2099-01-01T00:00:00Z")
@@ -160,6 +166,27 @@ async def test_l14_the_idempotency_key_of_another_namespaces_job_is_not_given_aw
     await until(lambda: "finishTime" in status())
     assert (status()["phase"], status()["reason"], world.pod_objects()) == ("Failed", "InvalidSpec", [])
     assert "names a job of another namespace" in status()["message"]
+
+
+async def test_l14_nor_is_the_key_of_one_that_was_deleted(world: World) -> None:
+    world.api.create(NAMESPACE, "", {"metadata": {"name": "attacker"}}, user="system:admin")
+    victim = world.submit()
+    await until(world.is_over)
+    (key,) = keys_of(world)
+    assert key == f"default/{victim}/0"
+    world.delete_job()
+    await until(lambda: not world.exists("job") and not world.pod_objects())
+    template = {"spec": {"containers": [{"name": "main", "image": "busybox:1"}]}}
+    for namespace, name in (("attacker", "forged"), ("default", "copy")):
+        job = {
+            "apiVersion": names.API_VERSION,
+            "kind": names.JOB_KIND,
+            "metadata": {"name": name, "annotations": {names.ANNOTATION_WORK: victim}},
+            "spec": {"template": template},
+        }
+        world.api.create(BATCH_JOB, namespace, job, user="user")
+    await until(lambda: len(world.pod_objects()) == 2)
+    assert keys_of(world) == {f"attacker/{victim}/0", key}
 
 
 async def test_an_array_that_claims_what_it_may_not_while_it_runs_keeps_the_count_of_its_attempts(world: World) -> None:

@@ -68,6 +68,7 @@ def test_redrive_replaces_the_dead_letter(podwright: Shell, letters: Any, api: A
     work = {"podwright.dev/work-of": uid, "podwright.dev/tokens-before": "5"}
     marks = {"podwright.dev/redrive-of": uid, "podwright.dev/copy-of": "dead", "podwright.dev/redrive-count": "1"}
     assert copy["metadata"]["annotations"] == {**marks, **work}
+    assert copy["metadata"]["labels"].items() >= {"podwright.dev/redrive-of": uid, "podwright.dev/work-of": uid}.items()
     assert copy["spec"]["idempotencyKey"] == "k"
     assert "Redrive of:       dead\n" in podwright.out("get", "dead-r1")
 
@@ -100,6 +101,18 @@ def test_a_redrive_whose_job_has_gone_asks(podwright: Shell, letters: Any, jobs:
     assert names(podwright) == ["dead"]
     podwright.out("dlq", "redrive", "dead", "--again")
     assert names(podwright) == ["dead-r1"]
+
+
+def test_a_dead_letter_that_was_retried_is_not_redriven(podwright: Shell, letters: Any, records: Records) -> None:
+    letters("dead")
+    podwright.out("retry", "dead")
+    for arguments in ((), ("--again",), ("--dry-run",)):
+        answer = podwright("dlq", "redrive", "dead", *arguments)
+        assert answer.returncode == 1
+        assert "dead was already retried as dead-retry1, which has not finished" in answer.stderr
+    records.write("dead-retry1", "Succeeded")
+    assert "there is nothing left to do" in podwright("dlq", "redrive", "dead", "--again").stderr
+    assert names(podwright) == ["dead", "dead-retry1"]
 
 
 def test_a_patch_that_does_not_fit_stops_everything(podwright: Shell, letters: Any, api: Api, jobs: Jobs) -> None:

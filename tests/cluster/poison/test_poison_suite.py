@@ -1,4 +1,4 @@
-"""Beside each poison: 100 jobs of another namespace, through 5 kills, in 512 MiB, as fast as without it; no Lease is lost."""
+"""Beside poisons: 100 jobs of another namespace, through 5 kills, in 512 MiB, as fast as without them; no Lease is lost."""
 
 from __future__ import annotations
 
@@ -29,25 +29,22 @@ JOBS: Final = 20
 pytestmark = [pytest.mark.skipif(why_not() is not None, reason=why_not() or "")]
 
 
-FULL: Final = dict.fromkeys(POISONS, 0.9) | {"L4 giants": 0.7, "S4 memory": 0.45}
+FULL: Final = dict.fromkeys(POISONS, 0.9) | {"L4 giants": 0.7, "S4 memory": 0.5, "500 bad jobs": 0.75}
 """Least part of the undisturbed rate beside the attacks in full.
 
-Of L4 it is not yet what is wanted, 0.9: it was 0.74 and 0.81. What is missing is the list after each kill, 40 MB, for which the API
-server needs 0.2 to 0.5 s of CPU and the operator 0.2 s before it leads; and, once, the news of all giants, before which a leader
-hears nothing of the first good jobs.
-
-Nor of S4, since it attacks with templates of 256 KiB: 0.54 and 0.57. A new leader leads after 0.2 s more, as above; then it takes a second
-until the first good pods are there, which is where to look: each of twenty arrays may have a thousand creations wait at once.
+Of three it is not yet what is wanted, 0.9. Of L4, 0.72 to 0.89 were measured: what is missing is the list after each kill, 40 MB, for
+which the API server needs 0.2 to 0.5 s of CPU and the operator 0.2 s before it leads. Of S4, 0.58 to 0.85: the same, and the second after
+the attack, in which all its jobs are seen for the first time. Of the 500 bad jobs, 0.80 and more than 1, as bursts on a busy host vary.
 """
-SMALL: Final = dict.fromkeys(POISONS, 0.3)
-"""Sizes of the attacks beside which the good jobs keep a third of their rate for certain, while other tests use the same cores."""
+SMALL: Final = 0.1
+"""Size of the attacks, all at once, beside which the good jobs keep a third of their rate for certain, while other tests use the
+same cores."""
 
 
-@pytest.mark.timeout(240)
-@pytest.mark.parametrize("poison", POISONS)
-def test_others_go_on(poison: str, tmp_path: Path) -> None:
+@pytest.mark.timeout(300)
+def test_others_go_on(tmp_path: Path) -> None:
     """How much exactly of their rate the others keep is the matter of the test below."""
-    ratio = beside(poison, tmp_path, scale=SMALL[poison])
+    ratio = beside(*POISONS, directory=tmp_path, scale=SMALL)
     assert ratio >= 1 / 3, f"the good jobs had {ratio:.2f} of their undisturbed rate"
 
 
@@ -56,12 +53,16 @@ def test_others_go_on(poison: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("poison", POISONS)
 def test_others_keep_their_rate(poison: str, tmp_path: Path) -> None:
     """The attacks in full, on a machine that does nothing else."""
-    ratio = beside(poison, tmp_path, scale=1.0)
+    ratio = beside(poison, directory=tmp_path, scale=1.0)
     assert ratio >= FULL[poison], f"the good jobs had {ratio:.2f} of their undisturbed rate"
 
 
-def beside(poison: str, directory: Path, *, scale: float) -> float:
-    """Return the rate of good jobs beside a poison, as a part of their rate without it; fail on anything worse than slow."""
+def beside(*poisons: str, directory: Path, scale: float) -> float:
+    """Return the rate of good jobs beside poisons, as a part of their rate without them; fail on anything worse than slow.
+
+    Each poison has a namespace of its own.
+    """
+    names = ", ".join(poisons)
     spec = ClusterSpec(owned=True, fake_node_count=2, fsync=False)
     with contextlib.ExitStack() as stack:
         cluster = stack.enter_context(EmbeddedCluster.start(spec))
@@ -72,7 +73,7 @@ def beside(poison: str, directory: Path, *, scale: float) -> float:
         kubeconfig = operator_kubeconfig(cluster, directory / "kubeconfig")
         operators = Operators(api, kubeconfig=kubeconfig, group=group, directory=directory)
         stack.enter_context(operators.until_the_end())
-        good, bad = stack.enter_context(new_namespace(api)), stack.enter_context(new_namespace(api))
+        good = stack.enter_context(new_namespace(api))
 
         def seconds(name: str) -> float:
             """Return the seconds of all bursts: one that is slow counts, whether beside a poison or not."""
@@ -89,20 +90,21 @@ def beside(poison: str, directory: Path, *, scale: float) -> float:
                 for number in range(KILLS)
             ]
             busy = {name: round(used / sum(took), 2) for name, used in meter.cpu().items()}
-            print(f"{poison}: {name}: {[round(each, 2) for each in took]} s; cores in use: {busy}")  # noqa: T201 - shown with a failure
+            print(f"{names}: {name}: {[round(each, 2) for each in took]} s; cores in use: {busy}")  # noqa: T201 - shown with a failure
             return sum(took)
 
         operators.start()
         operators.wait_until_leading()
         first = operators.epoch()
         undisturbed = seconds("undisturbed")
-        undo = POISONS[poison](Attacker(cluster, bad, scale=scale))
-        if undo is not None:
-            stack.callback(undo)
+        for poison in poisons:
+            undo = POISONS[poison](Attacker(cluster, stack.enter_context(new_namespace(api)), scale=scale))
+            if undo is not None:
+                stack.callback(undo)
         operators.require_running()
         disturbed = seconds("disturbed")
         operators.require_running()
-        print(f"{poison}: at most {group.highest_mib:.0f} MiB")  # noqa: T201 - shown with a failure
+        print(f"{names}: at most {group.highest_mib:.0f} MiB")  # noqa: T201 - shown with a failure
         assert group.kills == 0, f"{group.kills} processes were killed for want of memory"
         assert operators.epoch() - first <= operators.starts - 1, "the Lease was lost and taken again"
         return undisturbed / disturbed

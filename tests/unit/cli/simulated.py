@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-CONDITIONS = {"Succeeded": ("Finished", "Complete"), "Cancelled": ("Finished", "Failed")}
+CONDITIONS = {
+    "Succeeded": ("Finished", "Complete"),
+    "Cancelled": ("Finished", "Failed"),
+    "DeadLettered": ("Finished", "Failed"),
+}
 ENDED = "2026-11-21T10:00:00Z"
 
 

@@ -16,8 +16,9 @@ from podwright.cli.connection import Object
 from podwright.cli.errors import CommandError, MisuseError
 from podwright.cli.job_client import JobClient
 from podwright.cli.jobs.copies import Origin, redrive_count, undone
-from podwright.cli.jobs.create_copy import Wish, create_copy, find_copy, judge_copy
+from podwright.cli.jobs.create_copy import create_copy, judge_copy, preview_copy
 from podwright.cli.jobs.state import array_of, name_of, recorded_set
+from podwright.cli.jobs.wish import Wish, find_copy
 from podwright.cli.options import DryRun, Manner
 from podwright.cli.output import Report, full_name, remark
 from podwright.cli.refusals import explain
@@ -132,7 +133,7 @@ def _try_patch(client: JobClient, jobs: Sequence[Object], plan: Redrive) -> None
 def _redrive(client: JobClient, job: Object, plan: Redrive, *, dry_run: DryRun) -> Object:
     tasks = plan.tasks(job)
     if dry_run is DryRun.CLIENT:
-        return find_copy(client, job, plan.wish) or plan.wish.build(job, tasks=tasks)
+        return find_copy(client, job, plan.wish) or preview_copy(client, job, plan.wish, tasks=tasks)
     if dry_run is DryRun.SERVER:
         return find_copy(client, job, plan.wish) or judge_copy(client, job, plan.wish, tasks=tasks)
     copy, _ = create_copy(client, job, plan.wish, tasks=tasks)

@@ -96,9 +96,13 @@ def in_series(name: str, job: Mapping[str, Any], origin: Origin) -> bool:
 def copy_number(job: Mapping[str, Any], *, origin: Origin) -> int:
     """Return the number of the next copy: one more than its own, if it is such a copy itself."""
     if origin is Origin.REDRIVE:
-        return redrive_count(job) + 1
+        return max(redrive_count(job), _own_number(job, origin)) + 1
+    return _own_number(job, origin) + 1
+
+
+def _own_number(job: Mapping[str, Any], origin: Origin) -> int:
     match = _numbered(job, origin)
-    return int(match["number"]) + 1 if match else 1
+    return int(match["number"]) if match else 0
 
 
 def redrive_count(job: Mapping[str, Any]) -> int:
@@ -171,8 +175,13 @@ def copied(job: Object, *, name: str, origin: Origin, tasks: IndexSet | None = N
     }
 
 
-def going_on(copy: Object, job: Object) -> Object:
+def going_on(copy: Object, job: Object, *, least_tokens: int = 0) -> Object:
     """Return the copy as one that goes on with the job's work: its programs see the same idempotency keys, and greater tokens.
+
+    Args:
+        copy: as built.
+        job: the last one of the chain.
+        least_tokens: how many tokens may have been used by jobs that are gone.
 
     Not if the tasks were changed: under the key of another piece of work, a new one would be dropped as done.
     """
@@ -181,12 +190,11 @@ def going_on(copy: Object, job: Object) -> Object:
     known = job["metadata"].get("annotations")
     # One more than is on record, for an attempt that nobody could account for. Gaps do no harm.
     tokens = tokens_before(known) + int((job.get("status") or {}).get("attemptCount") or 0) + 1
-    marks = {
-        names.ANNOTATION_WORK: work_uid(known) or str(job["metadata"]["uid"]),
-        names.ANNOTATION_TOKENS: str(tokens),
-    }
+    work = {names.ANNOTATION_WORK: work_uid(known) or str(job["metadata"]["uid"])}
+    marks = {**work, names.ANNOTATION_TOKENS: str(max(tokens, least_tokens))}
     meta = copy["metadata"]
-    return {**copy, "metadata": {**meta, "annotations": {**meta["annotations"], **marks}}}
+    labels, annotations = {**meta["labels"], **work}, {**meta["annotations"], **marks}
+    return {**copy, "metadata": {**meta, "labels": labels, "annotations": annotations}}
 
 
 def _pieces(job: Object) -> tuple[bool, object]:

@@ -8,29 +8,16 @@ resourceVersion at which it had no such mark; a mark without that copy means tha
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from podwright.cli.connection import Object, is_whole
 from podwright.cli.errors import CommandError
 from podwright.cli.failures import Unreachable
 from podwright.cli.job_client import JobClient, is_another
-from podwright.cli.jobs.copies import (
-    Origin,
-    announced,
-    copied,
-    copy_name,
-    copy_number,
-    going_on,
-    in_series,
-    is_copy_of,
-    mark_with,
-    selector,
-)
-from podwright.cli.jobs.state import annotation, finished, name_of, phase_of
+from podwright.cli.jobs.copies import Origin, announced, copy_name, copy_number, is_copy_of, mark_with
+from podwright.cli.jobs.state import annotation, finished, name_of
+from podwright.cli.jobs.wish import Wish, find_copy
 from podwright.cli.output import full_name
-from podwright.cli.printable import one_line
 from podwright.cli.refusals import explain
 from podwright.core.values.index_set import IndexSet
 from podwright.kube.errors import StatusError
@@ -39,72 +26,17 @@ _NAMES_TRIED: Final = 50
 _MARKS_TRIED: Final = 5
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wish:
-    """Which copy is wanted."""
-
-    origin: Origin
-    verb: str
-    """What the user typed after `podwright`."""
-    name: str = ""
-    """Name of the copy; empty for the first free one of its series."""
-    change: Callable[[Object], Object] = lambda copy: copy
-    again: bool = False
-    """Create it although there was one before that has finished, or is gone."""
-
-    def build(self, job: Object, *, tasks: IndexSet | None, number: int | None = None) -> Object:
-        """Build the copy; `number` is that of its name, by default the first of the series."""
-        first = copy_number(job, origin=self.origin)
-        chosen = self.name or copy_name(job, number or first, origin=self.origin)
-        copy = self.change(copied(job, name=chosen, origin=self.origin, tasks=tasks))
-        # A restart does everything once more, under keys of its own.
-        return copy if self.origin is Origin.RESTART else going_on(copy, job)
-
-    def means(self, name: str, job: Object) -> bool:
-        """Return whether a copy of that name is the one that is wanted. A restart under another name is another restart."""
-        if self.origin is not Origin.RESTART:
-            return True
-        return name == self.name if self.name else in_series(name, job, self.origin)
-
-
-def copies_of(client: JobClient, job: Object, origin: Origin) -> list[Object]:
-    """Return the copies of a job that are there, the newest first."""
-    there = JobClient(client.connection, namespace=job["metadata"]["namespace"])
-    found = [copy for copy in there.all(selector=selector(job, origin)) if is_copy_of(copy, job, origin)]
-    return sorted(found, key=_age, reverse=True)
-
-
-def _age(job: Object) -> tuple[str, str]:
-    return str(job["metadata"].get("creationTimestamp") or ""), name_of(job)
-
-
-def find_copy(client: JobClient, job: Object, wish: Wish) -> Object | None:
-    """Return the copy that an earlier call created, and that runs; of a dead letter, whether it runs or not.
-
-    Raises:
-        CommandError: it has finished, or is gone, and the user did not ask for another.
-    """
-    found = [copy for copy in copies_of(client, job, wish.origin) if wish.means(name_of(copy), job)]
-    for copy in found:
-        if wish.origin is Origin.REDRIVE or not finished(copy):
-            return copy
-    if wish.again:
-        return None
-    where = f" --namespace {job['metadata']['namespace']}" if client.everywhere else ""
-    more = f"podwright {wish.verb} {name_of(job)}{f' --name {wish.name}' if wish.name else ''}{where} --again"
-    if found:
-        raise CommandError(
-            f"{full_name(job)} was already {wish.origin.done} as {name_of(found[0])}, which has finished ({phase_of(found[0])}). "
-            "Nothing was created.",
-            remedy=f"To run it once more: {more}",
-        )
-    if former := [name for name in announced(job, wish.origin) if wish.means(name, job)]:
-        raise CommandError(
-            f"{full_name(job)} was to be run again as {one_line(former[-1])}, which is not there: it ran and was cleaned up, or "
-            "it was never created, or another call is just creating it. Nothing was created.",
-            remedy=f"To create it (once more): {more}",
-        )
-    return None
+def preview_copy(client: JobClient, job: Object, wish: Wish, *, tasks: IndexSet | None) -> Object:
+    """Return the copy as it would be created, under the name that it would get, without asking the API server to judge it."""
+    if wish.name:
+        return wish.build(job, tasks=tasks)
+    number = copy_number(job, origin=wish.origin)
+    built = (wish.build(job, tasks=tasks, number=each) for each in range(number, number + _NAMES_TRIED))
+    free = (copy for copy in built if client.find(name_of(copy), namespace=job["metadata"]["namespace"]) is None)
+    copy = next(free, None)
+    if copy is None:
+        raise _all_taken(job, wish.origin)
+    return copy
 
 
 def judge_copy(client: JobClient, job: Object, wish: Wish, *, tasks: IndexSet | None) -> Object:
@@ -175,13 +107,7 @@ class _Creation:
                     f"There is already a job {self._wish.name}. Nothing was created.", remedy="Choose another --name."
                 )
         self._take_mark_back(job)
-        first, last = (copy_name(job, each, origin=origin) for each in (number, number + _NAMES_TRIED - 1))
-        raise CommandError(
-            f"The names {first} to {last} are all taken by other jobs. Nothing was created.",
-            remedy="Delete some of them, or choose a name with --name."
-            if origin is not Origin.REDRIVE
-            else "Delete some of them.",
-        )
+        raise _all_taken(job, origin)
 
     def _create(self, job: Object, copy: Object) -> Object | None:
         """Create it; None if its name is taken by a job that is not the wanted one."""
@@ -239,6 +165,17 @@ class _Creation:
     def _marked_before(self, job: Object) -> bool:
         """Return whether the job was marked for the same wish before: then a copy may have run, and it stays so."""
         return any(self._wish.means(name, job) for name in announced(job, self._wish.origin))
+
+
+def _all_taken(job: Object, origin: Origin) -> CommandError:
+    number = copy_number(job, origin=origin)
+    first, last = (copy_name(job, each, origin=origin) for each in (number, number + _NAMES_TRIED - 1))
+    return CommandError(
+        f"The names {first} to {last} are all taken by other jobs. Nothing was created.",
+        remedy="Delete some of them, or choose a name with --name."
+        if origin is not Origin.REDRIVE
+        else "Delete some of them.",
+    )
 
 
 def _read_again(client: JobClient, job: Object) -> Object:

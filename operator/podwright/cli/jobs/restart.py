@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from podwright.cli.connection import Object
     from podwright.cli.job_client import JobClient
-    from podwright.cli.jobs.create_copy import Wish
+    from podwright.cli.jobs.wish import Wish
     from podwright.core.values.index_set import IndexSet
 
     Step = Callable[[Object], tuple[Object, bool]]
@@ -41,7 +41,7 @@ def restart(
     The new jobs have the same spec and new idempotency keys. The old jobs stay. Repeating the command while the new job runs returns that job.
     """
     from podwright.cli.jobs.copies import Origin
-    from podwright.cli.jobs.create_copy import Wish
+    from podwright.cli.jobs.wish import Wish
 
     _require_one(names, name)
     wish = Wish(origin=Origin.RESTART, verb="restart", name=name, again=again)
@@ -65,7 +65,7 @@ def retry(
     existing retry while it runs, and retries what is left once that has failed too.
     """
     from podwright.cli.jobs.copies import Origin
-    from podwright.cli.jobs.create_copy import Wish
+    from podwright.cli.jobs.wish import Wish
 
     _require_one(names, name)
     wish = Wish(origin=Origin.RETRY, verb="retry", name=name, again=again)
@@ -103,7 +103,7 @@ def _retry(client: JobClient, job: Object, wish: Wish, *, manner: options.Manner
     from podwright.cli.jobs.state import name_of
 
     _require_finished(job)
-    last, running = _end_of_chain(client, job, wish)
+    last, running = _end_of_chain(client, job)
     if running is None:
         copy, new = _copy(client, last, wish, tasks=_undone(job, last), dry_run=manner.dry_run)
     else:
@@ -119,14 +119,13 @@ def _retry(client: JobClient, job: Object, wish: Wish, *, manner: options.Manner
     return copy, new
 
 
-def _end_of_chain(client: JobClient, job: Object, wish: Wish) -> tuple[Object, Object | None]:
-    """Follow a job to the last of its retries that has finished; beside it, the retry of that one which runs."""
-    from podwright.cli.jobs.create_copy import copies_of
+def _end_of_chain(client: JobClient, job: Object) -> tuple[Object, Object | None]:
+    """Follow a job to the last of its retries and redrives that has finished; beside it, the one after it which runs."""
     from podwright.cli.jobs.state import finished
+    from podwright.cli.jobs.wish import successor
 
     passed = {job["metadata"]["uid"]}
-    while found := copies_of(client, job, wish.origin):
-        newest = next((copy for copy in found if not finished(copy)), found[0])
+    while (newest := successor(client, job)) is not None:
         if not finished(newest):
             return job, newest
         if newest["metadata"]["uid"] in passed:  # labels that somebody made a circle of
@@ -139,7 +138,8 @@ def _end_of_chain(client: JobClient, job: Object, wish: Wish) -> tuple[Object, O
 def _copy(
     client: JobClient, job: Object, wish: Wish, *, tasks: IndexSet | None, dry_run: options.DryRun
 ) -> tuple[Object, bool]:
-    from podwright.cli.jobs.create_copy import create_copy, find_copy, judge_copy
+    from podwright.cli.jobs.create_copy import create_copy, judge_copy, preview_copy
+    from podwright.cli.jobs.wish import find_copy
 
     if dry_run is options.DryRun.NONE:
         return create_copy(client, job, wish, tasks=tasks)
@@ -147,7 +147,7 @@ def _copy(
     if existing is not None:
         return existing, False
     if dry_run is options.DryRun.CLIENT:
-        return wish.build(job, tasks=tasks), True
+        return preview_copy(client, job, wish, tasks=tasks), True
     return judge_copy(client, job, wish, tasks=tasks), True
 
 
@@ -185,7 +185,9 @@ def _undone(job: Object, last: Object) -> IndexSet | None:
 
 
 def _remark_running(job: Object, copy: Object, wish: Wish) -> None:
+    from podwright.cli.jobs.copies import Origin, is_copy_of
     from podwright.cli.jobs.state import name_of, shown_phase
     from podwright.cli.output import remark
 
-    remark(f"{name_of(job)} was already {wish.origin.done}, as {name_of(copy)} ({shown_phase(copy)}).")
+    done = next((origin.done for origin in Origin if is_copy_of(copy, job, origin)), wish.origin.done)
+    remark(f"{name_of(job)} was already {done}, as {name_of(copy)} ({shown_phase(copy)}).")

@@ -133,11 +133,11 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_HASH_LENGTH]
 
 
-def idempotency_key(*, work_uid: str, task_index: int | str) -> str:
+def idempotency_key(*, work: str, task_index: int | str) -> str:
     """Return the key that is equal for all attempts of one task, so that an outside system can drop repeats.
 
     Args:
-        work_uid: uid of the job, or of the first of those whose work it goes on with.
+        work: by which the job's work is known outside (`core.job.work.work_of`).
         task_index: of the task, or a reference that stands for it.
     """
-    return f"{work_uid}/{task_index}"
+    return f"{work}/{task_index}"

@@ -14,7 +14,7 @@ import msgspec
 from podwright.core.constants import names
 from podwright.core.model.job import JobView
 
-_UID: Final = re.compile(r"[A-Za-z0-9-]{1,63}")
+_UID: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")  # so that it is a label's value, too
 _TOKENS: Final = re.compile(r"[0-9]{1,15}")  # exact even where every number is a float
 
 
@@ -30,11 +30,19 @@ def tokens_before(annotations: Mapping[str, Any] | None) -> int:
     return int(text) if work_uid(annotations) and _TOKENS.fullmatch(text) else 0
 
 
+def work_of(job: JobView) -> str:
+    """Return the name by which the work of a job is known outside.
+
+    The namespace is part of it: whatever uid somebody writes into an annotation, two namespaces never have a name in common.
+    """
+    return f"{job.namespace}/{job.work_uid or job.uid}"
+
+
 def trusted(job: JobView, *, first: JobView | None, system_namespace: str) -> JobView:
     """Return the job, with a `problem` if it claims what it may not. `first` is the known job whose work it goes on with.
 
-    A job that goes on with the work of another one gets that one's idempotency keys, so the other one must not be a job of another
-    namespace. Jobs in the operator's own namespace could use its service account.
+    A job that goes on with the work of another one gets that one's idempotency keys, which hold the namespace: what names a job of
+    another one would not go on with its work, so its author is told while that job is known. Jobs in the operator's own namespace could use its service account.
     """
     if job.problem or job.status.is_over:
         return job

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from podwright.core.constants.reasons import Reason
-from podwright.core.model.attempt import Outcome
+from podwright.core.model.attempt import Attempt, Outcome
 from podwright.core.model.job import JobStatus
 from podwright.core.model.phase import Phase
 from podwright.core.values.excerpt import last_line
@@ -68,7 +68,7 @@ def _retry(*, before: JobStatus, after: JobStatus) -> RunEvent | None:
     """Return the event of an attempt that failed and is followed by another."""
     if _failures(after) <= _failures(before) or after.is_over or after.phase in _STOPPED_BY_US:
         return None
-    failed = next((attempt for attempt in reversed(after.attempts) if attempt.outcome in _FAILED), None)
+    failed = next((each for each in reversed(after.attempts) if _is_retried(each, before=before, after=after)), None)
     if failed is None:
         return None
     what = f"attempt {failed.number}" if failed.index is None else f"task {failed.index}, attempt {failed.number}"
@@ -82,6 +82,19 @@ def _retry(*, before: JobStatus, after: JobStatus) -> RunEvent | None:
         message=f"{what} failed ({failed.reason}{code}){detail}",
         fact=f"retrying-{_failures(after)}",
     )
+
+
+def _is_retried(attempt: Attempt, *, before: JobStatus, after: JobStatus) -> bool:
+    """Return whether an attempt failed and has another after it. Of an array, others' attempts stay listed while a task fails for good."""
+    if attempt.outcome not in _FAILED:
+        return False
+    if attempt.index is None or after.array is None:
+        return True
+    known = any(
+        each.index == attempt.index and each.number == attempt.number and each.outcome is attempt.outcome
+        for each in before.attempts
+    )
+    return not known and any(attempt.index in group.indexes for group in after.array.retries)
 
 
 def _phase_event(*, before: JobStatus, after: JobStatus, everything: bool) -> RunEvent | None:

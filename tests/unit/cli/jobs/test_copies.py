@@ -33,6 +33,7 @@ REDRIVEN = {"annotations": {"podwright.dev/redrive-of": "u-0", "podwright.dev/re
         ("a", {}, Origin.REDRIVE, "a-r1"),
         ("a-r3", REDRIVEN, Origin.REDRIVE, "a-r4"),
         ("a-r3", REDRIVEN, Origin.RESTART, "a-r4"),
+        ("a-r1", COPY, Origin.REDRIVE, "a-r2"),  # not its own name
         ("a", {}, Origin.RETRY, "a-retry1"),
         ("a-retry1", RETRIED, Origin.RETRY, "a-retry2"),
         ("a-retry1", RETRIED, Origin.RESTART, "a-retry1-r1"),

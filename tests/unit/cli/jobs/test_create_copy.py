@@ -8,8 +8,9 @@ import pytest
 
 from podwright.cli.errors import CommandError
 from podwright.cli.jobs.copies import Origin
-from podwright.cli.jobs.create_copy import Wish, create_copy, judge_copy
+from podwright.cli.jobs.create_copy import create_copy, judge_copy
 from podwright.cli.jobs.restart import restart, retry
+from podwright.cli.jobs.wish import Wish
 from podwright.cli.options import DryRun, Manner, Place
 from podwright.core.constants.names import ORIGINS
 from tests.support.simulator.admission import Operation, Request

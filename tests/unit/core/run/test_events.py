@@ -1,12 +1,16 @@
 """Which events a change of status is worth."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
+from podwright.core.model.array import ArrayRecord, RetryGroup
 from podwright.core.model.attempt import Attempt, Outcome
 from podwright.core.model.job import JobStatus
 from podwright.core.model.phase import Phase
 from podwright.core.run.events import MESSAGE_LIMIT, EventLevel, events_between
+from podwright.core.values.index_set import IndexSet
 
 FAILED_ATTEMPT = Attempt(
     number=0, pod_name="job-0", outcome=Outcome.FAILED, reason="Error", exit_code=3, message="bad row"
@@ -79,6 +83,34 @@ def test_the_same_fact_has_the_same_key_and_another_one_another() -> None:
     (again,) = events_between(before=NEW, after=RETRYING, level=EventLevel.PROBLEMS)
     (next_one,) = events_between(before=RETRYING, after=second, level=EventLevel.PROBLEMS)
     assert once.fact == again.fact != next_one.fact
+
+
+RETRIED = msgspec.structs.replace(FAILED_ATTEMPT, index=0)
+GROUP = RetryGroup(indexes=IndexSet.parse("0"), attempts=1, failed=1)
+ONE_RETRIED = status(Phase.RUNNING, failed_count=1, attempts=(RETRIED,), array=ArrayRecord(retries=(GROUP,)))
+
+
+@pytest.mark.parametrize(
+    ("before", "attempt", "record", "want"),
+    [
+        pytest.param(NEW, RETRIED, {"retries": (GROUP,)}, ["Retrying"], id="a task is retried"),
+        pytest.param(NEW, RETRIED, {"failed": IndexSet.parse("0")}, [], id="retry limit 0: a task fails for good"),
+        pytest.param(
+            ONE_RETRIED,
+            msgspec.structs.replace(RETRIED, index=1),
+            {"retries": (GROUP,), "failed": IndexSet.parse("1")},
+            [],
+            id="a task fails for good while another one is retried",
+        ),
+    ],
+)
+def test_only_tasks_that_are_tried_again_are_retrying(
+    before: JobStatus, attempt: Attempt, record: dict[str, Any], want: list[str]
+) -> None:
+    array = ArrayRecord(**record)
+    attempts = (*before.attempts, attempt)
+    after = status(Phase.RUNNING, failed_count=before.failed_count + 1, attempts=attempts, array=array)
+    assert [e.reason for e in events_between(before=before, after=after, level=EventLevel.PROBLEMS)] == want
 
 
 def test_a_retry_quotes_only_the_last_line_of_the_attempt() -> None:

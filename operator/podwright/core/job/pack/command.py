@@ -24,7 +24,7 @@ def packed(
     container: dict[str, Any],
     *,
     tasks: IndexSet,
-    work_uid: str,
+    work: str,
     items: tuple[str, ...],
     parallelism: int,
     limit: float | None,
@@ -36,7 +36,7 @@ def packed(
     Args:
         container: the template's, with a command.
         tasks: indexes, at least one.
-        work_uid: the part of the tasks' idempotency keys that they share.
+        work: the part of the tasks' idempotency keys that they share.
         items: of all tasks of the array, by index; empty if it has none.
         parallelism: most tasks at once.
         limit: seconds for one task; None is no limit.
@@ -46,7 +46,7 @@ def packed(
     slots = min(parallelism, len(tasks))
     room = min(LONGEST, _ALL_MESSAGES // containers) - 1  # a line end follows
     pieces = [literal(container.get("terminationMessagePath") or _DEFAULT_MESSAGE_PATH)]
-    own, function = _task_function(container, work_uid=work_uid, pieces=pieces, with_items=bool(items))
+    own, function = _task_function(container, work=work, pieces=pieces, with_items=bool(items))
     settings = (
         f"_pw_total={len(tasks)} _pw_slots={slots} _pw_limit={math.ceil(limit or 0)} _pw_grace={grace}"
         f" _pw_room={room} _pw_most={room - min(room // 2, 64 + 20 * slots)} _pw_items={'1' if items else ''}\n"
@@ -71,10 +71,10 @@ def _task_arguments(tasks: IndexSet, items: tuple[str, ...]) -> Iterator[str]:
 
 
 def _task_function(
-    container: dict[str, Any], *, work_uid: str, pieces: list[str], with_items: bool
+    container: dict[str, Any], *, work: str, pieces: list[str], with_items: bool
 ) -> tuple[list[dict[str, Any]], str]:
     """Return the variables that stay the pod's, and the shell function that becomes a task. Adds to `pieces`."""
-    key = names.idempotency_key(work_uid=work_uid, task_index=f"$({names.ENV_TASK_INDEX})")
+    key = names.idempotency_key(work=work, task_index=f"$({names.ENV_TASK_INDEX})")
     assignments = [
         f"{names.ENV_TASK_INDEX}=$_pw_index",
         f"{names.ENV_IDEMPOTENCY_KEY}={_word(key, {names.ENV_TASK_INDEX}, pieces)}",

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from podwright.core.constants import names
 from podwright.core.job.pod.attempt_pod import AttemptPod
+from podwright.core.job.work import work_of
 from podwright.core.model.job import JobView
 
 # What differs between the tasks of one pod: the runner of packs sets these, the pod can't.
@@ -18,7 +19,7 @@ def contract(*, job: JobView, pod: AttemptPod) -> dict[str, str]:
         names.ENV_JOB_UID: job.uid,
         names.ENV_TASK_INDEX: str(pod.task_index),
         names.ENV_ATTEMPT: str(pod.attempt),
-        names.ENV_IDEMPOTENCY_KEY: names.idempotency_key(work_uid=work_of(job), task_index=pod.task_index),
+        names.ENV_IDEMPOTENCY_KEY: names.idempotency_key(work=work_of(job), task_index=pod.task_index),
         # Attempts of one task are strictly ordered, so their number (from 1) fences a late one at an outside system,
         # which knows the task by its key: so the number goes on where former jobs with the same key ended.
         names.ENV_FENCING_TOKEN: str(job.tokens_before + pod.attempt + 1),
@@ -28,11 +29,6 @@ def contract(*, job: JobView, pod: AttemptPod) -> dict[str, str]:
         if array.items and not pod.tasks:
             told[names.ENV_TASK_ITEM] = literal(array.items[pod.task_index])
     return {name: value for name, value in told.items() if not pod.tasks or name not in TASK_VARIABLES}
-
-
-def work_of(job: JobView) -> str:
-    """Return the uid by which the work of a job is known outside."""
-    return job.work_uid or job.uid
 
 
 def with_variables(container: dict[str, Any], variables: dict[str, str]) -> dict[str, Any]:

@@ -16,9 +16,10 @@ from podwright.core.constants import names
 from podwright.core.job.identity import controller_reference
 from podwright.core.job.pack.command import packed
 from podwright.core.job.pod.attempt_pod import AttemptPod
-from podwright.core.job.pod.environment import contract, with_variables, work_of
+from podwright.core.job.pod.environment import contract, with_variables
 from podwright.core.job.pod.escalation import with_more
 from podwright.core.job.pod.heartbeat import heartbeat_problem, with_eviction, with_heartbeat
+from podwright.core.job.work import work_of
 from podwright.core.model.job import JobView
 
 _CONTAINER_LISTS: Final = ("initContainers", "containers")
@@ -122,7 +123,7 @@ def _with_runner(*, job: JobView, attempt: AttemptPod, spec: dict[str, Any]) -> 
     runner = packed(
         first,
         tasks=attempt.tasks,
-        work_uid=work_of(job),
+        work=work_of(job),
         items=job.array.items if job.array is not None else (),
         parallelism=job.array.pack_parallelism if job.array is not None else 1,
         limit=job.task_timeout,

@@ -71,7 +71,7 @@ class Pack:
         command: list[str],
         *,
         tasks: str = "0-3",
-        work_uid: str = "job-uid",
+        work: str = "job-uid",
         items: tuple[str, ...] = (),
         parallelism: int = 1,
         limit: float | None = None,
@@ -85,7 +85,7 @@ class Pack:
         made = packed(
             {"name": "main", "command": command, "terminationMessagePath": str(self.file), **(container or {})},
             tasks=self.tasks,
-            work_uid=work_uid,
+            work=work,
             items=items,
             parallelism=parallelism,
             limit=limit,

@@ -43,7 +43,7 @@ def test_what_the_container_is_given() -> None:
     made = packed(
         container,
         tasks=IndexSet.parse("0-3,7"),
-        work_uid="u",
+        work="u",
         items=(),
         parallelism=8,
         limit=1.5,

@@ -75,7 +75,7 @@ def test_the_environment_of_a_task(run: Callable[..., Pack]) -> None:
 
 
 def test_tasks_that_go_on_with_former_work_are_told_its_key(run: Callable[..., Pack]) -> None:
-    pack = run(script_of('echo "$PODWRIGHT_IDEMPOTENCY_KEY $PODWRIGHT_JOB_UID"'), tasks="3,12", work_uid="first-1")
+    pack = run(script_of('echo "$PODWRIGHT_IDEMPOTENCY_KEY $PODWRIGHT_JOB_UID"'), tasks="3,12", work="first-1")
     assert pack.end() == 0
     assert pack.lines() == ["first-1/12 job-uid", "first-1/3 job-uid"]
 

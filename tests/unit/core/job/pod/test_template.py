@@ -76,7 +76,7 @@ def test_every_container_gets_the_contract_first_and_cannot_forge_it() -> None:
         "PODWRIGHT_JOB_UID": "job-uid",
         "PODWRIGHT_TASK_INDEX": "0",
         "PODWRIGHT_ATTEMPT": "1",
-        "PODWRIGHT_IDEMPOTENCY_KEY": "job-uid/0",
+        "PODWRIGHT_IDEMPOTENCY_KEY": "default/job-uid/0",
         "PODWRIGHT_FENCING_TOKEN": "2",
     }
     for container in (*spec["initContainers"], spec["containers"][1]):
@@ -90,14 +90,14 @@ def test_a_job_that_goes_on_with_former_work_tells_its_key_and_greater_tokens() 
     job = make_job(work_uid="first", tokens_before=4)
     told = variables(build(job, attempt=0)["spec"]["containers"][0])
     assert (told["PODWRIGHT_JOB_UID"], told["PODWRIGHT_ATTEMPT"]) == ("job-uid", "0")
-    assert (told["PODWRIGHT_IDEMPOTENCY_KEY"], told["PODWRIGHT_FENCING_TOKEN"]) == ("first/0", "5")
+    assert (told["PODWRIGHT_IDEMPOTENCY_KEY"], told["PODWRIGHT_FENCING_TOKEN"]) == ("default/first/0", "5")
     assert build(job)["metadata"]["name"] == build(make_job())["metadata"]["name"]
     of_array = build(msgspec.structs.replace(job, array=array()), task_index=7)
-    assert variables(of_array["spec"]["containers"][0])["PODWRIGHT_IDEMPOTENCY_KEY"] == "first/7"
+    assert variables(of_array["spec"]["containers"][0])["PODWRIGHT_IDEMPOTENCY_KEY"] == "default/first/7"
     packed = msgspec.structs.replace(
         job_with({"containers": [{"name": "main", "command": ["run"]}]}), work_uid="first", array=array(pack=5)
     )
-    assert "first/" in build(packed, tasks=IndexSet.parse("5-6"))["spec"]["containers"][0]["args"]
+    assert "default/first/" in build(packed, tasks=IndexSet.parse("5-6"))["spec"]["containers"][0]["args"]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_the_pod_of_an_arrays_task_tells_which_it_is() -> None:
     told = variables(pod["spec"]["containers"][0])
     assert (told["PODWRIGHT_TASK_INDEX"], told["PODWRIGHT_TASK_COUNT"]) == ("7", "20")
     assert told["PODWRIGHT_TASK_ITEM"] == "item $$(HOME) $$$$7"  # the kubelet reads $$ as $
-    assert told["PODWRIGHT_IDEMPOTENCY_KEY"] == "job-uid/7"
+    assert told["PODWRIGHT_IDEMPOTENCY_KEY"] == "default/job-uid/7"
 
 
 def test_an_array_without_items_has_no_item() -> None:
@@ -155,7 +155,7 @@ def test_a_pod_of_packed_tasks_runs_them_in_its_first_container_only() -> None:
     assert pod["metadata"]["labels"]["podwright.dev/task-index"] == "1"
     first, second = pod["spec"]["containers"]
     assert first["command"][2].startswith("_pw_total=3 _pw_slots=2 _pw_limit=10 ")
-    assert first["args"] == ["/dev/termination-log", "job-uid/", "run", "a", "5", "f", "6", "g", "9", "j"]
+    assert first["args"] == ["/dev/termination-log", "default/job-uid/", "run", "a", "5", "f", "6", "g", "9", "j"]
     assert (second["args"], "command" in second) == (["b"], False)
     for container in (first, second):
         assert sorted(variables(container)) == [
