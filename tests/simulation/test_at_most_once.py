@@ -183,13 +183,9 @@ async def intents_of_a_former_leader(world: World) -> None:
         uid = world.submit(name, namespace=namespace, **ONCE)
         intent = {"number": 0, "podName": pod_name(job_name=name, job_uid=uid, task_index=0, attempt=0)}
         status = {"phase": "Pending", "reason": "Starting", "observedGeneration": 1, "attempts": [intent]}
-        world.api.update(
-            BATCH_JOB,
-            Key(namespace, name),
-            lambda job, status=status: {**job, "status": status},
-            user="former leader",
-            subresource="status",
-        )
+        key = Key(namespace, name)
+        job = {**world.api.get(BATCH_JOB, key).document, "status": status}
+        world.api.update(BATCH_JOB, key, lambda _, job=job: job, user="former leader", subresource="status")  # type: ignore[misc]  # a bound loop variable
     await until(
         lambda: [job.status.phase for uid in world.store.uids() if (job := world.store.job(uid))] == ["Pending"] * 2
     )
