@@ -228,7 +228,7 @@ class BatchJobStatus(ApiModel):
     stop: StopStatus | None = Field(
         None, description="Why the job is being stopped, or was; recorded before any pod is deleted for it."
     )
-    attempt_count: Count | None = Field(None, description="Attempts so far.")
+    attempt_count: Count | None = Field(None, description="Attempts so far; arrays count ended ones.")
     failed_count: Count | None = Field(None, description="Failures charged to spec.retry.limit.")
     platform_failed_count: Count | None = Field(None, description="Those charged to spec.retry.platformLimit.")
     timeout_count: Count | None = Field(None, description="Those charged to spec.retry.timeoutLimit.")

@@ -1,4 +1,4 @@
-"""`spec.failurePolicy`: what a failure means, by how it looks."""
+"""`spec.failurePolicy`: how a failure is treated, by exit code, signal, reason or message."""
 
 from typing import Annotated, Literal
 

@@ -31,6 +31,19 @@ def test_a_chain_submitted_backwards_runs_in_its_order(operator: OperatorProcess
     assert not jobs.pods("cleanup")
 
 
+def test_d14_an_array_that_no_node_took_up_has_not_started(operator: OperatorProcess, jobs: Jobs) -> None:
+    jobs.submit("first", script={"pending": "1h"}, array={"size": 2})
+    until = time.monotonic() + 30
+    while len(jobs.pods("first")) < 2:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    jobs.edit("first", cancel="Graceful")
+    assert jobs.wait_until_over("first")["array"]["neverStarted"]
+    jobs.submit("second", dependsOn=[{"name": "first", "condition": "Started"}])
+    ended = jobs.wait_until_over("second")
+    assert (ended["phase"], ended["reason"]) == ("Failed", "DependencyFailed")
+
+
 def test_b36_a_job_restored_from_a_backup_is_skipped_while_its_key_is_remembered(
     operator: OperatorProcess, api: Api, jobs: Jobs
 ) -> None:

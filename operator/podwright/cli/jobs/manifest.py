@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -42,18 +42,25 @@ class Document:
         return f"{self.content.get('apiVersion') or '(no apiVersion)'} {self.content.get('kind') or '(no kind)'}"
 
 
-def read_documents(files: Sequence[str]) -> Iterator[Document]:
+def read_documents(files: Sequence[str], *, unreadable: Callable[[CommandError], None]) -> Iterator[Document]:
     """Read all objects of files and of the manifests in directories; `-` is standard input.
 
-    Raises:
-        CommandError: one can't be read, or is not YAML.
+    Each file that can't be read, or is not YAML, is passed to `unreadable`, and yields nothing; the others are read all the same.
     """
     for file in files:
-        paths = [file] if file == "-" or not Path(file).is_dir() else _manifests_in(Path(file))
+        try:
+            paths = [file] if file == "-" or not Path(file).is_dir() else _manifests_in(Path(file))
+        except CommandError as error:
+            unreadable(error)
+            continue
         for path in paths:
             where = "standard input" if path == "-" else path
-            for content in _documents(_text(path), where=where):
-                yield Document(where, content)
+            try:
+                contents = list(_documents(_text(path), where=where))
+            except CommandError as error:
+                unreadable(error)
+                continue
+            yield from (Document(where, content) for content in contents)
 
 
 def _manifests_in(directory: Path) -> list[str]:
@@ -87,9 +94,21 @@ def jobs_of(files: Sequence[str], *, namespace: str | None, explicit: bool) -> l
         explicit: the user has named that namespace, so that no other is meant.
 
     Raises:
-        CommandError: they can't be read, hold no job, or something else.
+        CommandError: some of them can't be read, or hold something else, all of which is named; or there is no job.
     """
-    jobs = [_placed(each, namespace, explicit) for each in read_documents(files)]
+    problems: list[CommandError] = []
+    jobs: list[Object] = []
+    for document in read_documents(files, unreadable=problems.append):
+        try:
+            jobs.append(_placed(document, namespace, explicit))
+        except CommandError as error:
+            problems.append(error)
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise CommandError(
+            "\n".join((*map(str, problems), f"Nothing was submitted, for these {len(problems)} problems."))
+        )
     if not jobs:
         raise CommandError(f"There is no BatchJob in {', '.join(files)}.")
     return jobs

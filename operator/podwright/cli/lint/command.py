@@ -39,7 +39,8 @@ def lint(
 
     client = place.client() if server else None
     jobs, others, bad = 0, 0, 0
-    for document in read_documents(files):
+    unreadable: list[CommandError] = []
+    for document in read_documents(files, unreadable=unreadable.append):
         if not document.is_job and not _meant_as_job(document):
             others += 1
             continue
@@ -48,18 +49,27 @@ def lint(
         bad += bool(found)
         for problem in found:
             print_line(f"{one_line(document.where)}: {_name(document)}: {one_line(problem)}")
-    if not jobs:
+    if not jobs and not unreadable:
         raise CommandError(f"There is no BatchJob in {', '.join(files)}.")
     if others and not quiet:
         remark(f"{others} object{'s' * (others != 1)} of other kinds not checked.")
-    if bad:
-        raise CommandError(f"{bad} of {jobs} job{'s' * (jobs != 1)} {'has' if bad == 1 else 'have'} problems.")
+    if bad or unreadable:
+        raise _summary(bad=bad, jobs=jobs, unreadable=unreadable)
     if not quiet:
         print_line(f"{jobs} job{'s' * (jobs != 1)} checked, no problems found.")
         if not server and (left := left_to_the_server()):
             remark(
                 f"{len(left)} validation rule{'s' * (len(left) != 1)} can only be checked with --server: {'; '.join(left)}"
             )
+
+
+def _summary(*, bad: int, jobs: int, unreadable: list[CommandError]) -> CommandError:
+    lines = [str(error) for error in unreadable]
+    if jobs:
+        lines.append(f"{bad} of {jobs} job{'s' * (jobs != 1)} {'has' if bad == 1 else 'have'} problems.")
+    if unreadable:
+        lines.append(f"{len(unreadable)} file{'s' * (len(unreadable) != 1)} could not be read.")
+    return CommandError("\n".join(lines))
 
 
 def _meant_as_job(document: Document) -> bool:

@@ -1,4 +1,4 @@
-"""`spec.failurePolicy.rules`: what a failure means, by how it looks. The first rule that fits decides.
+"""`spec.failurePolicy.rules`: how a failure is treated, by its evidence. The first rule that fits decides.
 
 `Evidence` is all that rules look at, so the same rules serve a job's one pod and each pod of an array.
 """

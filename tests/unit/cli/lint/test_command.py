@@ -51,6 +51,27 @@ def test_what_is_no_manifest(tmp_path: Path, text: str, complaint: str) -> None:
     assert "Traceback" not in answer.stderr
 
 
+def test_files_that_cannot_be_read_do_not_hide_the_others(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("a: [")
+    (tmp_path / "b.yaml").write_bytes(b"\xff")
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(job(template=template(comand=["a"]))))
+    (tmp_path / "d.yaml").write_text(yaml.safe_dump(job()))
+    answer = run("lint", str(tmp_path), "/does/not/exist.yaml")
+    assert answer.returncode == 1
+    assert "c.yaml: BatchJob/report: spec.template.spec.containers[0].comand: unknown field" in answer.stdout
+    for complaint in ("a.yaml is not valid YAML", "b.yaml: it is not UTF-8", "Cannot read /does/not/exist.yaml"):
+        assert complaint in answer.stderr
+    assert answer.stderr.endswith("1 of 2 jobs has problems.\n3 files could not be read.\n")
+    submitted = run("submit", "--filename", str(tmp_path), "--dry-run")
+    assert (submitted.returncode, submitted.stdout) == (1, "")
+    for complaint in (
+        "a.yaml is not valid YAML",
+        "b.yaml: it is not UTF-8",
+        "Nothing was submitted, for these 2 problems",
+    ):
+        assert complaint in submitted.stderr
+
+
 def test_a_wrong_version_is_not_passed_over(tmp_path: Path) -> None:
     file = tmp_path / "x.yaml"
     file.write_text(yaml.safe_dump({**job(), "apiVersion": "podwright.dev/v1"}))
