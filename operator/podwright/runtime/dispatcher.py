@@ -108,6 +108,10 @@ class Dispatcher:
     ) -> None:
         of = command.of
         if isinstance(command, Confirm):
+            if expectations.asks_again(command.name, version=subject.resource_version if subject is not None else 0):
+                self._responses.backoff.failed(
+                    of, now=now
+                )  # the answer changed nothing: to ask at once would go on for ever
             expectations.confirm_children.add(command.name)
             controller.outcomes.confirming(command, expectations=expectations)
             self._mark(of)
