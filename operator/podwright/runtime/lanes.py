@@ -25,6 +25,13 @@ _BYTES_UNDER_WAY: Final = 524_288
 """Of one namespace's large objects; or one object."""
 
 
+_LARGE_ORDER: Final = {
+    rank: place for place, rank in enumerate((Rank.VERDICT, Rank.RELEASE, Rank.CREATE, Rank.NEWS, Rank.CLEANUP))
+}
+_TURN: Final = 262_144
+"""Bytes of large objects that a namespace may write before it is the next one's turn."""
+
+
 class Withheld(msgspec.Struct, frozen=True, gc=False):
     """A write was not sent at all. `error` is one of ours that kept its request from being built."""
 
@@ -83,6 +90,7 @@ class Lane:
         self.parked = 0
         self.hangs = False
         self.bytes_under_way = 0  # of large objects
+        self.turn = _TURN  # bytes of large objects that are left of its turn
         self.limit = NamespaceLimit()
         self.urgent: _Queue = []
         self.idle: _Queue = []
@@ -144,7 +152,9 @@ class Lanes:
             queue, turns, urgent = lane.urgent, self._urgent, True
         else:
             queue, turns = lane.idle, self._idle
-        heapq.heappush(queue, (permit.rank, -permit.priority, next(self._order), permit))
+        # Among large ones, what ends work goes before what starts more: a creation is followed by a long pause.
+        rank = _LARGE_ORDER[permit.rank] if permit.is_large else permit.rank
+        heapq.heappush(queue, (rank, -permit.priority, next(self._order), permit))
         turns.setdefault(permit.namespace, None)
         self._waiting += 1
         self._urgent_waiting += urgent
@@ -165,8 +175,7 @@ class Lanes:
 
     def large_due(self, *, now: float) -> float | None:
         """Return when a write of a large object that waits may go, None if none does."""
-        first = itertools.islice(self._large, 2)
-        return min([self._pace.due(namespace, now=now) for namespace in first], default=None)
+        return min([self._due(namespace, now=now) for namespace in self._large], default=None)
 
     def begin(self, permit: Permit, *, now: float) -> None:
         """Take a place of a permit's namespace."""
@@ -195,7 +204,7 @@ class Lanes:
         lane.hangs = lane.hangs and not was_quick
         if permit.is_large:
             lane.bytes_under_way -= permit.size
-            self._pace.ended(size=permit.size, creates=permit.rank is Rank.CREATE, seconds=seconds, now=now)
+            self._pace.ended(namespace, size=permit.size, creates=permit.rank is Rank.CREATE, seconds=seconds, now=now)
         if lane.is_empty:
             if lane.limit.is_reduced:
                 self._quiet[namespace] = now
@@ -228,16 +237,29 @@ class Lanes:
     def _take_large(self, *, places: int, now: float) -> Permit | None:
         held_back = 0
         for namespace in self._large:
-            if self._pace.due(namespace, now=now) > now:
+            if self._due(namespace, now=now) > now:
                 held_back += 1
-                if held_back > 1:
-                    return None  # what holds back two of them holds back all but one, and there may be many
-                continue
+                if held_back > 1 and self._pace.is_under_way:
+                    return None  # one under way holds back all but one, and there may be many
+                continue  # it has just written: few have
             lane = self._lanes[namespace]
             size = lane.bytes_under_way + lane.large[0][3].size
             if (size <= _BYTES_UNDER_WAY or not lane.bytes_under_way) and _has_place(lane, lane.large, places=places):
-                return self._pop(self._large, namespace, lane.large)
+                permit = heapq.heappop(lane.large)[3]
+                self._waiting -= 1
+                lane.turn -= permit.size
+                if not lane.large:
+                    del self._large[namespace]
+                if lane.turn <= 0:
+                    lane.turn = _TURN
+                    if lane.large:
+                        self._large.move_to_end(namespace)
+                return permit
         return None
+
+    def _due(self, namespace: str, *, now: float) -> float:
+        creates = self._lanes[namespace].large[0][3].rank is Rank.CREATE
+        return self._pace.due(namespace, creates=creates, now=now)
 
     def _pop(self, turns: _Turns, namespace: str, queue: _Queue) -> Permit:
         permit = heapq.heappop(queue)[3]
