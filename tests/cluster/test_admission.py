@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from podwright.core.constants import names
+from podwright.kube.errors import StatusError
 from tests.cluster.api import OPERATOR, STRATEGIC, Api
 from tests.cluster.manifests import make_job, make_lease, make_pod
 
@@ -62,6 +63,7 @@ class TestFence:
                 f"{FENCE} the pod carries epoch {stale}, but Lease {shard} is at epoch 7: another operator leads"
                 in answer.message
             )
+            assert StatusError(code=answer.status, reason="", message=answer.message).proves_fence
 
     def test_a_new_epoch_shuts_out_the_former_leader(self, api: Api, operator: Api, namespace: str, shard: str) -> None:
         begin_epoch(1, api=api, operator=operator, namespace=namespace, shard=shard)
@@ -81,6 +83,7 @@ class TestFence:
         assert answer.status == 422
         assert "ValidatingAdmissionPolicy 'podwright-fence' with binding 'podwright-fence-0' denied" in answer.message
         assert "no params found" in answer.message
+        assert StatusError(code=answer.status, reason="", message=answer.message).fenced
         begin_epoch(3, api=api, operator=operator, namespace=namespace, shard=shard)
         api.delete("Lease", SYSTEM, shard).expect()
         eventually(lambda: not operator.create(fenced_pod(namespace, epoch=3), dry_run=True).ok)

@@ -9,6 +9,7 @@ import pytest
 
 from podwright.core.accounting import Accounting
 from podwright.core.constants.names import pod_name
+from podwright.core.values.ref import Ref
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.responses import Ambiguous, ApiResponse, Unsent
 from podwright.runtime.lines import QUOTA
@@ -17,10 +18,11 @@ from podwright.store import expectations
 from tests.simulation.world import World, started_world, until
 from tests.support.simulator.admission import Operation, Request
 from tests.support.simulator.errors import forbidden
-from tests.support.simulator.kinds import POD
+from tests.support.simulator.kinds import BATCH_JOB, NAMESPACE, POD
 from tests.support.simulator.storage import Key
 
 ONCE: dict[str, Any] = {"deliveryMode": "AtMostOnce"}
+JOBS = {"one": "default", "two": "other"}
 
 
 @pytest.fixture
@@ -171,6 +173,61 @@ async def test_an_intent_that_another_process_left_is_given_up(world: World) -> 
     status = world.status()
     assert (status["phase"], status["reason"], creations(world)) == ("Failed", "MayHaveRun", 0)
     assert Key("default", name) not in world.api.table(POD).objects
+
+
+async def intents_of_a_former_leader(world: World) -> None:
+    """Have two jobs, of two namespaces, whose intents are on record and whose pods are not there, when a term begins."""
+    world.api.create(NAMESPACE, "", {"metadata": {"name": "other"}}, user="system:admin")
+    world.terms.current, term = None, world.terms.current
+    for name, namespace in JOBS.items():
+        uid = world.submit(name, namespace=namespace, **ONCE)
+        intent = {"number": 0, "podName": pod_name(job_name=name, job_uid=uid, task_index=0, attempt=0)}
+        status = {"phase": "Pending", "reason": "Starting", "observedGeneration": 1, "attempts": [intent]}
+        key = Key(namespace, name)
+        job = {**world.api.get(BATCH_JOB, key).document, "status": status}
+        world.api.update(BATCH_JOB, key, lambda _, job=job: job, user="former leader", subresource="status")  # type: ignore[misc]  # a bound loop variable
+    await until(
+        lambda: [job.status.phase for uid in world.store.uids() if (job := world.store.job(uid))] == ["Pending"] * 2
+    )
+    world.terms.current = term
+    world.engine.mark_all()
+
+
+async def test_each_of_two_intents_without_a_pod_is_given_up(world: World) -> None:
+    """Their pods have no uids; yet what became of one is booked on its own job, though the other's status is never written."""
+    held: list[str] = []
+
+    async def hold_the_first(request: ApiRequest, send: Send) -> ApiResponse:
+        if request.method == "PATCH" and not held:
+            held.append(request.path)
+        if request.path in held:
+            await asyncio.Event().wait()
+        return await send(request)
+
+    world.fault = hold_the_first
+    await intents_of_a_former_leader(world)
+
+    def ended() -> list[dict[str, Any]]:
+        statuses = [world.api.get(BATCH_JOB, Key(JOBS[name], name)).document["status"] for name in JOBS]
+        return [status for status in statuses if "finishTime" in status]
+
+    await until(lambda: bool(ended()))
+    assert [(status["reason"], status["attempts"][0].get("podUID")) for status in ended()] == [("MayHaveRun", None)]
+
+
+async def test_a_read_that_changes_nothing_is_not_repeated_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[str] = []
+
+    async def read_nothing(ref: Ref, **child: Any) -> None:
+        reads.append(ref.uid)
+
+    monkeypatch.setattr(world.controller.reads, "read_child", read_nothing)
+    await intents_of_a_former_leader(world)
+    await until(lambda: len(reads) >= 4)
+    await asyncio.sleep(1.0)
+    assert len(reads) < 40, "ever longer pauses"
 
 
 @pytest.mark.parametrize("lost", ["refused", "unsent"])

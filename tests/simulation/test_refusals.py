@@ -145,6 +145,31 @@ async def test_s8_a_denial_that_lasts_is_final_after_its_time(world: World, monk
     assert world.written("POST").count("pods") >= 5
 
 
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        pytest.param(404, "NotFound", id="404"),
+        pytest.param(409, "Conflict", id="409"),
+        pytest.param(409, "AlreadyExists", id="409 as if it existed"),
+    ],
+)
+async def test_a_webhook_may_deny_with_any_code(world: World, code: int, reason: str) -> None:
+    words = 'admission webhook "w.example.com" denied the request: this image is locked'
+    refuse_pods(world, lambda _: ApiError(code, reason, words))
+    world.submit()
+    await until(lambda: world.status().get("reason") == "PodRejected")
+    assert world.status()["message"].endswith(words)
+
+
+async def test_what_an_error_repeats_of_a_template_is_not_taken_for_the_fence(world: World) -> None:
+    text = "ValidatingAdmissionPolicy 'podwright-fence'"
+    words = f'Pod "a" is invalid: spec.hostAliases[0].ip: Invalid value: "{text}": must be a valid IP address'
+    refuse_pods(world, lambda _: ApiError(422, "Invalid", words))
+    world.submit()
+    await until(world.is_over)
+    assert (world.status()["phase"], world.status()["reason"]) == ("Failed", "PodRejected")
+
+
 async def test_b3_a_pod_that_is_too_large_is_final_at_once(world: World) -> None:
     refuse_pods(world, fails("etcdserver: request is too large"))
     world.submit(deliveryMode="AtMostOnce")

@@ -4,6 +4,7 @@ import asyncio
 import functools
 import itertools
 import statistics
+import time
 from collections.abc import Callable
 
 import pytest
@@ -290,6 +291,27 @@ async def test_l4_large_writes_beside_others_go_one_by_one_and_all_go(server: Se
     assert sorted(large) == ["a-0", "a-1", "a-2", "b-0", "b-1", "b-2"]
     assert [name[0] for name in large] in (["a", "b"] * 3, ["b", "a"] * 3), "namespaces take turns"
     await drain(writer)
+
+
+@in_virtual_time
+async def test_l4_an_answer_brings_the_next_large_write_forward() -> None:
+    """While one is under way, the next has a time only for the case that it hangs."""
+    sent: list[float] = []
+
+    async def send(request: ApiRequest) -> ApiResponse:
+        if request.path != "small":
+            sent.append(time.monotonic())
+        await asyncio.sleep(0.01)
+        return ApiResponse(200, b"{}")
+
+    writer = Writer(send=send, limit=AdaptiveLimit())
+    for number in range(20):
+        writer.submit(write(f"large-{number}", {}, namespace="large", size=17_000, rank=Rank.VERDICT))
+    for _ in range(6):
+        writer.submit(write("small", {}, namespace="others"))
+        await asyncio.sleep(0.45)
+    assert len(sent) == 20
+    assert max(late - early for early, late in itertools.pairwise(sent)) < 0.03
 
 
 async def test_l4_a_withheld_large_write_holds_up_no_other(server: Server) -> None:

@@ -207,6 +207,11 @@ def is_cleanup(command: Command) -> bool:
     return isinstance(command, Delete) and (command.cleanup or command.target == command.of)
 
 
+def is_child_change(command: Command) -> bool:
+    """Return whether a command changes a child that exists."""
+    return isinstance(command, Delete | PatchChild | Release) and command.target != command.of
+
+
 def unknown_outcome(command: Command) -> Unknown:
     """Return what must be re-read if the outcome of a command is not known."""
     if isinstance(command, Delete) and command.target == command.of:

@@ -12,8 +12,12 @@ import msgspec
 
 from podwright.kube.paths import Resource
 
-_FENCES: Final = re.compile(r"\bValidatingAdmissionPolicy 'podwright-(?:fence|shard-label)'")
-_COMPARED: Final = re.compile(r"\bValidatingAdmissionPolicy 'podwright-fence'.* podwright fence: ", re.DOTALL)
+# Only from the beginning, in the API server's own words: what comes later may repeat what a tenant wrote.
+_FENCES: Final = re.compile(
+    r"""pods "[^"]{0,253}" is forbidden: """
+    r"ValidatingAdmissionPolicy 'podwright-(?P<policy>fence|shard-label)'(?: with binding '[^']{1,253}')? denied request: "
+    r"(?P<compared>podwright fence: )?"
+)
 _TEXT_LIMIT: Final = 1024
 
 
@@ -61,12 +65,17 @@ class StatusError(Exception):
     @property
     def fenced(self) -> bool:
         """Return whether the fence refused the write, be it for the epoch or since the Lease is not known there yet."""
-        return self.genuine and self.code in (403, 422) and _FENCES.search(self.message) is not None
+        return self._fence is not None
 
     @property
     def proves_fence(self) -> bool:
         """Return whether the fence compared epochs and refused the write for that alone."""
-        return self.fenced and _COMPARED.search(self.message) is not None
+        found = self._fence
+        return found is not None and found["policy"] == "fence" and found["compared"] is not None
+
+    @property
+    def _fence(self) -> re.Match[str] | None:
+        return _FENCES.match(self.message) if self.genuine and self.code in (403, 422) else None
 
     @property
     def passing(self) -> bool:

@@ -2,12 +2,14 @@
 
 Until then a new leader's cache may lag behind what the former one did last, and nothing may be started on it (ADR 0003). One list of
 metadata tells for all objects, by far cheaper for the API server than to read each of them; whoever wants to start something
-before it is there waits for it, and what it doesn't confirm is read alone. Used by the dispatcher; made once per controller.
+before it is there waits for it, but not for long: pages come in the order of namespaces, and those of one tenant may be slow. What it
+doesn't confirm in time is read alone. Used by the dispatcher; made once per controller.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from podwright.core.values.ref import Ref
 from podwright.kube.codecs.page import decode_version_page
@@ -17,6 +19,9 @@ from podwright.kube.paging import PageLimit
 from podwright.kube.responses import AnswerTooLarge
 from podwright.runtime.leader_term import LeaderTerm
 from podwright.runtime.writer import Send
+
+PATIENCE: Final = 2.0
+"""Seconds from its beginning for which others wait for the check."""
 
 _log = logging.getLogger(__name__)
 
@@ -48,13 +53,17 @@ class CacheCheck:
         self._confirmed: set[str] = set()
         self._waiting: set[str] = set()
         self._running: asyncio.Task[None] | None = None
+        self._patience: asyncio.TimerHandle | None = None  # while others wait for the check
 
     def begin(self, term: LeaderTerm) -> None:
         """Start the check of a term, which has begun before this is called."""
         if self._running is not None:
             self._running.cancel()
+        if self._patience is not None:
+            self._patience.cancel()
         self._epoch = term.epoch
         self._confirmed.clear()
+        self._patience = asyncio.get_running_loop().call_later(PATIENCE, self._wait_no_longer)
         self._running = asyncio.create_task(self._run(), name=f"check of the cache of {self._kind}")
 
     def has_confirmed(self, uid: str, term: LeaderTerm) -> bool:
@@ -62,8 +71,8 @@ class CacheCheck:
         return term.epoch == self._epoch and uid in self._confirmed
 
     def waits(self, ref: Ref, term: LeaderTerm) -> bool:
-        """Have an object marked once the check tells of it; False if it has told all that it can."""
-        if self._running is None or term.epoch != self._epoch:
+        """Have an object marked once the check tells of it; False if it has told all that it can, or takes too long."""
+        if self._patience is None or term.epoch != self._epoch:
             return False
         self._waiting.add(ref.uid)
         return True
@@ -78,7 +87,7 @@ class CacheCheck:
         finally:
             if self._running is asyncio.current_task():
                 self._running = None
-                self._wake(set(self._waiting))
+                self._wait_no_longer()
 
     async def _list(self, path: str) -> None:
         token = ""
@@ -99,6 +108,12 @@ class CacheCheck:
             self._wake(self._waiting & same)
             if not token:
                 return
+
+    def _wait_no_longer(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+        self._wake(set(self._waiting))
 
     def _wake(self, uids: set[str]) -> None:
         self._waiting -= uids

@@ -14,11 +14,9 @@ from podwright.core.commands import (
     Command,
     Confirm,
     CreateChild,
-    Delete,
-    PatchChild,
-    Release,
     ReportProblem,
     WriteStatus,
+    is_child_change,
     is_cleanup,
     rank_of,
 )
@@ -41,7 +39,6 @@ FEW_CREATIONS: Final = 16
 """The same while as many wait already as can be sent soon."""
 _ROUNDS: Final = 8
 """Times as many creations of a namespace may wait as may be under way: enough until its objects are reconciled again."""
-_OF_A_TARGET: Final = (Delete, PatchChild, Release)
 _OF_STATUS: Final = (WriteStatus, ReportProblem)
 
 
@@ -111,6 +108,10 @@ class Dispatcher:
     ) -> None:
         of = command.of
         if isinstance(command, Confirm):
+            if expectations.asks_again(command.name, version=subject.resource_version if subject is not None else 0):
+                self._responses.backoff.failed(
+                    of, now=now
+                )  # the answer changed nothing: to ask at once would go on for ever
             expectations.confirm_children.add(command.name)
             controller.outcomes.confirming(command, expectations=expectations)
             self._mark(of)
@@ -154,7 +155,7 @@ class Dispatcher:
                 build=functools.partial(self._build, command, controller, subject, term),
                 done=functools.partial(self._done, command, controller, subject, then),
                 admitted=_is_admitted(command),
-                size=controller.size_of(command.of),
+                size=controller.size_of(command),
             )
         )
 
@@ -209,11 +210,6 @@ class Dispatcher:
         if len(self.updates):
             for ref in self.updates.grant(places, now=time.monotonic()):
                 self._mark(ref)
-
-
-def is_child_change(command: Command) -> bool:
-    """Return whether a command changes a child that exists."""
-    return isinstance(command, _OF_A_TARGET) and command.target != command.of
 
 
 def _confirmed(subject: Subject, controller: Controller, expectations: Expectations, term: LeaderTerm) -> bool:

@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from typing import Any, Final
 
-from podwright.core.commands import Command, Confirm, CreateChild, WriteStatus
+from podwright.core.commands import Command, Confirm, CreateChild, WriteStatus, is_child_change
 from podwright.core.shard import shard_of
 from podwright.core.values.ref import Ref
 from podwright.kube.codecs.page import Undecodable
 from podwright.runtime.cleanup import Cleanup
 from podwright.runtime.confirmation import Confirmation
 from podwright.runtime.controllers.controller import Controller, Reflected, Subject
-from podwright.runtime.dispatcher import Dispatcher, is_child_change
+from podwright.runtime.dispatcher import Dispatcher
 from podwright.runtime.leader_term import LeaderTerm, LeaderTerms
 from podwright.runtime.lines import Lines
 from podwright.runtime.metrics import Metrics

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 
+from podwright.core.attempt.refusal import denied_by_webhook
 from podwright.core.commands import (
     ClaimKey,
     Command,
@@ -196,7 +197,7 @@ class Responses:
                 logging.WARNING, "fenced", "the admission policy refused a pod of this epoch: %s", error.message
             )
             self.backoff.failed(command.of, now=now, at_least=_FENCED_PAUSE)
-        elif error.code in (404, 409):
+        elif error.code in (404, 409) and not denied_by_webhook(error.message):
             expectations.confirm_self = True
             self.backoff.failed(command.of, now=now, at_least=_FENCED_PAUSE)
         else:
@@ -231,7 +232,7 @@ def _surely_not_created(result: Result) -> bool:
 
 
 def _is_taken(error: StatusError) -> bool:
-    return error.code == 409 and error.reason == "AlreadyExists"
+    return error.code == 409 and error.reason == "AlreadyExists" and not denied_by_webhook(error.message)
 
 
 def _pause(result: Result) -> float:

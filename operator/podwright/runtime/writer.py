@@ -188,11 +188,17 @@ class Writer:
         self._pump()
 
     def _go_on_when_large_are_due(self, now: float) -> None:
-        if self._next_large is not None:
-            return
         due = self._lanes.large_due(now=now)
-        if due is not None and due > now:
-            self._next_large = asyncio.get_running_loop().call_later(due - now, self._go_on_with_large)
+        if due is None or due <= now:
+            return
+        loop = asyncio.get_running_loop()
+        at = loop.time() + due - now
+        if self._next_large is not None:
+            # Each answer may bring the time forward: it was set for the case that the one under way hangs.
+            if self._next_large.when() <= at:
+                return
+            self._next_large.cancel()
+        self._next_large = loop.call_at(at, self._go_on_with_large)
 
     def _go_on_with_large(self) -> None:
         self._next_large = None

@@ -59,6 +59,7 @@ class Expectations(msgspec.Struct, kw_only=True):
         confirmed_epoch: the epoch in which the object was last read from the API server itself.
         refused_children: by name, children of which the last write was refused.
         unmade: names whose creation, of unknown outcome, came to nothing as far as a read can tell.
+        asked_for: names of children that decisions on the object asked the API server for, and its resourceVersion then.
         waits_for: why its last child was refused, if that may pass: what it waits for in a line with others.
         taken: names whose creation was answered with "already exists"; what has them must be read first.
     """
@@ -76,6 +77,7 @@ class Expectations(msgspec.Struct, kw_only=True):
     taken: frozenset[str] = frozenset()
     waits_for: str = ""
     unmade: tuple[str, ...] = ()
+    asked_for: tuple[int, set[str]] | None = None
 
     @property
     def must_confirm(self) -> bool:
@@ -154,6 +156,15 @@ class Expectations(msgspec.Struct, kw_only=True):
             self.creation_until = max(self.creation_until, child.until)
             self.children[name] = msgspec.structs.replace(child, state=ChildState.ABSENT)
             self.unmade = (*self.unmade, name)
+
+    def asks_again(self, name: str, *, version: int) -> bool:
+        """Record that a decision asks the API server for a child; return whether one on the same version of the object did already."""
+        if self.asked_for is None or self.asked_for[0] != version:
+            self.asked_for = (version, {name})
+            return False
+        again = name in self.asked_for[1]
+        self.asked_for[1].add(name)
+        return again
 
     def take_unmade(self) -> tuple[str, ...]:
         """Return the children that reads found not to have been created, which nobody has taken yet."""

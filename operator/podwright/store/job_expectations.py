@@ -86,6 +86,7 @@ class JobExpectations(Expectations, kw_only=True):
         oversize: what is known of a status that did not fit.
         repair_since: by uid, since when it is known of them (Unix seconds).
         refusal_reported: the pod of which the last event said that its changes are refused.
+        pod_size: that of the job when it was last there: of its pods, in bytes, if they are large.
         pod_asked: whether that intent's pod was asked for, and no answer tells that it was not created.
     """
 
@@ -104,6 +105,7 @@ class JobExpectations(Expectations, kw_only=True):
     intent_version: int = -1
     pod_asked: bool = False
     oversize: Oversize | None = None
+    pod_size: int = 0
     repair_after: dict[str, float] = msgspec.field(default_factory=dict)
     repair_since: dict[str, float] = msgspec.field(default_factory=dict)
     refusal_reported: str = ""

@@ -58,6 +58,28 @@ UNLABELLED = FENCE.replace("'podwright-fence'", "'podwright-shard-label'") + "po
         pytest.param(403, COMPARED, True, True, id="S7 the policy compared epochs"),
         pytest.param(422, FENCE + "failed to configure binding: no params found", True, False, id="S7 no Lease yet"),
         pytest.param(403, UNLABELLED, True, False, id="S7 no shard"),
+        pytest.param(
+            403, COMPARED.replace(" with binding 'podwright-fence-0'", ""), True, True, id="S7 no binding is told"
+        ),
+        pytest.param(
+            422,
+            f'Pod "x" is invalid: spec.hostAliases[0].ip: Invalid value: "{COMPARED}": must be a valid IP address'.replace(
+                'pods "x"', "pods 'x'"
+            ),
+            False,
+            False,
+            id="a tenant's text that an error repeats",
+        ),
+        pytest.param(
+            403,
+            f'pods "x" is forbidden: no PriorityClass with name {COMPARED} was found',
+            False,
+            False,
+            id="a tenant's text that a refusal repeats",
+        ),
+        pytest.param(
+            403, f'admission webhook "w" denied the request: {COMPARED}', False, False, id="a tenant's webhook says so"
+        ),
         pytest.param(403, "not yet ready to handle request", False, False, id="S7 not ready"),
         pytest.param(403, "exceeded quota: podwright-fence", False, False, id="S7 a quota of that name"),
         pytest.param(429, COMPARED, False, False, id="S7 throttled"),

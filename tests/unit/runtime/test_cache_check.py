@@ -8,8 +8,9 @@ import pytest
 from podwright.core.values.ref import JOB, Ref
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.responses import Ambiguous, AnswerTooLarge, ApiResponse
-from podwright.runtime.cache_check import CacheCheck
+from podwright.runtime.cache_check import PATIENCE, CacheCheck
 from podwright.runtime.leader_term import LeaderTerm
+from tests.support.virtual_time import in_virtual_time
 
 TERM = LeaderTerm(shard=0, epoch=7, baseline=100)
 CACHED = {"same": 5, "older": 4, "newer": 6, "gone": 5}
@@ -20,6 +21,7 @@ class Checked:
 
     def __init__(self, *answers: ApiResponse | Exception) -> None:
         self._answers = list(answers)
+        self.pause = 0.0
         self.requests: list[ApiRequest] = []
         self.marked: list[str] = []
         self.check = CacheCheck(
@@ -33,7 +35,7 @@ class Checked:
 
     async def _send(self, request: ApiRequest) -> ApiResponse:
         self.requests.append(request)
-        await asyncio.sleep(0)
+        await asyncio.sleep(self.pause)
         answer = self._answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -106,3 +108,36 @@ async def test_a_further_term_begins_anew() -> None:
     assert not checked.check.waits(Ref(JOB, "same"), TERM)
     await until_done(checked.check, term)
     assert not checked.check.has_confirmed("same", term)
+
+
+@in_virtual_time
+async def test_a_slow_check_is_waited_for_no_longer_than_its_patience() -> None:
+    """Another tenant's pages come first; those of who waits behind them may take any time."""
+    checked = Checked(page("older", token="2"), page("newer", token="3"), page("same"))
+    checked.pause = 0.8 * PATIENCE
+    checked.check.begin(TERM)
+    for uid in CACHED:
+        assert checked.check.waits(Ref(JOB, uid), TERM)
+    await asyncio.sleep(0.99 * PATIENCE)
+    assert checked.marked == []
+    await asyncio.sleep(0.02 * PATIENCE)
+    assert sorted(checked.marked) == sorted(CACHED), "all are told that they must be read"
+    assert not checked.check.waits(Ref(JOB, "same"), TERM), "nor does anybody begin to wait"
+    await asyncio.sleep(3 * PATIENCE)
+    assert checked.confirmed() == ["same"], "what it tells later still spares reads"
+    assert len(checked.marked) == len(CACHED)
+
+
+@in_virtual_time
+async def test_each_term_has_the_whole_patience() -> None:
+    checked = Checked(page("same"), page("same"))
+    checked.pause = 0.9 * PATIENCE
+    checked.check.begin(TERM)
+    await asyncio.sleep(0.8 * PATIENCE)
+    term = LeaderTerm(shard=0, epoch=8, baseline=200)
+    checked.check.begin(term)
+    await asyncio.sleep(0.8 * PATIENCE)
+    assert checked.check.waits(Ref(JOB, "same"), term)
+    await asyncio.sleep(0.2 * PATIENCE)
+    assert checked.marked == ["same"]
+    assert checked.check.has_confirmed("same", term)

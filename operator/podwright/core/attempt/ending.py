@@ -38,7 +38,7 @@ def ongoing(pod: PodView, *, ending: Ending | None = None) -> Attempt:
     return Attempt(
         number=pod.attempt,
         pod_name=pod.name,
-        pod_uid=pod.uid,
+        pod_uid=pod.recorded_uid,
         node=pod.node,
         started=pod.started,
         reason="" if ending is None else ending.reason,
@@ -52,7 +52,8 @@ def recorded_ending(*, status: JobStatus, pod: PodView) -> Ending | None:
         for group in status.array.ending:
             if pod.task_index in group.indexes:
                 return Ending(reason=group.reason, message=group.message)
-    own = (attempt for attempt in reversed(status.attempts) if attempt.pod_uid == pod.uid)
+    uid = pod.recorded_uid
+    own = (attempt for attempt in reversed(status.attempts) if attempt.pod_uid == uid)
     last = next(own, None)
     if last is None or last.outcome is not None or not last.reason:
         return None
@@ -67,7 +68,7 @@ def verdict(*, job: JobView, pod: PodView, stop: Stop | None, now: float, ending
     return Attempt(
         number=pod.attempt,
         pod_name=pod.name,
-        pod_uid=pod.uid,
+        pod_uid=pod.recorded_uid,
         node=pod.node,
         started=pod.started,
         ended=now if pod.ended is None else pod.ended,
@@ -103,7 +104,8 @@ def recorded_end(*, status: JobStatus, pod: PodView) -> bool:
     """Return whether this very pod's end is in status. Records older than those kept were complete before they were dropped."""
     if status.attempts and pod.attempt < status.attempts[0].number:
         return True
-    return any(a.number == pod.attempt and a.pod_uid == pod.uid and a.outcome is not None for a in status.attempts)
+    uid = pod.recorded_uid
+    return any(a.number == pod.attempt and a.pod_uid == uid and a.outcome is not None for a in status.attempts)
 
 
 def end_is_recorded(*, job: JobView, pod: PodView) -> bool:

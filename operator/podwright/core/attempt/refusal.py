@@ -41,6 +41,10 @@ _PASSING: Final = (
 )
 _RUNTIME_CLASS: Final = re.compile(r'RuntimeClass "?[^"]{0,253}"? not found')
 _DENIED: Final = ("denied the request", "denied request", "violates PodSecurity")
+# Only from the beginning: what comes later may repeat what a tenant wrote.
+_INVALID: Final = re.compile(r'Pod "[^"]{0,253}" is invalid: ')
+_WEBHOOK_FAILED: Final = re.compile(r'(?:Internal error occurred: )?failed calling webhook "')
+_WEBHOOK_DENIED: Final = re.compile(r'admission webhook "[^"]{1,253}" denied the request')
 _TOO_LARGE: Final = ("request is too large", "message larger than max", "entity too large")
 # A server error with one of these came before anything was stored.
 _BEFORE_STORAGE: Final = ("failed calling webhook", "failed to complete mutation", "denied the request", *_TOO_LARGE)
@@ -72,9 +76,9 @@ def classify(*, code: int, message: str, genuine: bool = True) -> tuple[RefusalK
     """
     if not genuine:
         return RefusalKind.RETRYABLE, Reason.POD_CREATION_FAILED
-    if too_large(message):
+    if too_large(message) or (code == 422 and _INVALID.match(message)):
         return RefusalKind.PERMANENT, Reason.POD_REJECTED
-    if "failed calling webhook" in message:
+    if _WEBHOOK_FAILED.match(message):
         return RefusalKind.RETRYABLE, Reason.ADMISSION_WEBHOOK_FAILED
     if code >= 500:
         return RefusalKind.RETRYABLE, Reason.POD_CREATION_FAILED
@@ -90,6 +94,11 @@ def classify(*, code: int, message: str, genuine: bool = True) -> tuple[RefusalK
 def too_large(message: str) -> bool:
     """Return whether the object is larger than the API server or etcd takes: nothing but a smaller job helps."""
     return any(words in message for words in _TOO_LARGE)
+
+
+def denied_by_webhook(message: str) -> bool:
+    """Return whether an admission webhook denied the request; it may do so with any code and reason."""
+    return _WEBHOOK_DENIED.match(message) is not None
 
 
 def surely_not_created(*, code: int, message: str) -> bool:

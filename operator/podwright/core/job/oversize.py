@@ -17,6 +17,7 @@ from podwright.core.attempt import termination as pod_end
 from podwright.core.commands import Command, Confirm, Decision, Delete, PatchChild, Release, WriteStatus
 from podwright.core.model.job import JobStatus, JobView
 from podwright.core.model.pod import PodView
+from podwright.core.spec import ArraySpec
 
 MOST_BYTES: Final = 1_100_000
 ADMITTED_BYTES: Final = 262_144
@@ -50,6 +51,18 @@ def stored_size(
     letters = sum(len(item) for item in items)
     # How much escapes add need be counted only where it could matter.
     return size + (letters if size + _LONGEST_LETTER * letters <= MOST_BYTES else _stored_bytes("".join(items)))
+
+
+def pod_size(template: int, *, array: ArraySpec | None) -> int:
+    """Return how many bytes a pod that is built from a template of that length has, nearly: of an array, with its share of the items."""
+    if array is None or not array.items:
+        return template
+    return template + sum(len(item) for item in array.items) * array.pack // len(array.items)
+
+
+def if_large(size: int) -> int:
+    """Return a size, but 0 for what costs the API server no more than any other object."""
+    return size if size > LARGE else 0
 
 
 def size_problem(size: int) -> str:

@@ -80,8 +80,8 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     `origin_uid` is the uid of the job that this one restarts or redrives. `work_uid` and `tokens_before` are `core.job.work`'s.
     `problem` says why the spec can't be carried out, where the API server could not find that out. `size` is that of a large job, in
-    bytes without its status; 0 if it has less than `core.job.oversize.LARGE`. `start_timeout` and the
-    like are `spec.timeouts`.
+    bytes without its status, `pod_size` that of its pods, or nearly; 0 if they have less than `core.job.oversize.LARGE`. `start_timeout`
+    and the like are `spec.timeouts`.
     """
 
     uid: str
@@ -118,6 +118,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     dependencies: tuple[Dependency, ...] = ()
     problem: str = ""
     size: int = 0
+    pod_size: int = 0
 
     @property
     def ref(self) -> Ref:

@@ -80,6 +80,11 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     gone: bool = False
 
     @property
+    def recorded_uid(self) -> str:
+        """Return the uid that the record of its attempt holds: "" for a stand-in of a pod that nobody has seen (`stand_in_uid`)."""
+        return "" if "/" in self.uid else self.uid
+
+    @property
     def ref(self) -> Ref:
         """Return the pod's reference."""
         return Ref(POD, self.uid)
@@ -101,3 +106,8 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def unsettled(self) -> bool:
         """Return whether the pod is there and something may be left to do about it: it is held, or may still run."""
         return not self.gone and (self.held or not self.finished)
+
+
+def stand_in_uid(*, job_uid: str, name: str) -> str:
+    """Return a uid for a pod of a job that nobody has seen, only its name: of its own among the pods of all jobs, and no pod's."""
+    return f"{job_uid}/{name}"

@@ -13,7 +13,7 @@ from podwright.core.attempt.failure_policy import rules_problem
 from podwright.core.constants.limits import MOST_DEDUP_SECONDS
 from podwright.core.constants.names import GITOPS_MARKS, ORIGINS
 from podwright.core.job.gates.capacity import rests
-from podwright.core.job.oversize import LARGE, size_problem, stored_size
+from podwright.core.job.oversize import if_large, pod_size, size_problem, stored_size
 from podwright.core.job.pod.problem import template_problem
 from podwright.core.job.work import tokens_before, work_uid
 from podwright.core.model.job import JobStatus, JobView
@@ -102,23 +102,24 @@ def job_view(job: BatchJob) -> JobView:
     timeouts = wanted.timeouts or _NO_TIMEOUTS
     array, problem = (None, "") if wanted.array is None else spec.array_spec(wanted.array)
     failures = spec.failure_policy(wanted.failure_policy)
-    if array is not None and over:
-        array = msgspec.structs.replace(array, items=())
     start_at, no_time = spec.moment(wanted.start_at)
     progress = spec.seconds(timeouts.progress)
     problem = problem or no_time
-    size = memoryview(wanted.template).nbytes
-    if not over:
-        size = stored_size(
-            template=size,
-            items=array.items if array is not None else (),
-            annotations=metadata.annotations,
-            labels=metadata.labels,
-            # Once it runs, metadata may grow: then the status is made smaller (`core.job.oversize`).
-            other_metadata=0 if status.has_begun else _other_metadata(metadata),
-        )
+    template_size = memoryview(wanted.template).nbytes
+    pods_size = if_large(pod_size(template_size, array=array))
+    other_metadata = _other_metadata(metadata)
+    size = stored_size(
+        template=template_size,
+        items=array.items if array is not None else (),
+        annotations=metadata.annotations,
+        labels=metadata.labels,
+        other_metadata=other_metadata,
+    )
     if not over and not problem:
-        problem = size_problem(size)
+        # Once it runs, metadata may grow: then the status is made smaller (`core.job.oversize`).
+        problem = size_problem(size - other_metadata if status.has_begun else size)
+    if array is not None and over:
+        array = msgspec.structs.replace(array, items=())
     if not over and not problem:
         problem = template_problem(
             template=bytes(wanted.template), array=array, progress=progress, escalation=failures.escalation
@@ -160,7 +161,8 @@ def job_view(job: BatchJob) -> JobView:
         start_at=start_at,
         dependencies=tuple([spec.dependency(entry) for entry in wanted.depends_on or ()]),
         problem=problem or ("" if over else rules_problem(failures.rules)),
-        size=size if size > LARGE else 0,
+        size=if_large(size),
+        pod_size=pods_size,
     )
 
 

@@ -201,8 +201,8 @@ class Controller(Protocol):
         """Return how urgent the writes of an object are among those of its namespace; higher is first."""
         ...
 
-    def size_of(self, ref: Ref) -> int:
-        """Return how many bytes an object has, or about; 0 if it is small, or not known. Its children count as equally large."""
+    def size_of(self, command: Command) -> int:
+        """Return how many bytes the object has that a command writes, or about; 0 if it is small, or not known."""
         ...
 
     def takes_turns(self, ref: Ref) -> bool:

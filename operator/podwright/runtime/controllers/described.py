@@ -119,8 +119,8 @@ class DescribedController:
         subject = self.store.object(ref.uid)
         return 0 if subject is None else self._description.priority(subject)
 
-    def size_of(self, ref: Ref) -> int:
-        """Return its size: as that of what is small, since objects that only own others are."""
+    def size_of(self, command: Command) -> int:
+        """Return the size of what a command writes: as that of what is small, since objects that only own others are."""
         return 0
 
     def takes_turns(self, ref: Ref) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from podwright.core.accounting import Accounting
 from podwright.core.attempt.refusal import recalled
-from podwright.core.commands import ClaimKey, Command, CreateChild, Decision, Delete, WriteStatus
+from podwright.core.commands import ClaimKey, Command, CreateChild, Decision, Delete, WriteStatus, is_child_change
 from podwright.core.constants import names
 from podwright.core.constants.names import pod_name
 from podwright.core.job.array.refusals import recalled as recalled_of_array
@@ -141,10 +141,16 @@ class JobController:
         job = self.store.job(ref.uid)
         return 0 if job is None else job.priority
 
-    def size_of(self, ref: Ref) -> int:
-        """Return the bytes of a large job; its pods have most of them, too."""
-        job = self.store.job(ref.uid)
-        return 0 if job is None else job.size
+    def size_of(self, command: Command) -> int:
+        """Return the bytes of a large job, or of its pod: that has neither the items of all tasks nor the job's metadata."""
+        if isinstance(command, ClaimKey):
+            return 0
+        of_pod = isinstance(command, CreateChild) or is_child_change(command)
+        job = self.store.job(command.of.uid)
+        if job is None:
+            known = self.expectations.known(command.of)
+            return known.pod_size if of_pod and known is not None else 0
+        return job.pod_size if of_pod else job.size
 
     # Deciding.
 
@@ -156,6 +162,8 @@ class JobController:
     def prepare(self, ref: Ref, *, expectations: JobExpectations) -> bool:
         """See to what must be known first."""
         job = self.store.job(ref.uid)
+        if job is not None:
+            expectations.pod_size = job.pod_size
         if job is not None and not expectations.recalled:
             _recall(job, expectations=expectations, has_pods=bool(self.store.pods(job.uid)), now=self._clock())
         if self.store.lacks_pods(ref.uid):

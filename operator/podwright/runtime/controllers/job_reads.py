@@ -12,7 +12,7 @@ from podwright.core.constants.names import parse_pod_name
 from podwright.core.job.at_most_once import recorded_intent
 from podwright.core.model.attempt import Refusal, RefusalKind
 from podwright.core.model.job import JobView
-from podwright.core.model.pod import PodView
+from podwright.core.model.pod import PodView, stand_in_uid
 from podwright.core.model.units import units_of
 from podwright.core.values.ref import JOB, Ref
 from podwright.kube.codecs import requests as encode
@@ -175,7 +175,7 @@ def _record_vanished_unit(
         return
     store.remove_pod(
         PodView(
-            uid=f"{job.uid}/{name}",
+            uid=stand_in_uid(job_uid=job.uid, name=name),
             namespace=job.namespace,
             name=name,
             resource_version=0,
@@ -199,7 +199,7 @@ def _record_vanished(*, store: JobStore, job: JobView | None, name: str) -> None
         return
     store.remove_pod(
         PodView(
-            uid=last.pod_uid,
+            uid=last.pod_uid or stand_in_uid(job_uid=job.uid, name=name),
             namespace=job.namespace,
             name=name,
             resource_version=0,

@@ -133,6 +133,24 @@ def test_classify(code: int, message: str, want: tuple[RefusalKind, str]) -> Non
     assert classify(code=code, message=message) == want
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'failed calling webhook "w"',
+        'Internal error occurred: failed calling webhook "w"',
+        "admission webhook 'w' denied the request",
+        "ValidatingAdmissionPolicy 'p' denied request",
+        'violates PodSecurity "restricted:latest"',
+        "exceeded quota",
+    ],
+)
+def test_what_an_error_repeats_of_a_template_is_no_word_of_the_api_server(text: str) -> None:
+    message = f'Pod "a" is invalid: spec.hostAliases[0].ip: Invalid value: "{text}": must be a valid IP address'
+    assert classify(code=422, message=message) == (P, "PodRejected")
+    message = _FORBIDDEN + f"no PriorityClass with name {text} was found"
+    assert classify(code=403, message=message)[1] != Reason.ADMISSION_WEBHOOK_FAILED
+
+
 @pytest.mark.parametrize("code", [400, 403, 404, 413, 422, 502])
 def test_s8_what_is_no_status_is_never_final(code: int) -> None:
     message = "<html>403 Forbidden: request entity too large</html>"

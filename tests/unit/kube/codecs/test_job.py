@@ -73,6 +73,32 @@ def test_items_count_as_the_api_server_stores_them(item: str, number: int, fits:
     assert ("leaves no room for its status" in view.problem) is not fits
 
 
+@pytest.mark.parametrize(
+    ("array", "least", "most"),
+    [
+        pytest.param({"items": ["x" * 100] * 3000}, 0, 0, id="small pods of a large array"),
+        pytest.param({"items": ["x" * 100] * 3000, "pack": 500}, 50_000, 51_000, id="packs have many of its items"),
+    ],
+)
+def test_l4_pods_have_the_size_of_the_template_and_their_items(array: dict[str, Any], least: int, most: int) -> None:
+    view = decode(job_json(spec={"array": array}, annotations={"example.com/note": "x" * 50_000}))
+    assert view.size > 350_000
+    assert least <= view.pod_size <= most
+
+
+def test_l4_pods_of_a_large_template_are_large() -> None:
+    template = {"spec": {"containers": [{"name": "main", "image": "i", "args": ["x" * 100_000]}]}}
+    view = decode(job_json(spec={"template": template}))
+    assert view.size >= view.pod_size > 100_000
+
+
+def test_l4_managed_fields_of_a_job_that_runs_are_no_problem_but_count_for_its_pace() -> None:
+    begun = {"phase": "Running", "observedGeneration": 1, "attemptCount": 1}
+    view = decode(job_json(status=begun, managedFields=[{"fieldsV1": {f"f:{n:060}": {} for n in range(20_000)}}]))
+    assert (view.problem, view.pod_size) == ("", 0)
+    assert view.size > 1_200_000
+
+
 def test_s12_a_window_that_is_longer_than_the_schema_allows_today_counts_as_the_longest() -> None:
     view = decode(job_json(spec={"idempotencyKey": "k", "dedupWindow": "99999h99999h"}))
     assert view.dedup_window == MOST_DEDUP_SECONDS

@@ -56,9 +56,7 @@ def unit_end(*, job: JobView, pod: PodView, tasks: IndexSet, stop: Stop | None, 
     """Judge a finished pod that ran `tasks`. `stop` is the recorded reason for which we ended all pods, if we did."""
     ending: Ending | None = recorded_ending(status=job.status, pod=pod)
     verdict = verdict_on(job=job, pod=pod, stop=stop, now=now, ending=ending)
-    # A pod that nobody has seen has no uid of its own; what stands in for it must not be taken for one.
-    uid = "" if pod.uid.startswith(f"{pod.job_uid}/") else pod.uid
-    attempt = msgspec.structs.replace(verdict.attempt, index=pod.task_index, pod_uid=uid)
+    attempt = msgspec.structs.replace(verdict.attempt, index=pod.task_index)
     verdict = msgspec.structs.replace(verdict, attempt=attempt)
     if job.array is not None and job.array.pack > 1:
         return _pack_end(job=job, pod=pod, verdict=verdict, tasks=tasks, ending=ending)

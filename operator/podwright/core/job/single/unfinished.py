@@ -100,4 +100,4 @@ def _running(pod: PodView, *, left: LeftRunning | None) -> str:
 
 
 def _shown(*, job: JobView, pod: PodView) -> bool:
-    return bool(job.status.attempts) and job.status.attempts[-1].pod_uid == pod.uid
+    return bool(job.status.attempts) and job.status.attempts[-1].pod_uid == pod.recorded_uid
