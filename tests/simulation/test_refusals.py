@@ -1,6 +1,7 @@
 """Pods that the API server refuses, in the running engine: what passes is waited for and explained, what lasts ends the job."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -8,14 +9,18 @@ from typing import Any
 import pytest
 
 from podwright.core.attempt import refusal
+from podwright.core.commands import Command, CreateChild
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.responses import Ambiguous, ApiResponse
+from podwright.runtime.leader_term import LeaderTerm
 from podwright.runtime.writer import Send
 from podwright.store import expectations
+from tests.simulation.test_hostile_tenants import status
 from tests.simulation.world import World, started_world, until
 from tests.support.simulator.admission import Operation, Request
 from tests.support.simulator.errors import ApiError, forbidden, internal, invalid
 from tests.support.simulator.kinds import BATCH_JOB, POD
+from tests.support.virtual_time import in_virtual_time
 
 ErrorOf = Callable[[Request], ApiError]
 
@@ -391,3 +396,94 @@ async def test_d11_a_status_that_the_schema_refuses_is_written_without_what_prog
     assert world.status()["phase"] == "Succeeded"
     assert "outputs" not in world.status()
     assert "were left out" in world.status()["message"]
+
+
+ACCOUNT = 'pods "p" is forbidden: error looking up service account default/late: serviceaccount "late" not found'
+FULL = 'pods "p" is forbidden: exceeded quota: q, requested: requests.cpu={}, used: requests.cpu=9, limited: requests.cpu=10'
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "message"),
+    [
+        pytest.param(409, "Conflict", 'admission webhook "w" denied the request: this image is locked', id="409"),
+        pytest.param(404, "NotFound", 'admission webhook "w" denied the request: no such cost centre', id="404"),
+        pytest.param(
+            422, "Invalid", "Pod is invalid: \"ValidatingAdmissionPolicy 'podwright-fence'\"", id="the fence's name"
+        ),
+    ],
+)
+@in_virtual_time
+async def test_s10_one_that_is_refused_unforeseen_does_not_stop_its_line(code: int, reason: str, message: str) -> None:
+    """Six jobs wait for an account. It is made when it is the turn of one that is then refused in another way."""
+    async with started_world() as world:
+        made = False
+
+        async def admit(request: ApiRequest, send: Send) -> ApiResponse:
+            if request.method == "POST":
+                if not made:
+                    return status(403, "Forbidden", ACCOUNT)
+                if json.loads(request.body or b"")["metadata"]["name"].startswith("odd"):
+                    return status(code, reason, message)
+            return await send(request)
+
+        world.fault = admit
+        healthy = [f"good-{number}" for number in range(5)]
+        for name in ("odd", *healthy):
+            world.submit(name, script={"duration": "1h"})
+        await until(lambda: all_say(world, ["odd", *healthy], "ServiceAccountMissing"), seconds=30)
+        line = next(iter(world.engine._lines._lines["default"].values()))
+        uid = world.job("odd")["metadata"]["uid"]
+        await until(lambda: next(iter(line.waiting)).uid == uid, seconds=120)
+        made = True
+        await until(lambda: len(world.pod_objects()) == 5, seconds=60)
+
+
+@in_virtual_time
+async def test_s10_one_that_cannot_be_built_does_not_stop_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with started_world() as world:
+        free = False
+
+        async def admit(request: ApiRequest, send: Send) -> ApiResponse:
+            if request.method == "POST" and not free:
+                return status(403, "Forbidden", FULL.format(1))
+            return await send(request)
+
+        world.fault = admit
+        names = ["odd", *(f"good-{number}" for number in range(5))]
+        for name in names:
+            world.submit(name, script={"duration": "1h"})
+            await until(lambda name=name: all_say(world, [name], "QuotaExceeded"))  # type: ignore[misc]
+        request, uid = world.controller.request, world.job("odd")["metadata"]["uid"]
+
+        def build(command: Command, *, term: LeaderTerm) -> ApiRequest:
+            if isinstance(command, CreateChild) and command.of.uid == uid:
+                raise ValueError("a template that nobody foresaw")
+            return request(command, term=term)
+
+        monkeypatch.setattr(world.controller, "request", build)
+        free = True
+        await until(lambda: len(world.pod_objects()) == 5, seconds=120)
+
+
+@in_virtual_time
+async def test_s10_those_who_ask_for_much_do_not_keep_out_who_asks_for_little() -> None:
+    """Quota for small pods becomes free, while a job whose pod is too large for it is submitted every 15 s."""
+    async with started_world() as world:
+        free = False
+
+        async def admit(request: ApiRequest, send: Send) -> ApiResponse:
+            if request.method == "POST":
+                large = json.loads(request.body or b"")["metadata"]["name"].startswith("large")
+                if large or not free:
+                    return status(403, "Forbidden", FULL.format(8 if large else 1))
+            return await send(request)
+
+        world.fault = admit
+        for number in range(3):
+            world.submit(f"small-{number}", script={"duration": "1h"})
+        await asyncio.sleep(100.0)
+        free = True
+        for number in range(20):
+            world.submit(f"large-{number}")
+            await asyncio.sleep(15.0)
+        assert len(world.pod_objects()) == 3

@@ -199,7 +199,7 @@ class Dispatcher:
         finally:
             if isinstance(command, CreateChild):
                 # Nothing if it was counted: others must not wait for a place that nobody gives back.
-                self._lines.unanswered(command.name, namespace=command.namespace, now=now)
+                self._lines.ended(command.of, command.name, namespace=command.namespace, now=now)
             self._mark(command.of)
 
     def _puts_off(self, of: Ref) -> bool:

@@ -191,18 +191,20 @@ class Engine:
 
     def _failed(self, ref: Ref, error: Exception) -> None:
         self._problems.failed(ref, error)
+        self._lines.step_back(ref, now=self._clock())
 
     def _reconcile_safely(self, ref: Ref) -> None:
         try:
             self._reconcile(ref)
         except Exception as error:
             # One object that breaks our code must not stop the others; it is tried again, ever more rarely.
-            self._problems.failed(ref, error)
+            self._failed(ref, error)
 
     def _reconcile(self, ref: Ref) -> None:
         now = self._clock()
         controller = self._controllers[ref.kind]
         if self._problems.has_to_report(ref):
+            self._lines.step_back(ref, now=now)
             return  # what can't be read is reported first
         subject = controller.find(ref)
         place = controller.place_of(ref) if subject is None else (subject.namespace, subject.name)
@@ -218,11 +220,14 @@ class Engine:
         blocked = self._backoff.until(ref)
         if blocked > now:
             self._timers.set(ref, blocked)
+            self._lines.step_back(ref, now=now)
             return
         if subject is None and not controller.is_deleted(ref):
             expectations.confirm_self = True
         ready = controller.prepare(ref, expectations=expectations)
         if expectations.must_confirm:
+            if expectations.confirm_children:
+                self._lines.step_back(ref, now=now)
             self._confirmation.read(ref, place=place, controller=controller, expectations=expectations, term=term)
             return
         if ready:

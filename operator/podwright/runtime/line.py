@@ -18,8 +18,10 @@ _LEAST_PAUSE: Final = 1.0
 """Seconds between two requests for any of the line, of which nothing says that they will succeed."""
 _PAUSE_OF_OTHERS: Final = 0.25
 """The same for all lines of a namespace together, and while it is found out for what else those of a line are refused."""
-_SHARE_OF_TIME: Final = 4.0
+SHARE_OF_TIME: Final = 4.0
 """A request that hangs in admission keeps others of its namespace from being sent: then for so many times as long none is made."""
+_PASSED_OVER_AT_ONCE: Final = 8
+"""Objects that can't use their turn are passed over so many at once: a line of which nobody can must not keep the loop busy."""
 
 
 class Why(enum.Enum):
@@ -43,6 +45,7 @@ class Line:
         self._widening = 0
         self._probe_at = 0.0
         self._failures = 0
+        self._passed_over = 0
 
     def join(self, of: Ref) -> None:
         """Put an object at the end; one that is in the line already goes there too."""
@@ -59,14 +62,23 @@ class Line:
         """Return when the next may be asked for, if nothing is known by then that isn't now."""
         return now if self._widening else self._probe_at
 
+    def pass_over(self, now: float) -> float:
+        """Record that the first can't use its turn; return when the next may have it."""
+        self._passed_over += 1
+        if self._passed_over >= len(self.waiting):
+            self._passed_over = 0
+            return now + _LEAST_PAUSE
+        return now if self._passed_over % _PASSED_OVER_AT_ONCE else now + _PAUSE_OF_OTHERS
+
     def begin(self, name: str, now: float) -> None:
         """Record that a child is being asked for."""
+        self._passed_over = 0
         why = Why.WIDENING if self._widening else Why.PROBE
         self._widening = max(0, self._widening - 1)
         self._probe_at = now + _LEAST_PAUSE
         self.asked[name] = (why, now)
 
-    def let_in(self, name: str) -> None:
+    def let_in(self, name: str, now: float) -> None:
         """Record that it was created: more may be asked for at once."""
         self._window += 1
         if self.asked.pop(name, None) is not None:
@@ -77,14 +89,15 @@ class Line:
         """Record that it was refused for the line's cause: the next one is asked for alone."""
         why, since = self.asked.pop(name, (None, now))
         self._window, self._widening = 1, 0
-        if why is None:  # asked for by itself, before anything was known of it
-            self._probe_at = max(self._probe_at, now + _FIRST_DELAY)
+        if why is None:
+            # Asked for by itself. Only the first puts the probe off: a stream of others must not do so for ever.
+            self._probe_at = self._probe_at or now + _FIRST_DELAY
             return
         self._failures += 1
         own = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(self._failures, 10)) * (0.75 + 0.25 * random.random())
         # Each member's turn comes as often as if it were alone, as far as the pause allows: not all need be in the same case.
         shared = max(_LEAST_PAUSE, own / max(1, len(self.waiting)))
-        self._probe_at = now + max(shared, lines * _PAUSE_OF_OTHERS, _SHARE_OF_TIME * (now - since))
+        self._probe_at = now + max(shared, lines * _PAUSE_OF_OTHERS, SHARE_OF_TIME * (now - since))
 
     def refuse_otherwise(self, name: str, now: float, *, lines: int) -> None:
         """Record that it was refused for another cause: this one may have passed for the others, or not."""
@@ -92,8 +105,13 @@ class Line:
         self._window, self._widening, self._failures = 1, 0, 0
         self._probe_at = now + lines * _PAUSE_OF_OTHERS
 
+    def unanswered(self, name: str, now: float, *, lines: int) -> None:
+        """Record that it is not known whether it was created: one that hangs costs as much as one that is refused."""
+        if name in self.asked:
+            self.refuse(name, now, lines=lines)
+
     def take_back(self, name: str) -> None:
-        """Record that it was not asked for after all, or that it does not matter what became of it."""
+        """Record that it was not asked for after all, or came to an end that says nothing about the line's cause."""
         self.asked.pop(name, None)
 
     def set_back(self, now: float) -> None:

@@ -83,7 +83,7 @@ class Lines:
         line = self._lines.get(key.namespace, {}).get(key.cause)
         if line is None:
             return
-        line.let_in(name)
+        line.let_in(name, now)
         if of in line.waiting:
             line.join(of)
         self._go_on(key, line, now)
@@ -105,20 +105,32 @@ class Lines:
         self._go_on(key, line, now)
 
     def unanswered(self, name: str, *, namespace: str, now: float) -> None:
-        """Record that it is not known, or does not matter, whether a child was created."""
+        """Record that it is not known whether a child was created. If it was not, as a read finds out, it is `refused` then."""
         key = self._asked.pop((namespace, name), None) if self._asked else None
         if key is not None:
+            line = self._line(key)
+            line.unanswered(name, now, lines=len(self._lines[namespace]))
+            self._go_on(key, line, now)
+
+    def ended(self, of: Ref, name: str, *, namespace: str, now: float) -> None:
+        """Record that a request for a child has ended, in whatever way. Nothing follows if its outcome was recorded."""
+        key = self._asked.pop((namespace, name), None) if self._asked else None
+        if key is not None:
+            self.step_back(of, now=now)
             line = self._line(key)
             line.take_back(name)
             self._go_on(key, line, now)
 
     def step_back(self, of: Ref, *, now: float) -> None:
-        """Record that an object can't use its turn at present: the others must not wait for it."""
+        """Record that an object can't use its turn at present: the others must not wait for it. It has to be marked again by itself."""
         key = self._keys.get(of)
-        if key is not None:
-            line = self._line(key)
-            line.join(of)
-            self._go_on(key, line, now)
+        if key is None:
+            return
+        line = self._line(key)
+        if len(line.waiting) == 1 or of not in islice(line.waiting, max(1, line.places(now) + len(line.asked))):
+            return
+        line.join(of)
+        self._go_on(key, line, now, not_before=line.pass_over(now))
 
     def leave(self, of: Ref, *, now: float) -> None:
         """Record that an object asks for nothing, or is gone."""
@@ -154,7 +166,7 @@ class Lines:
     def _line(self, key: _Key) -> Line:
         return self._lines[key.namespace][key.cause]
 
-    def _go_on(self, key: _Key, line: Line, now: float) -> None:
+    def _go_on(self, key: _Key, line: Line, now: float, *, not_before: float = 0.0) -> None:
         """Wake those who may ask now, or the first in time for the next request."""
         if not line.waiting:
             if not line.asked:
@@ -165,7 +177,7 @@ class Lines:
         places = line.places(now)
         if not places:
             if not line.asked:
-                self._wake(next(iter(line.waiting)), max(now, line.next_at(now)))
+                self._wake(next(iter(line.waiting)), max(now, not_before, line.next_at(now)))
             return
         for of in islice(line.waiting, places):
-            self._wake(of, now)
+            self._wake(of, max(now, not_before))

@@ -9,11 +9,13 @@ import random
 from collections import deque
 from typing import Final
 
-from podwright.runtime.line import Line, Why
+from podwright.runtime.line import SHARE_OF_TIME, Line, Why
 
 _FIRST_DELAY: Final = 0.5
 _LONGEST_DELAY: Final = 30.0
 """Seconds between two requests of which nothing says that they will be let in."""
+_PAUSE_AFTER_OTHERS: Final = 1.0
+"""Seconds between two such requests while pods of others, which are outside the line, are let in."""
 _FIRST_LAG: Final = 0.05
 """Seconds from a pod's end until its quota is free: Kubernetes' controller of quotas works by events, and has others to serve."""
 _LEAST_LAG: Final = 0.02
@@ -41,6 +43,7 @@ class QuotaLine(Line):
         self.was_refused = False
         self.learned_from = 0.0
         self.delay = _FIRST_DELAY
+        self._probed_at = 0.0
 
     def places(self, now: float) -> int:
         """Return how many may be asked for now."""
@@ -57,6 +60,7 @@ class QuotaLine(Line):
 
     def begin(self, name: str, now: float) -> None:
         """Record that a pod is being asked for."""
+        self._passed_over = 0
         if self.ended and self.ended[0] + self.lag <= now:
             self.asked[name] = (Why.ENDED, self.ended.popleft())
         elif self._widening:
@@ -64,9 +68,9 @@ class QuotaLine(Line):
             self.asked[name] = (Why.WIDENING, now)
         else:
             self.asked[name] = (Why.PROBE, now)
-            self._probe_at = now + self.delay
+            self._probed_at, self._probe_at = now, now + self.delay
 
-    def let_in(self, name: str) -> None:
+    def let_in(self, name: str, now: float) -> None:
         """Record that it was created: more may be asked for at once."""
         why, since = self.asked.pop(name, (None, 0.0))
         self._window += 1
@@ -79,13 +83,16 @@ class QuotaLine(Line):
         elif why is not None:
             self._widening += 2
             self.delay = _FIRST_DELAY
+        else:  # somebody outside the line found some free
+            self._probe_at = min(self._probe_at, max(now, self._probed_at + _PAUSE_AFTER_OTHERS))
 
     def refuse(self, name: str, now: float, *, lines: int) -> None:
         """Record that it was refused: the next one is asked for alone."""
         why, since = self.asked.pop(name, (None, now))
         self._window, self._widening = 1, 0
-        if why is None:  # asked for before the quota was known to be full
-            self._probe_at = max(self._probe_at, now + self.delay)
+        if why is None:
+            # Asked for by itself. Only the first puts the probe off: whoever asks for much must not keep out who asks for little.
+            self._probe_at = self._probe_at or now + self.delay
         elif why is Why.ENDED:
             self._not_free_yet(since, now)
         else:
@@ -97,8 +104,16 @@ class QuotaLine(Line):
         self.take_back(name)
         self._probe_at = max(self._probe_at, now + self.delay)
 
+    def unanswered(self, name: str, now: float, *, lines: int) -> None:
+        """Record that it is not known whether it was created; of a place that one of ours left nothing is known either."""
+        why, since = self.asked.get(name, (None, now))
+        self.take_back(name)
+        self._window, self._widening = 1, 0
+        if why is not Why.ENDED:
+            self._probe_at = max(self._probe_at, now + SHARE_OF_TIME * (now - since))
+
     def take_back(self, name: str) -> None:
-        """Record that it is not known whether it was created, or that it does not matter."""
+        """Record that it came to an end that says nothing about quota: its place is still free."""
         why, since = self.asked.pop(name, (None, 0.0))
         if why is Why.ENDED:
             self.ended.appendleft(since)
@@ -106,6 +121,7 @@ class QuotaLine(Line):
     def set_back(self, now: float) -> None:
         """Bring near what was recorded by a clock that has been set back to `now`."""
         super().set_back(now)
+        self._probed_at = min(self._probed_at, now)
         self.ended = deque(min(ended, now) for ended in self.ended)
 
     def child_ended(self, now: float) -> None:

@@ -23,7 +23,7 @@ from podwright.kube.responses import Ambiguous, ApiResponse, Unsent
 from podwright.runtime.backoff import Backoff
 from podwright.runtime.bounded_log import BoundedLog
 from podwright.runtime.controllers.controller import Controller, Subject
-from podwright.runtime.lanes import Result, Withheld
+from podwright.runtime.lanes import HELD_BACK, Result, Withheld
 from podwright.runtime.lines import Lines
 from podwright.runtime.metrics import Metrics
 from podwright.runtime.trouble import admission_failed, is_too_large
@@ -66,6 +66,8 @@ class Responses:
         if isinstance(result, Withheld):
             if result.error is not None:
                 self._failed(command.of, result.error)
+            if isinstance(command, CreateChild) and result is not HELD_BACK:
+                self._lines.step_back(command.of, now=now)
             return
         if isinstance(result, ApiResponse) and result.status < 300:
             try:
@@ -143,6 +145,7 @@ class Responses:
     def _unknown(self, command: Command, *, expectations: Any, now: float) -> None:
         if isinstance(command, CreateChild):
             expectations.creation_unknown(command, now=now)
+            self._lines.unanswered(command.name, namespace=command.namespace, now=now)
             return
         match unknown_outcome(command):
             case Unknown.CHILD:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from podwright.core.attempt.refusal_cause import UNANSWERED
 from podwright.core.values.ref import Ref
-from podwright.runtime.lines import Lines
+from podwright.runtime.lines import QUOTA, Lines
 
 ROUND_TRIP = 0.01
 NAMESPACE = "poor"
@@ -88,7 +89,7 @@ class Namespace:
             self.let_in[number] = self._now
             self.lines.let_in(ref, name, namespace=NAMESPACE, now=self._now)
             self.lines.leave(ref, now=self._now)
-        self.lines.unanswered(name, namespace=NAMESPACE, now=self._now)
+        self.lines.ended(ref, name, namespace=NAMESPACE, now=self._now)
         self._reconcile(number)
 
 
@@ -165,3 +166,80 @@ def test_s10_a_clock_that_is_set_back_stops_no_line() -> None:
     lines.refused(ref, "pod", cause="account", namespace=NAMESPACE, now=5_000.0)
     lines.set_back(1_000.0)
     assert lines.granted(ref, cause="account", namespace=NAMESPACE, now=1_000.0) == 1
+
+
+@pytest.mark.parametrize("cause", [QUOTA, "webhook"])
+@pytest.mark.parametrize("every", [0.25, 0.4, 0.9, 5.0])
+def test_s10_newcomers_that_are_refused_do_not_put_the_probe_off(cause: str, every: float) -> None:
+    lines = Lines(wake=lambda *_: None)
+    first, now, arrivals = Ref("Job", "first"), 0.0, 0
+    lines.refused(first, "pod", cause=cause, namespace=NAMESPACE, now=now)
+    while not lines.granted(first, cause=cause, namespace=NAMESPACE, now=now):
+        assert now < 40.0
+        arrivals += 1
+        now = arrivals * every
+        newcomer, name = Ref("Job", f"big-{arrivals}"), f"pod-{arrivals}"
+        assert lines.begin(newcomer, name, now=now)
+        lines.refused(newcomer, name, cause=cause, namespace=NAMESPACE, now=now)
+        lines.ended(newcomer, name, namespace=NAMESPACE, now=now)
+    assert now <= 1.0 + every
+
+
+def test_s10_somebody_outside_who_finds_quota_free_makes_a_probe_due() -> None:
+    woken: list[tuple[float, Ref]] = []
+    lines = Lines(wake=lambda ref, when: woken.append((when, ref)))
+    waits, now = Ref("Job", "waits"), 0.0
+    lines.refused(waits, "pod", cause=QUOTA, namespace=NAMESPACE, now=now)
+    for _ in range(8):
+        now = lines.next_at(waits, now=now) or 0.0
+        assert lines.begin(waits, "pod", now=now)
+        lines.refused(waits, "pod", cause=QUOTA, namespace=NAMESPACE, now=now)
+    assert (lines.next_at(waits, now=now) or 0.0) > now + 20.0
+    woken.clear()
+    lines.let_in(Ref("Job", "other"), "other-pod", namespace=NAMESPACE, now=now + 2.0)
+    assert woken == [(now + 2.0, waits)]
+
+
+def test_s10_creations_that_hang_without_an_answer_leave_most_of_the_time_to_others() -> None:
+    lines = Lines(wake=lambda *_: None)
+    jobs = [Ref("Job", "a"), Ref("Job", "b")]
+    for ref in jobs:
+        lines.refused(ref, ref.uid, cause=UNANSWERED, namespace=NAMESPACE, now=0.0)
+    now, hanging = 0.0, 0.0
+    while now < 1_000.0:
+        now += 0.05
+        for ref in jobs:
+            granted = lines.granted(ref, cause=UNANSWERED, namespace=NAMESPACE, now=now)
+            if granted and lines.begin(ref, ref.uid, now=now):
+                hanging, now = hanging + 10.0, now + 10.0
+                lines.unanswered(ref.uid, namespace=NAMESPACE, now=now)
+                lines.ended(ref, ref.uid, namespace=NAMESPACE, now=now)
+                lines.refused(ref, ref.uid, cause=UNANSWERED, namespace=NAMESPACE, now=now + 0.01)
+    assert 0.0 < hanging / now <= 0.25
+
+
+def test_s10_who_ends_otherwise_makes_room_for_the_next() -> None:
+    lines = Lines(wake=lambda *_: None)
+    odd, healthy = Ref("Job", "odd"), Ref("Job", "healthy")
+    for ref in (odd, healthy):
+        lines.refused(ref, ref.uid, cause="account", namespace=NAMESPACE, now=0.0)
+    assert lines.begin(odd, "odd", now=1.0)
+    lines.ended(odd, "odd", namespace=NAMESPACE, now=1.0)
+    assert not lines.granted(odd, cause="account", namespace=NAMESPACE, now=10.0)
+    assert lines.granted(healthy, cause="account", namespace=NAMESPACE, now=10.0) == 1
+
+
+def test_s10_a_line_of_which_nobody_can_use_a_turn_is_no_hot_loop() -> None:
+    """Each that is woken steps back, as those do that are left alone for a while."""
+    due: list[tuple[float, int, Ref]] = []
+    order = itertools.count()
+    lines = Lines(wake=lambda ref, when: heapq.heappush(due, (when, next(order), ref)))
+    for number in range(40):
+        lines.refused(Ref("Job", str(number)), f"pod-{number}", cause="account", namespace=NAMESPACE, now=0.0)
+    turns = Counter[Ref]()
+    while due and due[0][0] <= 60.0:
+        now, _, ref = heapq.heappop(due)
+        turns[ref] += 1
+        lines.step_back(ref, now=now)
+    assert len(turns) == 40, "each has its turn"
+    assert sum(turns.values()) <= 32 * 60 + 40

