@@ -27,6 +27,8 @@ _SHARE_OF_UPDATES: Final = 4
 """A quarter of the places may be taken when a write is sent that only informs; what finishes or starts work finds the others free."""
 _TURN: Final = 0.01
 """Seconds in which requests are built before others of the loop get their turn."""
+_SHORTEST_WAIT: Final = 0.001
+"""Seconds: a timer of less than the clock's resolution ends at once, before the time that it was set for."""
 
 _log = logging.getLogger(__name__)
 
@@ -192,7 +194,7 @@ class Writer:
         if due is None or due <= now:
             return
         loop = asyncio.get_running_loop()
-        at = loop.time() + due - now
+        at = loop.time() + max(_SHORTEST_WAIT, due - now)
         if self._next_large is not None:
             # Each answer may bring the time forward: it was set for the case that the one under way hangs.
             if self._next_large.when() <= at:
