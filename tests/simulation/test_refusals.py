@@ -405,8 +405,8 @@ FULL = 'pods "p" is forbidden: exceeded quota: q, requested: requests.cpu={}, us
 @pytest.mark.parametrize(
     ("code", "reason", "message"),
     [
-        pytest.param(409, "Conflict", 'admission webhook "w" denied the request: this image is locked', id="409"),
-        pytest.param(404, "NotFound", 'admission webhook "w" denied the request: no such cost centre', id="404"),
+        pytest.param(409, "Conflict", "Operation cannot be fulfilled on resourcequotas: try again", id="409"),
+        pytest.param(404, "NotFound", "the server could not find the requested resource", id="404"),
         pytest.param(
             422, "Invalid", "Pod is invalid: \"ValidatingAdmissionPolicy 'podwright-fence'\"", id="the fence's name"
         ),
