@@ -40,10 +40,11 @@ _log = logging.getLogger(__name__)
 
 
 class LeaseClaim(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The right to act under `epoch` until `valid_until`, a time of the monotonic clock."""
+    """The right to act under `epoch` until `valid_until`, a time of the monotonic clock. `version` is that of the Lease when it was won."""
 
     epoch: int
     valid_until: float
+    version: int = 0
 
 
 class LeaseElector:
@@ -179,7 +180,8 @@ class LeaseElector:
         except (ApiUnreachable, DecodeError) as error:
             self._note(f"cannot compete for the Lease {self._where}: {error}")
         else:
-            self.claim = LeaseClaim(epoch=epoch, valid_until=sent + self._renew_deadline)
+            version = 0 if self._record is None else self._record.version
+            self.claim = LeaseClaim(epoch=epoch, valid_until=sent + self._renew_deadline, version=version)
             self._claimed.set()
             _log.info("holding the Lease %s in epoch %d", self._where, epoch)
 

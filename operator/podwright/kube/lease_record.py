@@ -28,6 +28,7 @@ class LeaseRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     renewed: str
     transitions: int
     created: float
+    version: int = 0
 
     @property
     def least_epoch(self) -> int:
@@ -92,6 +93,7 @@ def decode_lease(body: bytes) -> LeaseRecord:
         renewed=spec.renew_time or "",
         transitions=spec.lease_transitions or 0,
         created=unix_seconds(metadata.creation_timestamp),
+        version=int(metadata.resource_version) if metadata.resource_version.isdigit() else 0,
     )
 
 

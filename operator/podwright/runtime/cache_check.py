@@ -14,7 +14,7 @@ from typing import Final
 from podwright.core.values.ref import Ref
 from podwright.kube.codecs.page import decode_version_page
 from podwright.kube.codecs.requests import list_versions
-from podwright.kube.errors import parse_status
+from podwright.kube.errors import DecodeError, parse_status
 from podwright.kube.paging import PageLimit
 from podwright.kube.responses import AnswerTooLarge
 from podwright.runtime.leader_term import LeaderTerm
@@ -64,7 +64,7 @@ class CacheCheck:
         self._epoch = term.epoch
         self._confirmed.clear()
         self._patience = asyncio.get_running_loop().call_later(PATIENCE, self._wait_no_longer)
-        self._running = asyncio.create_task(self._run(), name=f"check of the cache of {self._kind}")
+        self._running = asyncio.create_task(self._run(term.baseline), name=f"check of the cache of {self._kind}")
 
     def has_confirmed(self, uid: str, term: LeaderTerm) -> bool:
         """Return whether the cache has an object as it was when the term began, or newer."""
@@ -77,10 +77,10 @@ class CacheCheck:
         self._waiting.add(ref.uid)
         return True
 
-    async def _run(self) -> None:
+    async def _run(self, baseline: int) -> None:
         try:
             for path in self._paths():
-                await self._list(path)
+                await self._list(path, baseline=baseline)
         except Exception as error:
             # Whatever went wrong: objects are read one by one then.
             _log.warning("cannot list the versions of %s objects: %s", self._kind, error)
@@ -89,7 +89,7 @@ class CacheCheck:
                 self._running = None
                 self._wait_no_longer()
 
-    async def _list(self, path: str) -> None:
+    async def _list(self, path: str, *, baseline: int) -> None:
         token = ""
         limit = PageLimit()
         while True:
@@ -101,7 +101,9 @@ class CacheCheck:
                 continue
             if answer.status != 200:
                 raise parse_status(answer.status, answer.body)
-            versions, token = decode_version_page(answer.body)
+            versions, version, token = decode_version_page(answer.body)
+            if version < baseline:
+                raise DecodeError(f"the list is of version {version}, older than the term, which began at {baseline}")
             limit.received(len(answer.body))
             same = {uid for uid, version in versions.items() if self._version_of(uid) == version}
             self._confirmed |= same

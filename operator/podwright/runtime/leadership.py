@@ -106,7 +106,9 @@ class Leadership:
         claim = await self._elector.claimed()
         if self._settings.fence:
             await prove_fence(send=self._send, namespace=self._settings.namespace, shard=_SHARD, epoch=claim.epoch)
-        self._term = LeaderTerm(shard=_SHARD, epoch=claim.epoch, baseline=await self._job_version())
+        # The Lease was written to the database itself; a list may come from an API server whose cache is old, and shows it by its version.
+        baseline = max(await self._job_version(), claim.version)
+        self._term = LeaderTerm(shard=_SHARD, epoch=claim.epoch, baseline=baseline)
         self._on_gain(_SHARD)
 
     async def _job_version(self) -> int:

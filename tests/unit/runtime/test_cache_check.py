@@ -59,9 +59,9 @@ async def until_done(check: CacheCheck, term: LeaderTerm) -> None:
     pytest.fail("the check does not end")
 
 
-def page(*uids: str, token: str = "") -> ApiResponse:
+def page(*uids: str, token: str = "", version: int = 1_000) -> ApiResponse:
     items = [{"metadata": {"uid": uid, "resourceVersion": "5"}} for uid in uids]
-    metadata = {"resourceVersion": "101", "continue": token}
+    metadata = {"resourceVersion": str(version), "continue": token}
     body = {"kind": "PartialObjectMetadataList", "metadata": metadata, "items": items}
     return ApiResponse(200, msgspec.json.encode(body))
 
@@ -90,6 +90,7 @@ async def test_pages_that_are_too_large_are_asked_for_in_part() -> None:
         pytest.param(ApiResponse(200, b"<html>"), id="a proxy's words"),
         pytest.param(ApiResponse(200, b'{"kind": "Status", "metadata": {}}'), id="no list"),
         pytest.param(Ambiguous("no answer"), id="no answer"),
+        pytest.param(page("older", "newer", version=99), id="F8 a list from before the term"),
     ],
 )
 async def test_what_is_no_answer_proves_nothing_and_holds_nobody_up(answer: ApiResponse | Exception) -> None:

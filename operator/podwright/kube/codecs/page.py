@@ -396,8 +396,8 @@ def decode_metadata(body: bytes) -> ObjectMetadata:
         raise DecodeError(f"the answer to a write has no metadata that we understand: {error}") from error
 
 
-def decode_version_page(body: bytes) -> tuple[dict[str, int], str]:
-    """Decode a page of a list, whole or of metadata; return the resourceVersion of each object by its uid, and the continue token.
+def decode_version_page(body: bytes) -> tuple[dict[str, int], int, str]:
+    """Decode a page of a list, whole or of metadata; return the version of each object by its uid, the list's, and the continue token.
 
     Raises:
         DecodeError: the answer is no list of objects.
@@ -405,7 +405,7 @@ def decode_version_page(body: bytes) -> tuple[dict[str, int], str]:
     try:
         page = _VERSIONS.decode(body)
         versions = {item.metadata.uid: int(item.metadata.resource_version) for item in page.items or ()}
-        return versions, page.metadata.continue_token
+        return versions, int(page.metadata.resource_version), page.metadata.continue_token
     except _FAILURES as error:
         raise DecodeError(f"the answer is no list of objects that we understand: {error}") from error
 
