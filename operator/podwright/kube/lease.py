@@ -230,7 +230,7 @@ class LeaseElector:
             self._doubtful = True
             self._note(f"cannot renew the Lease {self._where}: {error}")
         else:
-            self.claim = LeaseClaim(epoch=claim.epoch, valid_until=sent + self._renew_deadline)
+            self.claim = msgspec.structs.replace(claim, valid_until=sent + self._renew_deadline)
             self.problem = ""
             return 0.0
         return self._retry_interval * random.uniform(0.5, 1.0)

@@ -36,6 +36,8 @@ def scenario(story: Any) -> Any:
 async def test_makes_the_lease_takes_it_and_renews_it(server: LeaseServer) -> None:
     a = Candidate(server, "a")
     epoch = await a.lead()
+    won_at = a.elector.claim.version if a.elector.claim else 0
+    assert won_at == 2, "it was made, and then taken"
     assert epoch >= START - 1_300_000_000
     assert server.spec["holderIdentity"] == "a"
     assert server.spec["leaseTransitions"] == epoch
@@ -46,6 +48,7 @@ async def test_makes_the_lease_takes_it_and_renews_it(server: LeaseServer) -> No
         assert a.elector.is_valid()
         assert a.elector.claim is not None
         assert 4.5 < a.elector.claim.valid_until - now() <= 7.0
+        assert a.elector.claim.version == won_at, "a renewal says nothing of when the term began"
     updates = sum(method == "PUT" for _, method in a.client.requests)
     assert 29 <= updates <= 32, "one every two seconds"
     assert a.elector.problem == ""
