@@ -2,7 +2,8 @@
 
 Without this each object would ask again and again, and 500 that can't be helped would take as much of the API server as 500 that
 can. Here an object asks once by itself; a refusal that may pass puts it into the line of its cause, whose head asks for all of them
-(`runtime.line`, and `runtime.quota` for quota). Lines of different causes never wait for each other. Used by the engine, the dispatcher
+(`runtime.line`, and `runtime.quota` for quota). No line waits for another's turn, but the more lines a namespace has, the longer each
+pauses between its requests. Used by the engine, the dispatcher
 and what takes responses in; it sends nothing.
 """
 
