@@ -29,12 +29,12 @@ JOBS: Final = 20
 pytestmark = [pytest.mark.skipif(why_not() is not None, reason=why_not() or "")]
 
 
-FULL: Final = dict.fromkeys(POISONS, 0.9) | {"L4 giants": 0.7, "S4 memory": 0.5, "500 bad jobs": 0.75}
-"""Least part of the undisturbed rate beside the attacks in full.
+FULL: Final = 0.9
+"""Least part of the undisturbed rate beside each attack in full.
 
-Of three it is not yet what is wanted, 0.9. Of L4, 0.72 to 0.89 were measured: what is missing is the list after each kill, 40 MB, for
-which the API server needs 0.2 to 0.5 s of CPU and the operator 0.2 s before it leads. Of S4, 0.58 to 0.85: the same, and the second after
-the attack, in which all its jobs are seen for the first time. Of the 500 bad jobs, 0.80 and more than 1, as bursts on a busy host vary.
+Not always met yet. Of L4, 0.72 to 0.89 were measured: what is missing is the list after each kill, 40 MB, for which the API server needs
+0.2 to 0.5 s of CPU and the operator 0.2 s before it leads. Of S4, 0.58 to 0.85: the same, and the second after the attack, in which all
+its jobs are seen for the first time. Of the 500 bad jobs, 0.80 and more than 1, as bursts on a busy host vary.
 """
 SMALL: Final = 0.1
 """Size of the attacks, all at once, beside which the good jobs keep a third of their rate for certain, while other tests use the
@@ -54,7 +54,7 @@ def test_others_go_on(tmp_path: Path) -> None:
 def test_others_keep_their_rate(poison: str, tmp_path: Path) -> None:
     """The attacks in full, on a machine that does nothing else."""
     ratio = beside(poison, directory=tmp_path, scale=1.0)
-    assert ratio >= FULL[poison], f"the good jobs had {ratio:.2f} of their undisturbed rate"
+    assert ratio >= FULL, f"the good jobs had {ratio:.2f} of their undisturbed rate"
 
 
 def beside(*poisons: str, directory: Path, scale: float) -> float:

@@ -11,6 +11,8 @@ from podwright.core.values.ref import Ref
 from podwright.runtime.lines import QUOTA, Lines
 
 ROUND_TRIP = 0.01
+SEEDS = range(1, 6)
+"""Of what is drawn at random: a single run may be a little unlucky."""
 PLACES = 32
 """Requests that may be under way, so many of which are refused before it is known that there is a quota."""
 PAUSE = 0.05
@@ -36,6 +38,7 @@ class Namespace:
         period: float = 0.0,
         spread: float = 0.0,
         stolen: int = 0,
+        seed: int = 1,
     ) -> None:
         self.quota, self.lag, self.period, self.spread, self.stolen = quota, lag, period, spread, stolen
         self.requests = 0
@@ -49,7 +52,8 @@ class Namespace:
         self._unsent: list[Ref] = []
         self._now = 0.0
         self._order = itertools.count()
-        self._random = random.Random(1)
+        self._seed = seed
+        self._random = random.Random(seed)
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._lines = Lines(wake=lambda ref, when: self._at(when, lambda: self._reconcile(ref)))
 
@@ -59,7 +63,7 @@ class Namespace:
 
     def run(self) -> "Namespace":
         """Let all pods run; fail if some never do."""
-        random.seed(1)  # what the lines themselves draw
+        random.seed(self._seed)  # what the lines themselves draw
         for ref in self._waiting:
             self._reconcile(ref)
         while self._events and self._now < 3000.0:
@@ -161,11 +165,15 @@ class Namespace:
 def test_b15_quota_is_kept_busy_by_few_requests(
     lag: float, period: float, quota: int, tasks: int, spread: float
 ) -> None:
-    namespace = Namespace(quota=quota, lag=lag, period=period, tasks=tasks, spread=spread).run()
+    runs = [
+        Namespace(quota=quota, lag=lag, period=period, tasks=tasks, spread=spread, seed=seed).run() for seed in SEEDS
+    ]
     possible = 2.0 / (2.0 + lag + period / 2.0)
     # Beside these a task takes the removal of its finalizer and its share of status writes, and three are allowed in all.
-    assert namespace.requests <= 1.6 * tasks + PLACES, f"{namespace.requests / tasks:.2f} requests per task"
-    assert namespace.busy >= 0.84 * possible, f"{namespace.busy:.2f} of {possible:.2f}"
+    requests = max(run.requests for run in runs)
+    assert requests <= 1.6 * tasks + PLACES, f"{requests / tasks:.2f} requests per task"
+    busy = sum(run.busy for run in runs) / len(runs)
+    assert busy >= 0.85 * possible, f"{busy:.2f} of {possible:.2f}"
 
 
 def test_b15_many_objects_share_the_places() -> None:
