@@ -143,9 +143,9 @@ async def test_s11_a_graph_of_50000_dependencies_with_cycles_and_its_deletion() 
         await operator.until("last", lambda status: status.get("phase") == "Succeeded")
 
 
-async def test_s11_a_ring_of_10000_jobs_that_are_all_listed_again(tmp_path: Path) -> None:
+async def test_s11_a_ring_of_25000_jobs_that_are_all_listed_again(tmp_path: Path) -> None:
     """The API server is in this process, where to create a job takes no request."""
-    jobs = 10_000
+    jobs = 25_000
     api = Api()
     api.rules.append(fence(api))
     api.create(NAMESPACE, "", {"metadata": {"name": SYSTEM_NAMESPACE}}, user="system:admin")

@@ -13,7 +13,7 @@ import enum
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from podwright.kube.client import ApiClient, Pool
@@ -24,7 +24,6 @@ from podwright.kube.poison import Result, Steps
 from podwright.kube.responses import AnswerTooLarge, ApiResponse, ApiUnreachable
 
 View = TypeVar("View")
-View_contra = TypeVar("View_contra", contravariant=True)
 
 _TURN_SECONDS: Final = 0.01  # then the loop's other tasks get their turn
 _LIST_DEADLINE: Final = 60.0
@@ -49,19 +48,19 @@ class Cause(enum.Enum):
     UNREADABLE = "Unreadable"  # an answer that makes no sense
 
 
-class Sink(Protocol[View_contra]):
+class Sink(Protocol[View]):
     """What takes the objects. Called in the loop's thread, one call at a time; must be quick and must not raise."""
 
-    def replaced_in_steps(self, items: Sequence[View_contra | Undecodable], list_resource_version: int) -> Steps[None]:
-        """Store all objects there are, however many. What is not among them is gone, unless it is newer than the list.
+    def replaced_in_steps(self, items: list[View | Undecodable], list_resource_version: int) -> Steps[None]:
+        """Store all objects there are, however many; the list is the sink's, and may be emptied. What is not among them is gone, unless it is newer than the list.
 
         Undecodable objects are among them: they exist, so nothing that is known of them may be thrown away.
         """
 
-    def changed(self, item: View_contra) -> None:
+    def changed(self, item: View) -> None:
         """Store a new or changed object."""
 
-    def deleted(self, item: View_contra | Undecodable) -> None:
+    def deleted(self, item: View | Undecodable) -> None:
         """Record that an object is gone; `item` is its last state."""
 
     def undecodable(self, item: Undecodable) -> None:

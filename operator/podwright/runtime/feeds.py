@@ -4,7 +4,7 @@ What can't be understood is reported to the engine, and the view that was known 
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from podwright.core.model.pod import PodView
@@ -43,16 +43,17 @@ class ChildFeed:
         self._engine = engine
         self._namespace = namespace
 
-    def replaced_in_steps(self, items: Sequence[Any], list_resource_version: int) -> Steps[None]:
-        """Record a full list."""
-        readable, unreadable = _parted(items)
+    def replaced_in_steps(self, items: list[Any], list_resource_version: int) -> Steps[None]:
+        """Record a full list, which is empty afterwards."""
+        unreadable = [item for item in items if isinstance(item, Undecodable)]
+        uids = {item.uid for item in items}
         yield from self._replace(
-            readable,
+            (item for item in _drained(items) if not isinstance(item, Undecodable)),
             list_version=list_resource_version,
             also_present={item.uid for item in unreadable},
             namespace=self._namespace,
         )
-        self._listed(items, list_resource_version)
+        self._listed(uids, list_resource_version)
         for item in unreadable:
             self._engine.report(item)
 
@@ -68,7 +69,7 @@ class ChildFeed:
         """Report a child that can't be understood."""
         self._engine.report(item)
 
-    def _listed(self, items: Sequence[Any], version: int) -> None:
+    def _listed(self, uids: set[str], version: int) -> None:
         """Do what a full list calls for besides, before what can't be understood is reported."""
 
 
@@ -95,9 +96,9 @@ class ObjectFeed(ChildFeed):
         self._put(item)
         self.version = item.resource_version  # a watch keeps the order
 
-    def _listed(self, items: Sequence[Any], version: int) -> None:
+    def _listed(self, uids: set[str], version: int) -> None:
         self.version = version
-        self._engine.listed(self._kind, {item.uid for item in items}, namespace=self._namespace, version=version)
+        self._engine.listed(self._kind, uids, namespace=self._namespace, version=version)
 
 
 class PodFeed(ChildFeed):
@@ -136,10 +137,11 @@ class PodFeed(ChildFeed):
             self._store.remove_pod_by_uid(item.uid)
 
 
-def _parted(items: Sequence[Any]) -> tuple[list[Any], list[Undecodable]]:
-    """Part what can be understood from what can't."""
-    unreadable = [item for item in items if isinstance(item, Undecodable)]
-    return ([item for item in items if not isinstance(item, Undecodable)] if unreadable else list(items)), unreadable
+def _drained(items: list[Any]) -> Iterator[Any]:
+    """Yield the items, and take each out: to free tens of thousands at once, as most are known already, would hold up the loop."""
+    items.reverse()
+    while items:
+        yield items.pop()
 
 
 class ObjectFeeds:

@@ -102,6 +102,7 @@ class Operator:
             FenceMissingError: the cluster lacks the policy that fences out former leaders.
             FenceUnprovenError: the API server gave no answer that tells.
         """
+        gc.freeze()  # what was imported stays, and to look through all of it would be a long turn of the loop
         parts: set[asyncio.Task[Any]] = {
             *(
                 asyncio.create_task(each.run(), name=f"reflector of {each.kind} {each.namespace}".strip())

@@ -31,7 +31,7 @@ class Mirror:
         self.poisoned: list[str] = []
         self.steps = 0
 
-    def replaced_in_steps(self, items: Sequence[JobView | Undecodable], list_resource_version: int) -> Steps[None]:
+    def replaced_in_steps(self, items: list[JobView | Undecodable], list_resource_version: int) -> Steps[None]:
         self.lists.append(list_resource_version)
         newer = {name: version for name, version in self.versions.items() if version > list_resource_version}
         self.versions = {item.name: item.resource_version for item in items} | newer
