@@ -22,7 +22,8 @@ from podwright.core.values.ref import POD, Ref
 from podwright.kube import paths
 from podwright.kube.client import ApiClient
 from podwright.kube.codecs import requests as encode
-from podwright.kube.codecs.page import JOBS, PODS, EventType, Undecodable, decode_job, decode_metadata, decode_pod
+from podwright.kube.codecs.answer import decode_job, decode_metadata, decode_pod
+from podwright.kube.codecs.page import JOBS, PODS, EventType, Undecodable
 from podwright.kube.credentials import load_credentials
 from podwright.kube.errors import StatusError, parse_status
 from podwright.kube.lease import LeaseElector
@@ -32,7 +33,7 @@ from tests.support.operators import SYSTEM_NAMESPACE, operator_kubeconfig
 from tests.unit.kube.objects import nested
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from podwright.core.model.job import JobView
@@ -58,7 +59,7 @@ class Mirror:
         self.items: dict[str, Any] = {}
         self.poisoned: dict[str, Undecodable] = {}
 
-    def replaced_in_steps(self, items: Sequence[Any], list_resource_version: int) -> Steps[None]:
+    def replaced_in_steps(self, items: list[Any], list_resource_version: int) -> Steps[None]:
         self.items = {item.name: item for item in items if not isinstance(item, Undecodable)}
         self.poisoned = {item.name: item for item in items if isinstance(item, Undecodable)}
         yield

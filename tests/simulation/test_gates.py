@@ -11,7 +11,7 @@ import pytest
 from podwright.core.constants.names import array_pod_name, key_lease_name, pod_name
 from podwright.core.job.pod.attempt_pod import AttemptPod
 from podwright.core.job.pod.template import build_pod
-from podwright.kube.codecs.page import decode_job
+from podwright.kube.codecs.answer import decode_job
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.codecs.times import format_micro_time
 from podwright.kube.responses import Ambiguous, ApiResponse

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from podwright.kube.codecs.page import decode_job
+from podwright.kube.codecs.answer import decode_job
 from podwright.kube.codecs.requests import ApiRequest
 from podwright.kube.key_lease import decode_key_lease, replace_key_lease
 from podwright.kube.responses import ApiResponse

@@ -9,15 +9,16 @@ doesn't confirm in time is read alone. Used by the dispatcher; made once per con
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final
 
 from podwright.core.values.ref import Ref
-from podwright.kube.codecs.page import decode_version_page
+from podwright.kube.codecs.answer import decode_version_page
 from podwright.kube.codecs.requests import list_versions
-from podwright.kube.errors import DecodeError, parse_status
+from podwright.kube.errors import DecodeError
 from podwright.kube.paging import PageLimit
-from podwright.kube.responses import AnswerTooLarge
 from podwright.runtime.leader_term import LeaderTerm
+from podwright.runtime.pages import read_page
 from podwright.runtime.writer import Send
 
 PATIENCE: Final = 2.0
@@ -90,21 +91,13 @@ class CacheCheck:
                 self._wait_no_longer()
 
     async def _list(self, path: str, *, baseline: int) -> None:
-        token = ""
         limit = PageLimit()
+        token = ""
         while True:
-            request = list_versions(path=path, selector=self._selector, limit=limit, continue_token=token)
-            try:
-                answer = await self._send(request)
-            except AnswerTooLarge as error:
-                limit.received(error.size)
-                continue
-            if answer.status != 200:
-                raise parse_status(answer.status, answer.body)
-            versions, version, token = decode_version_page(answer.body)
-            if version < baseline:
-                raise DecodeError(f"the list is of version {version}, older than the term, which began at {baseline}")
-            limit.received(len(answer.body))
+            request = partial(list_versions, path=path, selector=self._selector, continue_token=token)
+            versions, listed_at, token = decode_version_page(await read_page(self._send, request, limit=limit))
+            if listed_at < baseline:
+                raise DecodeError(f"the list is of version {listed_at}, older than the term, which began at {baseline}")
             same = {uid for uid, version in versions.items() if self._version_of(uid) == version}
             self._confirmed |= same
             self._wake(self._waiting & same)

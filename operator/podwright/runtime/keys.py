@@ -18,7 +18,7 @@ from podwright.core.job.gates.idempotency import ASK_AGAIN, remembered_until, wi
 from podwright.core.model.job import JobView, KeyClaim
 from podwright.kube import key_lease
 from podwright.kube.codecs import requests as encode
-from podwright.kube.codecs.page import decode_job
+from podwright.kube.codecs.answer import decode_job
 from podwright.kube.errors import DecodeError, parse_status
 from podwright.kube.key_lease import KeyLease, decode_key_lease
 from podwright.kube.paths import JOBS, LEASES

@@ -4,7 +4,6 @@ Used by the reflector for what flows by, and by the runtime for single answers. 
 structs; what it refuses is taken apart slowly, so that a poisonous object comes back as `Undecodable` among the others.
 """
 
-import datetime
 import enum
 import re
 from collections.abc import Callable
@@ -12,23 +11,21 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from podwright.core.constants.names import FINALIZER, JOB_KIND
-from podwright.core.job.identity import lacking
+from podwright.core.constants.names import JOB_KIND
 from podwright.core.model.job import JobView
 from podwright.core.model.pod import PodView
 from podwright.kube import poison
 from podwright.kube.codecs.cancelled import cancelled_job_in_steps
 from podwright.kube.codecs.job import BatchJob, job_view
 from podwright.kube.codecs.pod import pod_view
-from podwright.kube.codecs.pod_object import OwnerReference, Pod, PodLabels, marks_of
-from podwright.kube.codecs.times import unix_seconds
+from podwright.kube.codecs.pod_object import Pod
 from podwright.kube.errors import DecodeError, StatusError, parse_status
 
 Wire = TypeVar("Wire")
 View = TypeVar("View")
 
 # RecursionError: nesting beyond what the decoder follows, which the API server accepts in free-form fields.
-_FAILURES: Final = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
+FAILURES: Final = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
 
 
 _EVENT: Final = re.compile(rb'\{"type":"([A-Z]+)","object":')
@@ -74,28 +71,12 @@ class Page(msgspec.Struct, Generic[View], frozen=True, gc=False):
     continue_token: str
 
 
-class ObjectMetadata(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a write's answer tells of the object it made. `created` in Unix seconds; `held` tells of our finalizer.
-
-    `lacks` are the marks of a pod that a mutating policy took off (`core.job.identity`); of anything else it means nothing.
-    """
-
-    name: str
-    namespace: str
-    uid: str
-    resource_version: int
-    generation: int
-    created: float
-    held: bool
-    lacks: tuple[str, ...] = ()
-
-
 class _ListMetadata(msgspec.Struct, gc=False):
     resource_version: str = msgspec.field(name="resourceVersion")
     continue_token: str = msgspec.field(name="continue", default="")
 
 
-class _List(msgspec.Struct, Generic[Wire], gc=False):
+class ObjectList(msgspec.Struct, Generic[Wire], gc=False):
     """All is required: objects that a list lacks count as gone, so what any other JSON says must not pass for one."""
 
     kind: str
@@ -105,31 +86,6 @@ class _List(msgspec.Struct, Generic[Wire], gc=False):
 
 class _ListEnd(msgspec.Struct, gc=False):
     metadata: _ListMetadata
-
-
-class _Metadata(msgspec.Struct, gc=False, rename="camel"):
-    name: str
-    uid: str
-    resource_version: str
-    creation_timestamp: datetime.datetime
-    namespace: str = ""
-    generation: int = 0
-    finalizers: list[str] = []
-    labels: PodLabels | None = None
-    owner_references: list[OwnerReference] | None = None
-
-
-class _Answer(msgspec.Struct, gc=False):
-    metadata: _Metadata
-
-
-class _Version(msgspec.Struct, gc=False):
-    uid: str  # only an object has one, a list or a Status has not
-    resource_version: str = msgspec.field(name="resourceVersion")
-
-
-class _VersionAnswer(msgspec.Struct, gc=False):
-    metadata: _Version
 
 
 class _Event(msgspec.Struct, Generic[Wire], gc=False):
@@ -145,7 +101,7 @@ class ObjectDecoder(Generic[Wire, View]):
         *,
         kind: str,
         one: msgspec.json.Decoder[Wire],
-        page: msgspec.json.Decoder[_List[Wire]],
+        page: msgspec.json.Decoder[ObjectList[Wire]],
         event: msgspec.json.Decoder[_Event[Wire]],
         view: Callable[[Wire], View],
         resource_version: Callable[[View], int],
@@ -181,7 +137,7 @@ class ObjectDecoder(Generic[Wire, View]):
         """Return the token of the page behind this one, without decoding its objects; "" if there is none, or it can't be told so."""
         try:
             return _LIST_END.decode(body).metadata.continue_token
-        except _FAILURES:
+        except FAILURES:
             return ""
 
     def event(self, line: bytes) -> WatchEvent[View]:
@@ -206,7 +162,7 @@ class ObjectDecoder(Generic[Wire, View]):
                 resource_version=int(listed.metadata.resource_version),
                 continue_token=listed.metadata.continue_token,
             )
-        except _FAILURES:
+        except FAILURES:
             pass
         return (yield from self._poisoned_page(body))
 
@@ -218,7 +174,7 @@ class ObjectDecoder(Generic[Wire, View]):
             if kind is not None:
                 item = self._view(event.object)
                 return WatchEvent(kind, self._resource_version(item), item)
-        except _FAILURES:
+        except FAILURES:
             pass
         return None
 
@@ -246,7 +202,7 @@ class ObjectDecoder(Generic[Wire, View]):
     def _item(self, data: bytes) -> poison.Steps[View | Undecodable]:
         try:
             return self._view(self._one.decode(data))
-        except _FAILURES as error:
+        except FAILURES as error:
             problem = str(error)
         if self._in_part is not None:
             view = yield from self._in_part(data)
@@ -316,7 +272,7 @@ def object_decoder(kind: str, *, wire: type[Any], view: Callable[[Any], Any]) ->
     return ObjectDecoder(
         kind=kind,
         one=msgspec.json.Decoder(wire),
-        page=msgspec.json.Decoder(_List[wire]),  # type: ignore[valid-type]
+        page=msgspec.json.Decoder(ObjectList[wire]),  # type: ignore[valid-type]
         event=msgspec.json.Decoder(_Event[wire]),  # type: ignore[valid-type]
         view=view,
         resource_version=lambda seen: seen.resource_version,
@@ -326,7 +282,7 @@ def object_decoder(kind: str, *, wire: type[Any], view: Callable[[Any], Any]) ->
 PODS: Final = ObjectDecoder(
     kind="Pod",
     one=msgspec.json.Decoder(Pod),
-    page=msgspec.json.Decoder(_List[Pod]),
+    page=msgspec.json.Decoder(ObjectList[Pod]),
     event=msgspec.json.Decoder(_Event[Pod]),
     view=pod_view,
     resource_version=_pod_version,
@@ -334,7 +290,7 @@ PODS: Final = ObjectDecoder(
 JOBS: Final = ObjectDecoder(
     kind=JOB_KIND,
     one=msgspec.json.Decoder(BatchJob),
-    page=msgspec.json.Decoder(_List[BatchJob]),
+    page=msgspec.json.Decoder(ObjectList[BatchJob]),
     event=msgspec.json.Decoder(_Event[BatchJob]),
     view=job_view,
     resource_version=_job_version,
@@ -342,86 +298,4 @@ JOBS: Final = ObjectDecoder(
 )
 
 
-_ANSWER: Final = msgspec.json.Decoder(_Answer)
 _LIST_END: Final = msgspec.json.Decoder(_ListEnd)
-_VERSIONS: Final = msgspec.json.Decoder(_List[_VersionAnswer])
-_VERSION_ANSWER: Final = msgspec.json.Decoder(_VersionAnswer)
-
-
-def decode_job(body: bytes) -> JobView:
-    """Decode the BatchJob of an answer.
-
-    Raises:
-        DecodeError: it is none, or one that we don't understand.
-    """
-    job = JOBS.item(body)
-    if isinstance(job, Undecodable):
-        raise DecodeError(_complaint(job))
-    return job
-
-
-def decode_pod(body: bytes) -> PodView | None:
-    """Decode the pod of an answer; None if the answer is a Status instead, as it may be for a deletion.
-
-    Raises:
-        DecodeError: it is no pod, or one that we don't understand.
-    """
-    pod = PODS.item(body)
-    if isinstance(pod, Undecodable):
-        if poison.text_of(poison.members(body, ("kind",)).get("kind")) == "Status":
-            return None
-        raise DecodeError(_complaint(pod))
-    return pod
-
-
-def decode_metadata(body: bytes) -> ObjectMetadata:
-    """Decode the metadata of an answer to a write, whether it is the whole object or a PartialObjectMetadata.
-
-    Raises:
-        DecodeError: the answer is no object.
-    """
-    try:
-        metadata = _ANSWER.decode(body).metadata
-        return ObjectMetadata(
-            name=metadata.name,
-            namespace=metadata.namespace,
-            uid=metadata.uid,
-            resource_version=int(metadata.resource_version),
-            generation=metadata.generation,
-            created=unix_seconds(metadata.creation_timestamp),
-            held=FINALIZER in metadata.finalizers,
-            lacks=lacking(marks_of(metadata.name, metadata.labels, metadata.owner_references)),
-        )
-    except _FAILURES as error:
-        raise DecodeError(f"the answer to a write has no metadata that we understand: {error}") from error
-
-
-def decode_version_page(body: bytes) -> tuple[dict[str, int], int, str]:
-    """Decode a page of a list, whole or of metadata; return the version of each object by its uid, the list's, and the continue token.
-
-    Raises:
-        DecodeError: the answer is no list of objects.
-    """
-    try:
-        page = _VERSIONS.decode(body)
-        versions = {item.metadata.uid: int(item.metadata.resource_version) for item in page.items or ()}
-        return versions, int(page.metadata.resource_version), page.metadata.continue_token
-    except _FAILURES as error:
-        raise DecodeError(f"the answer is no list of objects that we understand: {error}") from error
-
-
-def decode_version(body: bytes) -> int:
-    """Decode the resourceVersion of an answer to a write of which nothing else is news.
-
-    Raises:
-        DecodeError: the answer is no object.
-    """
-    try:
-        return int(_VERSION_ANSWER.decode(body).metadata.resource_version)
-    except _FAILURES as error:
-        raise DecodeError(f"the answer to a write has no resourceVersion that we understand: {error}") from error
-
-
-def _complaint(item: Undecodable) -> str:
-    where = f"{item.namespace}/{item.name}" if item.name else "an answer"
-    return f"{where} is no {item.kind} that this version understands: {item.error}"

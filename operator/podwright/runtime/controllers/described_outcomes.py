@@ -3,7 +3,7 @@
 from typing import Any
 
 from podwright.core.commands import Command, Confirm, CreateChild, Delete, Release, WriteStatus
-from podwright.kube.codecs.page import decode_version
+from podwright.kube.codecs.answer import decode_version
 from podwright.kube.errors import StatusError
 from podwright.runtime.controllers.controller import Engine, Subject
 from podwright.runtime.controllers.described_api import view_of

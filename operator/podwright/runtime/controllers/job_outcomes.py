@@ -16,7 +16,7 @@ from podwright.core.model.attempt import Refusal, RefusalKind
 from podwright.core.model.job import JobStatus, JobView
 from podwright.core.model.pod import PodView
 from podwright.core.values.index_set import EMPTY
-from podwright.kube.codecs.page import decode_metadata, decode_pod, decode_version
+from podwright.kube.codecs.answer import decode_metadata, decode_pod, decode_version
 from podwright.kube.errors import StatusError
 from podwright.kube.responses import ApiResponse, Unsent
 from podwright.runtime.controllers.controller import Subject

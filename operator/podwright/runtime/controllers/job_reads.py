@@ -16,14 +16,14 @@ from podwright.core.model.pod import PodView, stand_in_uid
 from podwright.core.model.units import units_of
 from podwright.core.values.ref import JOB, Ref
 from podwright.kube.codecs import requests as encode
+from podwright.kube.codecs.answer import decode_job, decode_pod
 from podwright.kube.codecs.page import PODS as POD_DECODER
-from podwright.kube.codecs.page import decode_job, decode_pod
 from podwright.kube.errors import parse_status
 from podwright.kube.paging import PageLimit
 from podwright.kube.paths import JOBS, PODS
-from podwright.kube.responses import AnswerTooLarge
 from podwright.runtime.controllers.controller import Engine
 from podwright.runtime.keys import Keys
+from podwright.runtime.pages import read_page
 from podwright.runtime.read_places import ReadPlaces
 from podwright.runtime.writer import Send
 from podwright.store.job_expectations import JobExpectations
@@ -61,21 +61,13 @@ class JobReads:
         """Read all pods of a job, as `read_self` does."""
         uid = ref.uid
         found: list[PodView] = []
-        token = ""
         limit = PageLimit()
+        token = ""
         while True:
-            request = encode.list_pods_of_job(namespace=namespace, job_uid=uid, limit=limit, continue_token=token)
-            try:
-                answer = await self._send(request)
-            except AnswerTooLarge as error:
-                limit.received(error.size)
-                continue
-            if answer.status != 200:
-                raise parse_status(answer.status, answer.body)
-            page = POD_DECODER.page(answer.body)
+            request = partial(encode.list_pods_of_job, namespace=namespace, job_uid=uid, continue_token=token)
+            page = POD_DECODER.page(await read_page(self._send, request, limit=limit))
             # The label is for finding only: the controller reference says whose a pod is.
             found += [pod for pod in page.items if isinstance(pod, PodView) and pod.job_uid == uid]
-            limit.received(len(answer.body))
             token = page.continue_token
             if not token:
                 break

@@ -6,16 +6,8 @@ from hypothesis import strategies as st
 
 from podwright.core.model.job import JobView
 from podwright.core.model.pod import PodView
-from podwright.kube.codecs.page import (
-    JOBS,
-    PODS,
-    EventType,
-    Undecodable,
-    decode_job,
-    decode_metadata,
-    decode_pod,
-    decode_version,
-)
+from podwright.kube.codecs.answer import decode_job, decode_metadata, decode_pod, decode_version
+from podwright.kube.codecs.page import JOBS, PODS, EventType, Undecodable
 from podwright.kube.errors import DecodeError
 from tests.unit.kube.objects import (
     T0_SECONDS,
